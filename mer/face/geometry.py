@@ -1,0 +1,107 @@
+"""Crop geometry: where the eyes, nose and mouth lie in a crop, and the similarities that put them there.
+
+Lengths are given in inter-ocular distances (IOD): the distance between the centres of the two
+eyes, each the midpoint of its inner and outer corner. It hardly depends on gaze or expression.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+CROP_SIZE: Final = 240
+"""Side of the crop kept for every frame, in pixels."""
+CLIP_SIZE: Final = 90
+"""Side of the pictures that the classifier sees, in pixels (Upadhyay & Verlekar, section 2)."""
+CLIP_SIDE_IOD: Final = 2.6
+"""Side of the square that the classifier sees: from above the brows to the chin."""
+EYE_LINE: Final = 0.28
+"""Height of the eyes in that square, as a share of its side from the top."""
+CLIP_SIDE_PX: Final = 2 * CLIP_SIZE
+"""Side of the classifier's square inside the crop: two crop pixels to one of its own."""
+IOD_PX: Final = CLIP_SIDE_PX / CLIP_SIDE_IOD
+"""Inter-ocular distance in the crop, in pixels."""
+
+RIGHT_EYE_CORNERS: Final = (33, 133)
+LEFT_EYE_CORNERS: Final = (362, 263)
+
+# Mean position of rigid landmarks in IOD, origin between the eyes: eye corners, nose bridge and
+# subnasale. Measured on 72 neutral portraits (Face Research Lab London Set, CC BY 4.0).
+TEMPLATE_IOD: Final[dict[int, tuple[float, float]]] = {
+    33: (-0.729, -0.014),
+    133: (-0.271, 0.014),
+    362: (0.271, 0.014),
+    263: (0.729, -0.014),
+    168: (0.0, -0.080),
+    6: (0.0, 0.044),
+    197: (0.0, 0.155),
+    2: (0.0, 0.720),
+}
+
+Similarity = NDArray[np.float64]
+"""(2, 3) float64: rotation with scale, then translation."""
+
+
+def eye_centres(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the (2, 2) centres of the right and left eye of a (478, 2) face mesh."""
+    right = landmarks_px[list(RIGHT_EYE_CORNERS)].mean(axis=0)
+    left = landmarks_px[list(LEFT_EYE_CORNERS)].mean(axis=0)
+    return np.stack([right, left]).astype(np.float64)
+
+
+def inter_ocular_px(landmarks_px: NDArray[np.floating]) -> float:
+    """Return the distance between the eye centres, in the pixels of the landmarks."""
+    right, left = eye_centres(landmarks_px)
+    return float(np.hypot(*(left - right)))
+
+
+def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Similarity:
+    """Return the least-squares similarity from `source` to `target`, both (N, 2), N >= 2 (Umeyama 1991)."""
+    a = source @ np.array([1.0, 1.0j])
+    b = target @ np.array([1.0, 1.0j])
+    a_mean, b_mean = a.mean(), b.mean()
+    factor = np.vdot(a - a_mean, b - b_mean) / np.vdot(a - a_mean, a - a_mean).real
+    shift = b_mean - factor * a_mean
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+def compose(outer: Similarity, inner: Similarity) -> Similarity:
+    """Return the transform that applies `inner` first, then `outer`."""
+    linear = outer[:, :2] @ inner[:, :2]
+    return np.column_stack([linear, outer[:, :2] @ inner[:, 2] + outer[:, 2]])
+
+
+def invert(transform: Similarity) -> Similarity:
+    """Return the inverse of a (2, 3) transform."""
+    linear = np.linalg.inv(transform[:, :2])
+    return np.column_stack([linear, -linear @ transform[:, 2]])
+
+
+def apply(transform: Similarity, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return (N, 2) points moved by a (2, 3) transform."""
+    moved: NDArray[np.float64] = points @ transform[:, :2].T + transform[:, 2]
+    return moved
+
+
+def identity() -> Similarity:
+    """Return the transform that changes nothing."""
+    return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+def crop_from_landmarks(landmarks_px: NDArray[np.floating]) -> Similarity:
+    """Return the similarity from the picture of the landmarks to its crop of CROP_SIZE pixels.
+
+    Args:
+        landmarks_px: (478, 2) face mesh in picture pixels.
+    """
+    indices = list(TEMPLATE_IOD)
+    template = np.array(list(TEMPLATE_IOD.values()))
+    margin = (CROP_SIZE - CLIP_SIDE_PX) / 2
+    eyes = np.array([CROP_SIZE / 2, margin + EYE_LINE * CLIP_SIDE_PX]) - 0.5
+    return fit_similarity(landmarks_px[indices], template * IOD_PX + eyes)
+
+
+def square_from_crop() -> Similarity:
+    """Return the shift from crop pixels to the pixels of the classifier's square of CLIP_SIDE_PX."""
+    margin = (CROP_SIZE - CLIP_SIDE_PX) / 2
+    return np.array([[1.0, 0.0, -margin], [0.0, 1.0, -margin]])

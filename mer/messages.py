@@ -1,0 +1,108 @@
+"""What travels between the stages: frozen records whose arrays are read-only.
+
+Coordinates are pixels with x to the right and y down, the centre of the first pixel at (0, 0).
+Times are seconds on the source's own clock and never run backwards. Frame indices count the
+frames that the source delivered, from 0. Intervals include both their first and last frame.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FaceState = Literal["tracked", "absent", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture as the source delivered it.
+
+    Attributes:
+        image: (H, W, 3) uint8, BGR. Owned by the frame; sources never write to it again.
+        time_s: Capture time on the source's clock, strictly increasing.
+        index: Running number of the frame within its source, from 0.
+    """
+
+    image: NDArray[np.uint8]
+    time_s: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """The face in one frame, cut out under a transform that stays put while the head is at rest.
+
+    Attributes:
+        image: (CROP_SIZE, CROP_SIZE) uint8 grey; all zero unless `state` is "tracked".
+        crop_from_source: (2, 3) float64 similarity from source pixels to crop pixels. The same
+            matrix for all frames since the last re-anchoring, so it adds no jitter.
+        motion: (2, 3) float64 similarity from the crop pixels of the anchor frame to those of this
+            frame: how far the tracked head has moved inside the crop since anchoring.
+        landmarks_px: (478, 2) float32 face-mesh points of the anchor frame in crop pixels.
+        time_s: Capture time of the frame.
+        index: Index of the frame.
+        anchor: Running number of the anchoring, from 0; -1 without a face.
+        state: "tracked", "absent" (no face in view) or "lost" (there was one a moment ago).
+        quality: Share of the tracked points that agree with the head's motion, 0 to 1.
+        n_faces: Faces seen on the last key frame; the largest is the one tracked.
+    """
+
+    image: NDArray[np.uint8]
+    crop_from_source: NDArray[np.float64]
+    motion: NDArray[np.float64]
+    landmarks_px: NDArray[np.float32]
+    time_s: float
+    index: int
+    anchor: int
+    state: FaceState
+    quality: float
+    n_faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time that coincides with a frame."""
+
+    index: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of facial motion with its three moments, offset included.
+
+    Attributes:
+        onset: First frame of the motion.
+        apex: Frame of the strongest motion.
+        offset: Last frame of the motion.
+        score: Peak motion over the local noise level, dimensionless.
+        verdict: "micro" for a micro-expression, "rejected" for anything else.
+        reason: Why it was rejected: "macro", "blink", "head", "gap", "face-lost", "lighting",
+            "weak", "short"; empty for a micro-expression.
+    """
+
+    onset: Moment
+    apex: Moment
+    offset: Moment
+    score: float = 0.0
+    verdict: Literal["micro", "rejected"] = "micro"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The 13 pictures that the classifier sees, all under one crop transform.
+
+    Attributes:
+        images: (13, 90, 90) uint8 grey: onset, 5, apex, 5, offset.
+        times_s: (13,) float64 sampled times on the source's clock.
+        interval: What was sampled.
+        interpolated: True if pictures had to be blended because the recording holds fewer than 13
+            distinct frames between onset and offset.
+    """
+
+    images: NDArray[np.uint8]
+    times_s: NDArray[np.float64]
+    interval: Interval
+    interpolated: bool

@@ -1,0 +1,170 @@
+"""From crops to what the network sees; the same code for training, replay and live. Torch-free.
+
+A clip has one crop transform for all its pictures: the crop is never fitted again frame by frame,
+because landmark jitter is larger than a micro-expression.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer import sampling
+from mer.errors import MerError
+from mer.face import geometry
+from mer.face.geometry import CLIP_SIDE_PX, CLIP_SIZE, Similarity
+from mer.messages import Clip, FaceCrop, Interval
+
+InputMode = Literal["gray", "rgb", "residual", "flow"]
+CHANNELS: Final[dict[str, int]] = {"gray": 1, "rgb": 3, "residual": 1, "flow": 3}
+"""Channels the network sees in each mode."""
+
+FLOW_STEPS_PER_PX: Final = 24.0
+"""Encoded flow: one step of uint8 is 1/24 pixel, 128 is no motion; 5 pixels either way."""
+STRAIN_STEPS: Final = 600.0
+"""Encoded optical strain: one step of uint8 is 1/600 pixel per pixel, 0 is none."""
+
+
+def check_mode(mode: str) -> InputMode:
+    """Return `mode` if it is one of gray, rgb, residual and flow.
+
+    Raises:
+        MerError: If it is not.
+    """
+    if mode not in get_args(InputMode):
+        raise MerError(f"input mode {mode!r} is not known; choose one of {', '.join(get_args(InputMode))}")
+    return mode  # type: ignore[return-value]  # just checked
+
+
+def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
+    """Sample 13 pictures of one interval under one transform, that of the head's pose at its onset.
+
+    Args:
+        crops: Tracked crops covering the interval, in order of time.
+        interval: Onset, apex and offset, on the clock of the crops.
+
+    Returns:
+        The clip; its arrays are read-only.
+
+    Raises:
+        MerError: If the crops do not cover the interval or show no face in it.
+    """
+    times_s = sampling.sample_times(interval.onset.time_s, interval.apex.time_s, interval.offset.time_s)
+    plan = sampling.plan(times_s, [crop.time_s for crop in crops])
+    needed = sorted({*plan.lower.tolist(), *plan.upper.tolist()})
+    faceless = [crops[i].index for i in needed if crops[i].state != "tracked"]
+    if faceless:
+        raise MerError(f"no face in frame {faceless[0]} of the interval; a clip needs the face throughout")
+    first = crops[int(plan.lower[0])]
+    at_rest = geometry.compose(geometry.invert(first.motion), first.crop_from_source)
+    square_from_source = geometry.compose(geometry.square_from_crop(), at_rest)
+    pictures = {i: _square(crops[i], square_from_source) for i in needed}
+    images = np.stack([_blend(pictures[a], pictures[b], w) for a, b, w in zip(plan.lower, plan.upper, plan.weight)])
+    images.flags.writeable = False
+    times_s.flags.writeable = False
+    return Clip(images, times_s, interval, plan.interpolated)
+
+
+def _square(crop: FaceCrop, square_from_source: Similarity) -> NDArray[np.uint8]:
+    transform = geometry.compose(square_from_source, geometry.invert(crop.crop_from_source))
+    return shrink(warp(crop.image, transform, CLIP_SIDE_PX))
+
+
+def _blend(a: NDArray[np.uint8], b: NDArray[np.uint8], weight: float) -> NDArray[np.uint8]:
+    if weight == 0.0:
+        return a
+    return cv2.addWeighted(a, 1.0 - weight, b, weight, 0.0).astype(np.uint8, copy=False)
+
+
+def warp(image: NDArray[np.uint8], transform: Similarity, size: int) -> NDArray[np.uint8]:
+    """Return a `size` x `size` picture under a (2, 3) transform, borders repeated, bilinear."""
+    warped = cv2.warpAffine(image, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return warped.astype(np.uint8, copy=False)
+
+
+def shrink(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a (180, 180[, 3]) square at the classifier's 90 x 90, by averaging 2 x 2 pixels."""
+    return cv2.resize(square, (CLIP_SIZE, CLIP_SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def encode(images: NDArray[np.uint8], mode: InputMode) -> NDArray[np.uint8]:
+    """Return what the network's uint8 input holds for one clip.
+
+    `gray` and `residual` pass the pictures on (the network subtracts the onset frame itself), `rgb`
+    expects colour pictures, `flow` computes motion against the onset frame.
+
+    Args:
+        images: (13, 90, 90) uint8 grey, or (13, 90, 90, 3) uint8 RGB for `rgb`.
+        mode: What the network was trained on.
+
+    Returns:
+        (13, 90, 90) or (13, 90, 90, 3) uint8.
+
+    Raises:
+        MerError: If the pictures do not fit the mode.
+    """
+    expected = (sampling.N_FRAMES, CLIP_SIZE, CLIP_SIZE) + ((3,) if mode == "rgb" else ())
+    if images.shape != expected or images.dtype != np.uint8:
+        raise MerError(f"clip of shape {images.shape}, {images.dtype} given; input {mode!r} needs {expected}, uint8")
+    return encode_flow(images) if mode == "flow" else images
+
+
+def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return horizontal flow, vertical flow and optical strain against the onset frame, as uint8.
+
+    The motion of the whole head (a similarity fitted robustly to the flow) is removed. Strain is
+    sqrt(ux^2 + vy^2 + (uy + vx)^2 / 2) (Shreve et al. 2011).
+
+    Args:
+        images: (13, 90, 90) uint8 grey.
+
+    Returns:
+        (13, 90, 90, 3) uint8: 128 + 24 u, 128 + 24 v (pixels), 600 strain, saturated.
+    """
+    dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dense.setFinestScale(0)
+    coded = np.empty((*images.shape, 3), np.uint8)
+    coded[0] = (128, 128, 0)
+    onset = np.ascontiguousarray(images[0])
+    for i in range(1, len(images)):
+        raw = dense.calc(onset, np.ascontiguousarray(images[i]), np.zeros((*onset.shape, 2), np.float32))
+        flow = cv2.GaussianBlur(_without_head_motion(np.asarray(raw, np.float32)), (0, 0), 1.5).astype(np.float32)
+        coded[i, ..., :2] = np.clip(np.rint(128.0 + FLOW_STEPS_PER_PX * flow), 0, 255)
+        coded[i, ..., 2] = np.clip(np.rint(STRAIN_STEPS * _strain(flow)), 0, 255)
+    return coded
+
+
+def _strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    uy, ux = np.gradient(flow[..., 0])
+    vy, vx = np.gradient(flow[..., 1])
+    strain: NDArray[np.float32] = np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2)
+    return strain
+
+
+_GRID_STEP: Final = 3
+_REWEIGHTINGS: Final = 4
+
+
+def _without_head_motion(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Subtract the similarity that most of the face follows (iteratively reweighted, Cauchy weights)."""
+    height, width = flow.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = (x - width / 2) / width, (y - height / 2) / height
+    sample = flow[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
+    position = (x + 1j * y)[::_GRID_STEP, ::_GRID_STEP].ravel()
+    motion = sample[:, 0] + 1j * sample[:, 1]
+    weight = np.ones(len(motion))
+    factor = shift = 0j
+    for _ in range(_REWEIGHTINGS):
+        total = weight.sum()
+        p_mean, m_mean = (weight * position).sum() / total, (weight * motion).sum() / total
+        centred = position - p_mean
+        factor = (weight * centred.conj() * (motion - m_mean)).sum() / (weight * abs(centred) ** 2).sum()
+        shift = m_mean - factor * p_mean
+        distance = abs(motion - factor * position - shift)
+        scale = max(1.4826 * float(np.median(distance)), 0.02)
+        weight = 1.0 / (1.0 + (distance / scale) ** 2)
+    head = factor * (x + 1j * y) + shift
+    return flow - np.stack([head.real, head.imag], axis=-1).astype(np.float32)
