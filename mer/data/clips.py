@@ -1,0 +1,203 @@
+"""From annotated recordings to 13-picture clips, through the very stages that replay uses.
+
+A recording is read from its first frame and its face tracked from there, exactly as `mer-replay`
+does; so the same recording and interval give the same clip, byte for byte, in training and in use.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.data.sample import Sample
+from mer.errors import MerError
+from mer.face.landmarker import Landmarker
+from mer.face.tracker import FaceTracker
+from mer.messages import Clip, FaceCrop, Interval, Moment
+from mer.preprocess import make_clip
+from mer.sampling import N_FRAMES
+from mer.video import FrameReader
+
+CACHE_VERSION: Final = 1
+"""Raised whenever the same sample would give other bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """Clips with their labels, in the order of the samples they were made from.
+
+    Attributes:
+        clips: (N, 13, 90, 90) uint8 grey.
+        labels: (N,) class names.
+        subjects: (N,) participants.
+        skipped: Samples that gave no clip, each with the reason.
+    """
+
+    clips: NDArray[np.uint8]
+    labels: NDArray[np.str_]
+    subjects: NDArray[np.str_]
+    skipped: tuple[tuple[Sample, str], ...] = ()
+
+
+def load_clips(
+    samples: Sequence[Sample],
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> ClipSet:
+    """Make the clips of all samples.
+
+    Args:
+        samples: What to cut out.
+        cache: An .npz file to read from if it was made from the same samples and files, and to
+            write otherwise; None keeps nothing on disk.
+        jobs: Processes that work side by side.
+        progress: Called with (recordings done, recordings in all).
+
+    Returns:
+        The clips; samples that gave none are named in `skipped`.
+
+    Raises:
+        MerError: If not one sample gave a clip.
+    """
+    key = _key(samples)
+    if cache is not None and (kept := _read_cache(cache, key)) is not None:
+        return kept
+    by_path = [list(group) for _, group in itertools.groupby(sorted(samples, key=_order), attrgetter("path", "fps"))]
+    results: dict[Sample, Clip | str] = {}
+    if jobs == 1:
+        for done, group in enumerate(by_path, 1):
+            results.update(_clips_of_recording(group))
+            if progress:
+                progress(done, len(by_path))
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            for done, part in enumerate(pool.map(_clips_of_recording, by_path, chunksize=4), 1):
+                results.update(part)
+                if progress:
+                    progress(done, len(by_path))
+    made = [(sample, clip) for sample in samples if isinstance(clip := results[sample], Clip)]
+    skipped = tuple((sample, reason) for sample in samples if isinstance(reason := results[sample], str))
+    if not made:
+        reason = f" (the first: {skipped[0][0].clip}: {skipped[0][1]})" if skipped else ""
+        raise MerError(f"none of {len(samples)} samples gave a clip{reason}; check the paths and annotations")
+    clips = ClipSet(
+        np.stack([clip.images for _, clip in made]),
+        np.array([sample.label for sample, _ in made]),
+        np.array([sample.subject for sample, _ in made]),
+        skipped,
+    )
+    if cache is not None:
+        _write_cache(cache, key, clips)
+    return clips
+
+
+def clip_of(crops: Sequence[FaceCrop], sample: Sample) -> Clip:
+    """Return the clip of one sample from the crops of its recording.
+
+    Args:
+        crops: The recording's crops from the sample's onset to its offset at least.
+        sample: What to cut out; without an apex, the frame of the strongest motion is taken.
+
+    Raises:
+        MerError: If the crops do not hold the interval or show no face.
+    """
+    inside = [crop for crop in crops if sample.onset <= crop.index <= sample.offset]
+    if not inside or inside[0].index != sample.onset or inside[-1].index != sample.offset:
+        last = crops[-1].index if crops else -1
+        raise MerError(f"frames {sample.onset} to {sample.offset} wanted, but the recording ends at frame {last}")
+    apex = _strongest(inside) if sample.apex is None else sample.apex - sample.onset
+    if not 0 <= apex < len(inside):
+        raise MerError(f"apex {sample.apex} lies outside of onset {sample.onset} to offset {sample.offset}")
+    onset, middle, offset = (Moment(c.index, c.time_s) for c in (inside[0], inside[apex], inside[-1]))
+    return make_clip(inside, Interval(onset, middle, offset))
+
+
+def _clips_of_recording(samples: list[Sample]) -> dict[Sample, Clip | str]:
+    """Track the face through one recording and cut out all samples of it."""
+    cv2.setNumThreads(1)
+    last = max(sample.offset for sample in samples)
+    wanted = np.zeros(last + 1, bool)
+    for sample in samples:
+        wanted[max(sample.onset, 0) : sample.offset + 1] = True
+    crops: list[FaceCrop] = []
+    try:
+        with FrameReader(samples[0].path, fps=samples[0].fps) as frames, FaceTracker(Landmarker()) as tracker:
+            for frame in itertools.takewhile(lambda f: f.index <= last, frames):
+                crop = tracker.crop(frame)
+                if wanted[frame.index]:
+                    crops.append(crop)
+    except MerError as error:
+        return {sample: str(error) for sample in samples}
+    return {sample: _clip_or_reason(crops, sample) for sample in samples}
+
+
+def _clip_or_reason(crops: Sequence[FaceCrop], sample: Sample) -> Clip | str:
+    try:
+        return clip_of(crops, sample)
+    except MerError as error:
+        return str(error)
+
+
+def _strongest(crops: Sequence[FaceCrop]) -> int:
+    """Return the position whose flow against the first crop is largest (mean of its top tenth)."""
+    dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    size = crops[0].image.shape[0] // 2
+    small = [cv2.resize(crop.image, (size, size), interpolation=cv2.INTER_AREA) for crop in crops]
+    strengths = [0.0]
+    for picture in small[1:]:
+        flow = dense.calc(small[0], picture, np.zeros((size, size, 2), np.float32))
+        speed = np.sort(np.hypot(flow[..., 0], flow[..., 1]).ravel())
+        strengths.append(float(speed[-len(speed) // N_FRAMES :].mean()))
+    return int(np.argmax(strengths))
+
+
+def _order(sample: Sample) -> tuple[str, float]:
+    return str(sample.path), sample.fps or 0.0
+
+
+def _key(samples: Sequence[Sample]) -> str:
+    rows = [
+        (s.subject, s.clip, str(s.path), s.fps, s.onset, s.apex, s.offset, s.label, _stamp(s.path)) for s in samples
+    ]
+    return hashlib.sha256(json.dumps([CACHE_VERSION, rows]).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
+
+
+def _read_cache(path: Path, key: str) -> ClipSet | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["key"]) != key:
+                return None
+            return ClipSet(stored["clips"], stored["labels"], stored["subjects"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write_cache(path: Path, key: str, clips: ClipSet) -> None:
+    if clips.skipped:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, key=key, clips=clips.clips, labels=clips.labels, subjects=clips.subjects)
+    part.replace(path)

@@ -1,0 +1,133 @@
+"""Places onset, apex and offset of a candidate and says what speaks against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.messages import Interval, Moment
+from realtime.motion_track import MotionSample
+
+EDGE_SHARE: Final = 0.05
+"""Onset and offset are where the flanks pass this share of the peak."""
+_HIGH: Final = 0.6
+_LOW: Final = 0.25
+"""The flanks are followed between these shares; what lies lower is lost in noise and extrapolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a micro-expression may look like.
+
+    Attributes:
+        max_micro_s: Longest onset to offset: 0.5 s (Yan et al. 2013), with tolerance for one that
+            is measured rather than annotated.
+        max_rise_s: Longest onset to apex: 0.26 s (Yan et al. 2013), with the same tolerance.
+        min_micro_s: Shortest motion that is told from noise.
+        blink_ratio: Eye motion over regional motion above which it is a blink.
+        head_ratio: Head motion over regional motion above which it is a head movement.
+        light_step: Relative change of brightness above which it is a light change.
+        max_gap_s: Longest hole between two frames.
+    """
+
+    max_micro_s: float = 0.54
+    max_rise_s: float = 0.32
+    min_micro_s: float = 0.05
+    blink_ratio: float = 2.2
+    head_ratio: float = 6.0
+    light_step: float = 0.06
+    max_gap_s: float = 0.08
+
+
+def strength(regions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean length of the two largest of (..., R, 2) motion vectors."""
+    lengths = np.sort(np.hypot(regions[..., 0], regions[..., 1]), axis=-1)
+    pair: NDArray[np.float64] = lengths[..., -2:].mean(axis=-1)
+    return pair
+
+
+def judge(
+    around: Sequence[MotionSample], rest: NDArray[np.float64], *, peak_s: float, noise: float, limits: Limits
+) -> Interval:
+    """Return the interval of one candidate, accepted or rejected with its reason.
+
+    The motion is projected on its own direction at the peak, which leaves a clean, signed curve.
+
+    Args:
+        around: Samples from well before the candidate to its end.
+        rest: (13, 2) resting state of the regions.
+        peak_s: Time of the strongest motion.
+        noise: Scatter of the motion at rest, for the score.
+        limits: What a micro-expression may look like.
+    """
+    times = np.array([sample.time_s for sample in around])
+    moved = np.array([sample.regions for sample in around]) - rest
+    apex = int(np.argmin(np.abs(times - peak_s)))
+    direction = moved[max(apex - 1, 0) : apex + 2].mean(axis=0)
+    curve = np.tensordot(moved, direction / np.linalg.norm(direction), 2)
+    nearby = slice(max(apex - 2, 0), apex + 3)
+    apex = nearby.start + int(np.argmax(curve[nearby]))
+    onset = min(_edge(times, curve, apex, -1), max(apex - 1, 0))
+    offset = max(_edge(times, curve, apex, +1), min(apex + 1, len(around) - 1))
+    peak = float(strength(moved[apex]))
+    interval = interval_of(around, onset, apex, offset, score=peak / max(noise, 1e-3))
+    reason = _objection(around[onset : offset + 1], interval, peak, limits)
+    return with_reason(interval, reason) if reason else interval
+
+
+def interval_of(samples: Sequence[MotionSample], onset: int, apex: int, offset: int, *, score: float) -> Interval:
+    """Return the interval between positions of `samples`."""
+    first, top, last = (Moment(samples[i].index, samples[i].time_s) for i in (onset, apex, offset))
+    return Interval(first, top, last, score=score)
+
+
+def with_reason(interval: Interval, reason: str) -> Interval:
+    """Return the interval rejected for `reason`."""
+    return Interval(interval.onset, interval.apex, interval.offset, interval.score, "rejected", reason)
+
+
+def _objection(inside: Sequence[MotionSample], interval: Interval, peak: float, limits: Limits) -> str:
+    times = np.array([sample.time_s for sample in inside])
+    steps = np.diff(times)
+    if steps.max() > max(limits.max_gap_s, 2.5 * float(np.median(steps))):
+        return "gap"
+    rise_s = interval.apex.time_s - interval.onset.time_s
+    if times[-1] - times[0] > limits.max_micro_s or rise_s > limits.max_rise_s:
+        return "macro"
+    if times[-1] - times[0] < limits.min_micro_s:
+        return "short"
+    if np.ptp([sample.gain for sample in inside]) > limits.light_step:
+        return "lighting"
+    if _length(np.ptp([sample.head for sample in inside], axis=0)) > limits.head_ratio * peak:
+        return "head"
+    eyes = np.ptp([sample.eyes for sample in inside], axis=0)
+    regions = np.ptp([sample.regions for sample in inside], axis=0)
+    if min(_length(eye) for eye in eyes) > limits.blink_ratio * float(strength(regions)):
+        return "blink"
+    return ""
+
+
+def _length(vector: NDArray[np.float64]) -> float:
+    return float(np.hypot(vector[0], vector[1]))
+
+
+def _edge(times: NDArray[np.float64], curve: NDArray[np.float64], apex: int, way: Literal[-1, 1]) -> int:
+    """Return where one flank of the curve passes EDGE_SHARE of the peak."""
+    flank, flank_times = curve[apex::way] / curve[apex], times[apex::way]
+    low_s, high_s = _crossing(flank_times, flank, _LOW), _crossing(flank_times, flank, _HIGH)
+    if low_s is None or high_s is None:
+        return apex + way * int(np.argmin(flank))
+    edge_s = low_s + (low_s - high_s) * (_LOW - EDGE_SHARE) / (_HIGH - _LOW)
+    return apex + way * int(np.argmin(np.abs(flank_times - edge_s)))
+
+
+def _crossing(times: NDArray[np.float64], flank: NDArray[np.float64], level: float) -> float | None:
+    """Return when the flank first falls below `level`, between two samples."""
+    below = np.flatnonzero(flank < level)
+    if len(below) == 0 or below[0] == 0:
+        return None
+    i = int(below[0])
+    part = (flank[i - 1] - level) / (flank[i - 1] - flank[i])
+    return float(times[i - 1] + part * (times[i] - times[i - 1]))

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from mer.errors import MerError
+from mer.sampling import APEX, N_FRAMES, plan, sample_times
+
+
+def test_thirteen_times_with_onset_apex_and_offset_in_their_places():
+    times = sample_times(1.0, 1.12, 1.3)
+
+    assert len(times) == N_FRAMES
+    assert times[[0, APEX, -1]] == pytest.approx([1.0, 1.12, 1.3])
+
+
+def test_five_evenly_spaced_on_either_side_of_the_apex():
+    times = sample_times(0.0, 0.06, 0.24)
+
+    assert np.diff(times[: APEX + 1]) == pytest.approx(0.01)
+    assert np.diff(times[APEX:]) == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("moments", [(1.0, 0.9, 1.2), (1.0, 1.3, 1.2), (1.0, 1.0, 1.0)])
+def test_moments_out_of_order_are_refused(moments):
+    with pytest.raises(MerError, match="onset <= apex <= offset"):
+        sample_times(*moments)
+
+
+def test_high_rate_takes_the_nearest_frames_unblended():
+    stamps = np.arange(0, 61) / 200
+
+    found = plan(sample_times(0.0, 0.1, 0.3), stamps)
+
+    assert not found.interpolated
+    assert np.array_equal(found.lower, found.upper)
+    assert stamps[found.lower] == pytest.approx(found.times_s, abs=0.5 / 200 + 1e-9)
+    assert len(set(found.lower.tolist())) == N_FRAMES
+
+
+def test_low_rate_interpolates_linearly_in_time_and_says_so():
+    stamps = np.arange(0, 10) / 30
+
+    found = plan(sample_times(0.0, 0.1, 0.3), stamps)
+
+    assert found.interpolated
+    blended = stamps[found.lower] * (1 - found.weight) + stamps[found.upper] * found.weight
+    assert blended == pytest.approx(found.times_s)
+
+
+def test_uneven_rate_is_sampled_by_time_not_by_index():
+    stamps = np.concatenate([np.arange(0, 0.1, 0.002), np.arange(0.1, 0.31, 0.01)])
+
+    found = plan(sample_times(0.0, 0.1, 0.3), stamps)
+
+    assert stamps[found.lower] == pytest.approx(found.times_s, abs=0.0051)
+
+
+def test_times_outside_the_frames_are_refused():
+    with pytest.raises(MerError, match="give the whole interval"):
+        plan(sample_times(0.0, 0.1, 0.3), np.arange(0, 20) / 100)
+
+
+def test_one_frame_cannot_be_sampled():
+    with pytest.raises(MerError, match="at least 2"):
+        plan(sample_times(0.0, 0.1, 0.3), [0.1])
