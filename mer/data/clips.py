@@ -72,7 +72,7 @@ def load_clips(
         MerError: If not one sample gave a clip.
     """
     key = _key(samples)
-    if cache is not None and (kept := _read_cache(cache, key)) is not None:
+    if cache is not None and (kept := _read_cache(cache, key, samples)) is not None:
         return kept
     by_path = [list(group) for _, group in itertools.groupby(sorted(samples, key=_order), attrgetter("path", "fps"))]
     results: dict[Sample, Clip | str] = {}
@@ -99,7 +99,7 @@ def load_clips(
         skipped,
     )
     if cache is not None:
-        _write_cache(cache, key, clips)
+        _write_cache(cache, key, clips, samples)
     return clips
 
 
@@ -182,22 +182,30 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _read_cache(path: Path, key: str) -> ClipSet | None:
+def _read_cache(path: Path, key: str, samples: Sequence[Sample]) -> ClipSet | None:
     if not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
-            return ClipSet(stored["clips"], stored["labels"], stored["subjects"])
-    except (OSError, ValueError, KeyError):
+            skipped = zip(stored["skipped"].tolist(), stored["reasons"].tolist())
+            named = tuple((samples[i], str(reason)) for i, reason in skipped)
+            return ClipSet(stored["clips"], stored["labels"], stored["subjects"], named)
+    except (OSError, ValueError, KeyError, IndexError):
         return None
 
 
-def _write_cache(path: Path, key: str, clips: ClipSet) -> None:
-    if clips.skipped:
-        return
+def _write_cache(path: Path, key: str, clips: ClipSet, samples: Sequence[Sample]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
-    np.savez_compressed(part, key=key, clips=clips.clips, labels=clips.labels, subjects=clips.subjects)
+    np.savez_compressed(
+        part,
+        key=key,
+        clips=clips.clips,
+        labels=clips.labels,
+        subjects=clips.subjects,
+        skipped=np.array([samples.index(sample) for sample, _ in clips.skipped], np.int64),
+        reasons=np.array([reason for _, reason in clips.skipped], np.str_),
+    )
     part.replace(path)

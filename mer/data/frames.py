@@ -1,0 +1,102 @@
+"""The frames of a recording: their order, and the numbers their names carry."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from mer.video import PICTURE_SUFFIXES, RATE_FILES, FrameReader
+
+VIDEO_SUFFIXES: Final = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
+
+Counting = Literal["file names", "from 0", "from 1"]
+"""What an annotated frame number means: the number in the frame's file name, or a count from the recording's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameList:
+    """What the frames of one recording are called.
+
+    Attributes:
+        numbers: Number in each frame's name in playing order; None where a name has none.
+        position: Position, from 0, of each number.
+        repeated: A number that two frames carry, or None.
+        fps: Frame rate that the recording itself states, or None.
+    """
+
+    numbers: tuple[int | None, ...]
+    position: dict[int, int]
+    repeated: int | None
+    fps: float | None
+
+    def find(self, number: int, counting: Counting) -> int | None:
+        """Return the position of an annotated frame, or None if the recording does not have it."""
+        if counting == "file names":
+            return self.position.get(number)
+        place = number - (counting == "from 1")
+        return place if 0 <= place < len(self.numbers) else None
+
+    def extent(self, counting: Counting) -> str:
+        """Return which numbers there are, in words, for a message."""
+        if counting != "file names":
+            first = int(counting == "from 1")
+            return f"{first} to {len(self.numbers) - 1 + first}"
+        if not self.position:
+            return "(none of whose names has a number)"
+        return f"{min(self.position)} to {max(self.position)}"
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key that puts `img9` before `img10` and ignores case."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def frame_number(name: str) -> int | None:
+    """Return the last number in a file name (`006_05562.jpg` is 5562), or None."""
+    runs = re.findall(r"[0-9]+", Path(name).stem)
+    return int(runs[-1]) if runs else None
+
+
+def list_frames(folder: Path) -> list[Path]:
+    """Return the pictures of a folder in the order that `mer.video.FrameReader` plays them.
+
+    This order defines the positions of `mer.data.Sample`. Hidden files are passed over: `._img1.jpg`,
+    which archives from some systems hold, is no picture.
+    """
+    pictures = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
+    return sorted(pictures, key=lambda p: natural_key(p.name))
+
+
+def read_frame_list(path: Path) -> FrameList:
+    """Look at the frames of a recording; those of a folder are not decoded.
+
+    Args:
+        path: A folder of pictures, or a video file, whose frames are numbered from 0.
+
+    Returns:
+        Their numbers; empty if nothing is at `path`.
+
+    Raises:
+        MerError: If it is a file that is no video.
+    """
+    fps = None
+    numbers: tuple[int | None, ...] = ()
+    if path.is_dir():
+        numbers = tuple(frame_number(p.name) for p in list_frames(path))
+        if numbers and any((path / name).is_file() for name in RATE_FILES):
+            with FrameReader(path) as frames:
+                fps = frames.nominal_fps
+    elif path.is_file():
+        with FrameReader(path) as frames:
+            fps = frames.rate_hz
+            length = frames.claimed_frames if frames.claimed_frames is not None else sum(1 for _ in frames)
+            numbers = tuple(range(length))
+    counts = Counter(n for n in numbers if n is not None)
+    return FrameList(
+        numbers=numbers,
+        position={n: i for i, n in enumerate(numbers) if n is not None},
+        repeated=next((n for n, count in counts.items() if count > 1), None),
+        fps=fps,
+    )

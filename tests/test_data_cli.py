@@ -1,0 +1,76 @@
+"""`mer-data check` as a user calls it."""
+
+import json
+
+import pytest
+from data_minis import casme2
+
+from mer.data.cli import main
+
+ROWS = (
+    (1, "EP02_01f", 46, 59, 86, "happiness"),
+    (2, "EP03_02", 46, "/", 86, "disgust"),
+    (2, "EP03_03", 46, 90, 86, "disgust"),
+)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_prints_what_is_there_and_each_bad_row(tmp_path, capsys, plain):
+    assert main(["check", "casme2", str(casme2(tmp_path, *ROWS))]) == 0
+    printed = capsys.readouterr().out
+    for text in ("2, 1 without apex", "200 (2)", "0.200 to 0.200 s", "apex 90 lies outside of onset 46 to offset 86"):
+        assert text in printed
+    assert "CASME2-coding-20190701.xlsx Sheet1 row 4" in printed
+    assert "1 of 3 rows are left out." in printed
+
+
+def test_json_is_all_there_is_on_standard_output(tmp_path, capsys):
+    assert main(["check", "casme2", str(casme2(tmp_path, *ROWS)), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["rows"], result["clips"], result["rows_left_out"], result["without_apex"]) == (3, 2, 1, 1)
+    assert result["classes"] == {"happiness": 1, "disgust": 1}
+    assert result["subjects"] == {"01": 1, "02": 1}
+    assert result["rates_hz"] == {"200": 2}
+    assert result["duration_s"] == {"min": 0.2, "median": 0.2, "max": 0.2}
+    assert result["frames_counted"] == "file names"
+    assert result["findings"][0] == {
+        "where": "CASME2-coding-20190701.xlsx Sheet1 row 3",
+        "clip": "02/EP03_02",
+        "reason": "apex is missing",
+        "left_out": False,
+    }
+
+
+def test_dataset_without_a_fault_says_so(tmp_path, capsys, plain):
+    assert main(["check", "casme2", str(casme2(tmp_path, ROWS[0]))]) == 0
+    assert "No row is at fault." in capsys.readouterr().out
+
+
+def test_wrong_layout_ends_with_1_and_names_what_was_missed(tmp_path, capsys):
+    assert main(["check", "samm", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("mer-data: error: ")
+    assert "no file 'SAMM_Micro_FACS_Codes_v2.xlsx'" in captured.err
+    assert captured.out == ""
+
+
+def test_unknown_dataset_ends_with_2(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["check", "casme7", str(tmp_path)])
+    assert end.value.code == 2
+    assert "invalid choice: 'casme7'" in capsys.readouterr().err
+
+
+def test_nothing_to_use_is_still_a_report(tmp_path, capsys, plain):
+    assert main(["check", "casme2", str(casme2(tmp_path, ROWS[2]))]) == 0
+    assert "1 of 1 rows are left out." in capsys.readouterr().out
+
+
+def test_narrow_terminal_still_shows_names_in_full(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["check", "casme2", str(casme2(tmp_path, *ROWS))]) == 0
+    assert "…" not in capsys.readouterr().out

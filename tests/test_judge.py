@@ -1,0 +1,102 @@
+"""Hand-made motion curves with known onset, apex and offset."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from realtime.judge import Limits, judge, strength
+from realtime.motion import REGIONS
+from realtime.motion_track import MotionSample
+
+RATE_HZ = 200
+REST = np.zeros((len(REGIONS), 2))
+
+
+def samples(onset_s=0.5, apex_s=0.6, offset_s=0.8, peak=1.0, length_s=1.2, noise=0.0, rate_hz=RATE_HZ):
+    """Two mouth corners move up and out as a raised cosine."""
+    rng = np.random.default_rng(0)
+    times = np.arange(0, length_s, 1 / rate_hz)
+    rise = np.clip((times - onset_s) / (apex_s - onset_s), 0, 1)
+    fall = np.clip((offset_s - times) / (offset_s - apex_s), 0, 1)
+    course = peak * (0.5 - 0.5 * np.cos(np.pi * np.minimum(rise, fall)))
+    made = []
+    for i, t in enumerate(times):
+        regions = rng.normal(0, noise, REST.shape)
+        regions[9] += course[i] * np.array([-0.7, -0.7])
+        regions[10] += course[i] * np.array([0.7, -0.7])
+        made.append(MotionSample(i, float(t), regions, np.zeros((2, 2)), np.zeros(2), 1.0))
+    return made
+
+
+def judged(around, peak_s=0.6, **limits):
+    return judge(around, REST, peak_s=peak_s, noise=0.02, limits=replace(Limits(), **limits))
+
+
+def test_the_three_moments_are_found():
+    interval = judged(samples())
+
+    assert interval.verdict == "micro"
+    assert interval.onset.time_s == pytest.approx(0.51, abs=0.02)
+    assert interval.apex.time_s == pytest.approx(0.60, abs=0.01)
+    assert interval.offset.time_s == pytest.approx(0.78, abs=0.03)
+
+
+def test_noise_moves_them_little():
+    interval = judged(samples(noise=0.04))
+
+    assert interval.onset.time_s == pytest.approx(0.51, abs=0.03)
+    assert interval.offset.time_s == pytest.approx(0.78, abs=0.04)
+
+
+@pytest.mark.parametrize("rate_hz", [30, 60, 100, 500])
+def test_the_moments_do_not_depend_on_the_rate(rate_hz):
+    interval = judged(samples(rate_hz=rate_hz))
+
+    assert interval.apex.time_s == pytest.approx(0.60, abs=0.6 / rate_hz + 0.01)
+    assert interval.onset.time_s == pytest.approx(0.51, abs=0.6 / rate_hz + 0.02)
+
+
+def test_longer_than_half_a_second_is_a_macro_expression():
+    assert judged(samples(onset_s=0.3, apex_s=0.6, offset_s=1.1)).reason == "macro"
+
+
+def test_a_slow_rise_is_a_macro_expression():
+    assert judged(samples(onset_s=0.13, apex_s=0.6, offset_s=0.66)).reason == "macro"
+
+
+def test_eyes_that_move_far_more_than_the_rest_are_a_blink():
+    around = samples()
+    peak = [abs(s.time_s - 0.6) < 0.1 for s in around]
+    blink = [replace(s, eyes=np.full((2, 2), 5.0)) if at else s for s, at in zip(around, peak)]
+
+    assert judged(blink).reason == "blink"
+
+
+def test_a_head_that_moves_far_more_than_the_face_is_a_head_movement():
+    nod = [replace(s, head=np.array([0.0, 40.0 * s.time_s])) for s in samples()]
+
+    assert judged(nod).reason == "head"
+
+
+def test_a_step_of_light_is_named():
+    lit = [replace(s, gain=1.2 if s.time_s > 0.6 else 1.0) for s in samples()]
+
+    assert judged(lit).reason == "lighting"
+
+
+def test_a_hole_in_the_recording_is_named():
+    holed = [s for s in samples() if not 0.62 < s.time_s < 0.74]
+
+    assert judged(holed).reason == "gap"
+
+
+def test_a_twitch_of_one_frame_is_too_short():
+    assert judged(samples(onset_s=0.585, apex_s=0.6, offset_s=0.615)).reason == "short"
+
+
+def test_strength_is_the_mean_of_the_two_regions_that_move_most():
+    regions = np.zeros((13, 2))
+    regions[3], regions[5], regions[7] = (3, 4), (0, 3), (1, 0)
+
+    assert strength(regions) == pytest.approx(4.0)
