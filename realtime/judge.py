@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval, Moment
+from realtime.motion import REGIONS
 from realtime.motion_track import MotionSample
 
 EDGE_SHARE: Final = 0.05
@@ -15,6 +16,10 @@ EDGE_SHARE: Final = 0.05
 _HIGH: Final = 0.6
 _LOW: Final = 0.25
 """The flanks are followed between these shares; what lies lower is lost in noise and extrapolated."""
+_FOOT: Final = 0.8
+"""From _LOW down to EDGE_SHARE takes this part of the time from _HIGH to _LOW (raised cosine: 0.82,
+quintic smoothstep: 0.88, straight line: 0.57)."""
+_LOWER_FACE: Final = tuple(i for i, name in enumerate(REGIONS) if "brow" not in name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ class Limits:
             is measured rather than annotated.
         max_rise_s: Longest onset to apex: 0.26 s (Yan et al. 2013), with the same tolerance.
         min_micro_s: Shortest motion that is told from noise.
-        blink_ratio: Eye motion over regional motion above which it is a blink.
+        blink_ratio: Downward lid motion over regional motion above which it is a blink, ...
+        blink_spill: ... if the lower face moves less than this share of it.
         head_ratio: Head motion over regional motion above which it is a head movement.
         light_step: Relative change of brightness above which it is a light change.
         max_gap_s: Longest hole between two frames.
@@ -35,7 +41,8 @@ class Limits:
     max_micro_s: float = 0.54
     max_rise_s: float = 0.32
     min_micro_s: float = 0.05
-    blink_ratio: float = 2.2
+    blink_ratio: float = 0.8
+    blink_spill: float = 0.3
     head_ratio: float = 6.0
     light_step: float = 0.06
     max_gap_s: float = 0.08
@@ -102,11 +109,20 @@ def _objection(inside: Sequence[MotionSample], interval: Interval, peak: float, 
         return "lighting"
     if _length(np.ptp([sample.head for sample in inside], axis=0)) > limits.head_ratio * peak:
         return "head"
-    eyes = np.ptp([sample.eyes for sample in inside], axis=0)
-    regions = np.ptp([sample.regions for sample in inside], axis=0)
-    if min(_length(eye) for eye in eyes) > limits.blink_ratio * float(strength(regions)):
+    top = min(inside, key=lambda sample: abs(sample.time_s - interval.apex.time_s))
+    if _is_blink(top.regions - inside[0].regions, top.eyes - inside[0].eyes, limits):
         return "blink"
     return ""
+
+
+def _is_blink(regions: NDArray[np.float64], eyes: NDArray[np.float64], limits: Limits) -> bool:
+    """Both lids go down further than anything else moves, and the lower face takes no part.
+
+    The brows are close enough to the lids to be measured with them, so they do not count.
+    """
+    lids_down = float(eyes[:, 1].min())
+    lower_face = float(strength(regions[list(_LOWER_FACE)]))
+    return lids_down > limits.blink_ratio * float(strength(regions)) and lower_face < limits.blink_spill * lids_down
 
 
 def _length(vector: NDArray[np.float64]) -> float:
@@ -119,7 +135,7 @@ def _edge(times: NDArray[np.float64], curve: NDArray[np.float64], apex: int, way
     low_s, high_s = _crossing(flank_times, flank, _LOW), _crossing(flank_times, flank, _HIGH)
     if low_s is None or high_s is None:
         return apex + way * int(np.argmin(flank))
-    edge_s = low_s + (low_s - high_s) * (_LOW - EDGE_SHARE) / (_HIGH - _LOW)
+    edge_s = low_s + _FOOT * (low_s - high_s)
     return apex + way * int(np.argmin(np.abs(flank_times - edge_s)))
 
 

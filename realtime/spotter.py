@@ -26,10 +26,13 @@ class SpotterConfig:
     Attributes:
         floor: Least motion of a candidate, percent of the inter-ocular distance.
         noise_factor: Robust standard deviations over the level at rest that make a candidate.
-        return_share: A candidate ends when motion has fallen to this share of its peak.
+        return_share: A candidate ends when motion has fallen to this share of its peak, ...
+        foot_s: ... and then stayed below it for this long, ...
+        edge_share: ... or fallen further, to this share.
         falling_share: Motion below this share of the peak is past its apex.
         rest_s: Stretch of time whose median is the resting state.
         warm_up_s: Face time before the first candidate.
+        tail_s: How long the tail of a decided candidate may stay above the threshold.
         settle_s: Stillness that makes a new resting state after a long motion.
         reach_back_s: How long before its threshold crossing a candidate may have begun.
         limits: What a candidate may look like.
@@ -38,9 +41,12 @@ class SpotterConfig:
     floor: float = 0.16
     noise_factor: float = 6.0
     return_share: float = 0.30
+    foot_s: float = 0.1
+    edge_share: float = 0.06
     falling_share: float = 0.7
     rest_s: float = 1.2
     warm_up_s: float = 1.2
+    tail_s: float = 0.25
     settle_s: float = 0.35
     reach_back_s: float = 0.4
     limits: Limits = field(default_factory=Limits)
@@ -69,6 +75,7 @@ class _Candidate:
     peak: float
     peak_s: float
     falling: bool = False
+    back_s: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class Spotter:
         self._candidate: _Candidate | None = None
         self._rest = _unknown_rest()
         self._rest_from_s = -np.inf
+        self._resting_from_s = -np.inf
         self._motion = 0.0
 
     def step(self, crop: FaceCrop) -> Spotting:
@@ -140,6 +148,7 @@ class Spotter:
         self._candidate = None
         self._rest = _unknown_rest()
         self._rest_from_s = -np.inf
+        self._resting_from_s = -np.inf
         return self._track
 
     def _advance(self, track: MotionTrack, sample: MotionSample) -> list[Interval]:
@@ -156,11 +165,13 @@ class Spotter:
         return self._follow(track, sample, self._candidate)
 
     def _watch(self, track: MotionTrack, sample: MotionSample) -> None:
-        if self._motion > self.threshold:
+        if self._resting_from_s > sample.time_s and self._motion > self.threshold:
+            self._state = "falling"
+        elif self._motion > self.threshold:
             self._candidate = _Candidate(sample.time_s, self._motion, sample.time_s)
             self._state = "rising"
         else:
-            self._state = "idle"
+            self._state, self._resting_from_s = "idle", -np.inf
             self._update_rest(track, sample.time_s)
 
     def _follow(self, track: MotionTrack, sample: MotionSample, candidate: _Candidate) -> list[Interval]:
@@ -172,9 +183,9 @@ class Spotter:
             self._state = "falling"
         elif not candidate.falling:
             self._state = "apex"
-        back = max(self.config.return_share * candidate.peak, min(self.threshold, 0.5 * candidate.peak))
-        if candidate.falling and self._motion < back:
-            self._candidate, self._state, self._rest_from_s = None, "idle", sample.time_s
+        if self._is_over(sample, candidate):
+            self._candidate, self._rest_from_s = None, sample.time_s
+            self._resting_from_s = sample.time_s + self.config.tail_s
             return [self._judged(track, candidate)]
         if sample.time_s - candidate.start_s > 2.0 * self.config.limits.max_micro_s and self._still(track, sample):
             self._candidate, self._state = None, "idle"
@@ -183,6 +194,17 @@ class Spotter:
             self._settle(track, sample.time_s)
             return [rejected]
         return []
+
+    def _is_over(self, sample: MotionSample, candidate: _Candidate) -> bool:
+        """Motion has come back, and for long enough to see where the flank ends."""
+        back = max(self.config.return_share * candidate.peak, min(self.threshold, 0.5 * candidate.peak))
+        if not candidate.falling or self._motion >= back:
+            candidate.back_s = np.inf
+            return False
+        candidate.back_s = min(candidate.back_s, sample.time_s)
+        return self._motion < self.config.edge_share * candidate.peak or (
+            sample.time_s - candidate.back_s >= self.config.foot_s
+        )
 
     def _update_rest(self, track: MotionTrack, now_s: float) -> None:
         if now_s - self._rest.updated_s < _REST_EVERY_S:

@@ -65,12 +65,23 @@ def test_a_slow_rise_is_a_macro_expression():
     assert judged(samples(onset_s=0.13, apex_s=0.6, offset_s=0.66)).reason == "macro"
 
 
-def test_eyes_that_move_far_more_than_the_rest_are_a_blink():
-    around = samples()
-    peak = [abs(s.time_s - 0.6) < 0.1 for s in around]
-    blink = [replace(s, eyes=np.full((2, 2), 5.0)) if at else s for s, at in zip(around, peak)]
+def blinking(around, brows):
+    """Both lids go down by 3 % while the brows, measured with them, seem to move too."""
+    made = []
+    for s in around:
+        share = max(0.0, 1.0 - abs(s.time_s - 0.6) / 0.1)
+        regions = s.regions.copy()
+        regions[:4, 1] += brows * share
+        made.append(replace(s, regions=regions, eyes=np.array([[0.0, 3.0], [0.0, 3.0]]) * share))
+    return made
 
-    assert judged(blink).reason == "blink"
+
+def test_lids_that_go_down_while_the_lower_face_rests_are_a_blink():
+    assert judged(blinking(samples(peak=0.0), brows=2.0)).reason == "blink"
+
+
+def test_a_blink_during_an_expression_of_the_mouth_does_not_hide_it():
+    assert judged(blinking(samples(peak=2.0), brows=1.0)).verdict == "micro"
 
 
 def test_a_head_that_moves_far_more_than_the_face_is_a_head_movement():
