@@ -110,10 +110,9 @@ class FrameReader:
         if fps is not None and not (np.isfinite(fps) and fps > 0):
             raise UsageError(f"--fps {fps} is not a frame rate; give a number above 0, such as 200")
         self._pictures = _open(path, fps=fps)
-        self.nominal_fps = fps or self._pictures.fps
+        self.nominal_fps = self._pictures.fps
         self.claimed_frames = self._pictures.claimed_frames
         self.frames_read = 0
-        self._fixed_fps = fps
         self._clock = Clock(1.0 / self.nominal_fps)
         self._decoded = 0
         self._first_s = self._last_s = 0.0
@@ -164,7 +163,7 @@ class FrameReader:
         if read is None:
             return
         image, stamp_s = read
-        time_s = self._decoded / self._fixed_fps if self._fixed_fps else self._clock.time_s(stamp_s)
+        time_s = self._clock.time_s(stamp_s)
         image.flags.writeable = False
         self._first_s, self._last_s = (self._first_s if self._decoded else time_s), time_s
         self._ahead.append(Frame(image, time_s, self._decoded))
@@ -194,28 +193,33 @@ def _open(path: Path, *, fps: float | None) -> _Pictures:
         raise MerError(f"{path} is a single picture; give a video file, or the folder that holds all pictures")
     if path.stat().st_size == 0:
         raise MerError(f"{path} is empty; give a video file or a folder of pictures")
-    return _VideoFile(path)
+    return _VideoFile(path, fps=fps)
 
 
 class _VideoFile:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, fps: float | None) -> None:
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, DECODER_THREADS])
         if not self._capture.isOpened():
             raise MerError(
                 f"{path} cannot be opened as a video: it is not one, it was cut off before its index was written, "
                 "or FFmpeg does not know its format; play it with another program to find out"
             )
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        claimed_fps = self._capture.get(cv2.CAP_PROP_FPS)
         frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.fps = fps if np.isfinite(fps) and fps > 0 else FALLBACK_FPS
+        claimed_fps = claimed_fps if np.isfinite(claimed_fps) and claimed_fps > 0 else FALLBACK_FPS
+        self.fps = fps or claimed_fps
         self.claimed_frames = round(frames) if np.isfinite(frames) and 0 < frames < 1e12 else None
         self.notes: list[str] = []
+        self._count_stamps = fps is not None
+        self._count = 0
 
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
         ok, image = self._capture.read()
         if not ok:
             return None
-        return image.astype(np.uint8, copy=False), self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        stamp_s = self._count / self.fps if self._count_stamps else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        self._count += 1
+        return image.astype(np.uint8, copy=False), stamp_s
 
     def close(self) -> None:
         self._capture.release()

@@ -216,7 +216,7 @@ def _rigid_basis(position: NDArray[np.float64], response: NDArray[np.float64]) -
     depth = 0.68 * x**2 + 0.03 * (y + 0.48) ** 2 - 0.51 * np.exp(-((x / 0.23) ** 2) - ((y - 0.5) / 0.21) ** 2)
     pairs = [(one, none), (none, one), (x, y), (-y, x), (depth, none), (none, depth)]
     true = np.array([np.stack(pair, axis=-1) for pair in pairs])
-    shown = np.einsum("pij,bpj->bip", response, true)
+    shown: NDArray[np.float64] = np.einsum("pij,bpj->bip", response, true)
     return shown.reshape(len(pairs), -1)
 
 

@@ -1,0 +1,247 @@
+"""Builds TensorRT and TensorRT-RTX plans; `engines.build_cli` is the command around it."""
+
+import importlib.metadata
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines import tensorrt_api
+from engines.graph import OPSET, Layout, build_graph
+from engines.manifest import INPUT, OUTPUT, Deviation, Manifest, Target, clip_shape, sha256, write_pair
+from engines.parity import deviation, parity_clips
+from engines.runtime import cuda
+from engines.runtime.onnx import new_session
+from engines.source import Source
+from engines.tensorrt_api import Api, BuildListener, TrtBackend
+from mer.errors import MerError
+from mer.files import write_atomically
+
+TOLERANCE: Final = 1e-2
+"""Largest relative error against ONNX Runtime in single precision with which a plan is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build.
+
+    Attributes:
+        precision: Of the arithmetic; the head always works in single precision.
+        max_batch: Largest batch, 1 to 1024.
+        level: The library's optimisation level, 0 to 5; None for its default.
+        workspace_bytes: GPU memory that tactics may use; None for no limit.
+        timing_cache: File that makes rebuilding fast; None for none.
+        compute_capabilities: GPUs that TensorRT-RTX builds for; none for all it supports.
+        layout: How the graph is written; "joint" is meant for GPUs.
+    """
+
+    precision: Literal["fp16", "fp32"] = "fp16"
+    max_batch: int = 8
+    level: int | None = None
+    workspace_bytes: int | None = None
+    timing_cache: Path | None = None
+    compute_capabilities: tuple[str, ...] = ()
+    layout: Layout = "joint"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a network as the library itself reports it.
+
+    Attributes:
+        name: Tensor name.
+        shape: -1 for the batch.
+        dtype: "UINT8" for example.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished plan.
+
+    Attributes:
+        content: The plan.
+        manifest: What is written beside it.
+        ports: Inputs, then outputs, read back from the library.
+        layers: Name, type, output shape and type of each layer of the network.
+        unmeasured: Why no GPU has run it; empty if one has.
+    """
+
+    content: bytes
+    manifest: Manifest
+    ports: tuple[Port, ...]
+    layers: tuple[tuple[str, str, str, str], ...]
+    unmeasured: str
+
+
+def choose_api(backend: TrtBackend | Literal["auto"]) -> Api:
+    """Return the library to build with.
+
+    "auto" is TensorRT where it is installed and has a GPU to build on, TensorRT-RTX otherwise.
+
+    Raises:
+        MerError: If there is none, or TensorRT proper was asked for without a GPU.
+    """
+    missing = cuda.unavailable()
+    if backend == "tensorrt-rtx":
+        return tensorrt_api.load_api(backend)
+    if backend == "tensorrt":
+        if missing:
+            raise MerError(
+                f"TensorRT times its kernels on the GPU that will run them, and there is none: {missing}. "
+                "Build on the target machine, or use --backend tensorrt-rtx, which needs no GPU"
+            )
+        return tensorrt_api.load_api(backend)
+    reasons = [missing]
+    for candidate in ("tensorrt-rtx",) if missing else ("tensorrt", "tensorrt-rtx"):
+        try:
+            return tensorrt_api.load_api("tensorrt" if candidate == "tensorrt" else "tensorrt-rtx")
+        except MerError as error:
+            reasons.append(str(error))
+    raise MerError("nothing to build with: " + "; ".join(reason for reason in reasons if reason))
+
+
+def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, listener: BuildListener) -> Built:
+    """Build a plan, check its answers where a GPU can run it, and write it with its manifest.
+
+    Args:
+        source: The model.
+        path: Where to write.
+        api: From `choose_api`.
+        options: How to build.
+        listener: Hears of the progress, where the library reports it.
+
+    Raises:
+        MerError: If the library refuses the model or the options, or the plan's answers are wrong.
+    """
+    messages: list[str] = []
+    logger = tensorrt_api.new_logger(api, messages.append)
+    described = source.manifest
+    graph = build_graph(
+        source.arrays,
+        model=described.model,
+        mode=described.mode,
+        precision=options.precision,
+        layout=options.layout,
+    )
+    device = None if cuda.unavailable() else cuda.use_device()
+    builder = api.module.Builder(logger)
+    network = tensorrt_api.new_network(api, builder)
+    parser = api.module.OnnxParser(network, logger)
+    if not parser.parse(graph.SerializeToString()):
+        errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        raise MerError(f"{api.backend} {api.version} cannot read the graph: {'; '.join(errors)}")
+    ports = read_ports(network)
+    _check_ports(ports, described)
+    config = builder.create_builder_config()
+    tensorrt_api.configure(
+        api, config, half=options.precision == "fp16", level=options.level, workspace_bytes=options.workspace_bytes
+    )
+    tensorrt_api.set_compute_capabilities(api, config, options.compute_capabilities)
+    _add_profile(builder, config, described, options.max_batch)
+    cache = tensorrt_api.open_timing_cache(api, config, options.timing_cache)
+    tensorrt_api.set_progress_monitor(api, config, listener)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise MerError(f"{api.backend} {api.version} built nothing: {'; '.join(messages) or 'no reason given'}")
+    if cache is not None and options.timing_cache is not None:
+        write_atomically(options.timing_cache, bytes(cache.serialize()))
+    content = bytes(plan)
+    on_target = device if api.backend == "tensorrt" else None
+    manifest = replace(
+        described,
+        file=path.name,
+        sha256=sha256(content),
+        backend=api.backend,
+        precision=options.precision,
+        opset=OPSET,
+        versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx")} | {api.backend: api.version},
+        deviation=None,
+        target=Target(
+            tensorrt_version=api.version,
+            gpu=on_target.name if on_target else "",
+            compute_capabilities=(on_target.compute_capability,) if on_target else options.compute_capabilities,
+            source_sha256=described.sha256,
+            max_batch=options.max_batch,
+        ),
+    )
+    measured, unmeasured = _measure(source, content, manifest)
+    if measured and not measured.relative <= TOLERANCE:
+        raise MerError(
+            f"the {options.precision} plan deviates from ONNX Runtime by {measured.relative:.1e}, more than "
+            f"{TOLERANCE:.0e}; nothing was written. Build with --precision fp32"
+        )
+    manifest = replace(manifest, deviation=measured)
+    write_pair(path, content, manifest)
+    return Built(content, manifest, ports, _layers(network), unmeasured)
+
+
+def read_ports(network: Any) -> tuple[Port, ...]:
+    """Return a parsed network's inputs, then its outputs, as TensorRT reports them."""
+    tensors = [network.get_input(i) for i in range(network.num_inputs)]
+    tensors += [network.get_output(i) for i in range(network.num_outputs)]
+    return tuple(Port(t.name, tuple(t.shape), t.dtype.name) for t in tensors)
+
+
+def _check_ports(ports: tuple[Port, ...], manifest: Manifest) -> None:
+    expected = (
+        Port(INPUT, (-1, *clip_shape(manifest.mode)), "UINT8"),
+        Port(OUTPUT, (-1, len(manifest.classes)), "FLOAT"),
+    )
+    if ports != expected:
+        raise MerError(f"TensorRT sees inputs and outputs {ports}, expected {expected}; export the model again")
+
+
+def _add_profile(builder: Any, config: Any, manifest: Manifest, max_batch: int) -> None:
+    """One clip is the rule, so the kernels are chosen for it; larger batches run too."""
+    profile = builder.create_optimization_profile()
+    shape = clip_shape(manifest.mode)
+    profile.set_shape(INPUT, (1, *shape), (1, *shape), (max_batch, *shape))
+    if config.add_optimization_profile(profile) < 0:
+        raise MerError(f"TensorRT refuses batches of 1 to {max_batch}; choose another --max-batch")
+
+
+def _layers(network: Any) -> tuple[tuple[str, str, str, str], ...]:
+    rows = []
+    for layer in (network.get_layer(i) for i in range(network.num_layers)):
+        output = layer.get_output(0)
+        shape = "" if output is None else " x ".join(map(str, output.shape))
+        rows.append((layer.name, layer.type.name.lower(), shape, "" if output is None else output.dtype.name.lower()))
+    return tuple(rows)
+
+
+def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviation | None, str]:
+    """Compare a plan with ONNX Runtime on fixed clips, or return why no GPU here can run it."""
+    missing = cuda.unavailable()
+    if missing:
+        return None, missing
+    from engines.runtime.tensorrt import TensorRtEngine
+
+    clips = parity_clips(manifest.mode)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "built.plan"
+        write_pair(path, content, manifest)
+        try:
+            engine = TensorRtEngine(path)
+        except MerError as error:
+            if manifest.backend == "tensorrt-rtx":  # built for other GPUs than this machine's
+                return None, str(error)
+            raise
+        with engine:
+            found = engine.classify(clips)
+    return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), ""
+
+
+def onnx_runtime_probabilities(source: Source, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what ONNX Runtime answers with the same weights in single precision."""
+    described = source.manifest
+    graph = build_graph(source.arrays, model=described.model, mode=described.mode, precision="fp32", layout="gates")
+    session = new_session(graph.SerializeToString(), source="the reference graph")
+    return np.concatenate([session.run(None, {INPUT: clip[None]})[0] for clip in clips])

@@ -1,0 +1,171 @@
+"""`mer-build-trt`: from a checkpoint or an ONNX file to a TensorRT plan with its manifest."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from engines.manifest import manifest_path
+from engines.select import SHIPPED_MODEL, plan_folder
+from mer.errors import MerError, UsageError
+
+INTERRUPTED: Final = 130
+
+
+class BuildProgress:
+    """Draws the phases of a build as nested bars. See `engines.tensorrt_api.BuildListener`.
+
+    Args:
+        progress: Where to draw.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.monitor: Any = None
+        self.cancelled = False
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._depth: dict[str | None, int] = {None: -1}
+
+    def start(self, phase: str, parent: str | None, steps: int) -> None:
+        """Add a bar below its parent's."""
+        self._depth[phase] = self._depth.get(parent, 0) + 1
+        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + phase, total=max(steps, 1))
+
+    def step(self, phase: str, step: int) -> bool:
+        """Move a bar on; end the build if it was interrupted."""
+        if phase in self._tasks:
+            self._progress.update(self._tasks[phase], completed=step + 1)
+        return not self.cancelled
+
+    def finish(self, phase: str) -> None:
+        """Take a bar away."""
+        if phase in self._tasks:
+            self._progress.remove_task(self._tasks.pop(phase))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _build(arguments)
+    except MerError as error:
+        print(f"mer-build-trt: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("mer-build-trt: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mer-build-trt", description=__doc__)
+    parser.add_argument(
+        "model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".safetensors or .onnx (default: the shipped model)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="ENGINE.plan",
+        help="the plan to write (default: in the user's cache, where `--engine auto` finds it)",
+    )
+    parser.add_argument("--backend", choices=("auto", "tensorrt", "tensorrt-rtx"), default="auto")
+    parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
+    parser.add_argument("--max-batch", type=int, default=8, metavar="N", help="largest batch, 1 to 1024 (default 8)")
+    parser.add_argument("--level", type=int, choices=range(6), help="optimisation level (default: the library's)")
+    parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: in the user's cache")
+    parser.add_argument("--workspace-mib", type=int, metavar="N", help="GPU memory for trying kernels")
+    parser.add_argument(
+        "--compute-capability",
+        action="append",
+        default=[],
+        metavar="X.Y",
+        help="with tensorrt-rtx: build for this one only; may be repeated (default: all it supports)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="print the table of layers")
+    return parser
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.max_batch <= 1024:
+        raise UsageError(f"--max-batch {arguments.max_batch} given; expected 1 to 1024")
+    if arguments.workspace_mib is not None and arguments.workspace_mib < 1:
+        raise UsageError(f"--workspace-mib {arguments.workspace_mib} given; expected at least 1")
+    if arguments.output is not None and arguments.output.suffix != ".plan":
+        raise UsageError(f"-o {arguments.output} given; expected a name that ends in .plan")
+    try:
+        from engines import build
+    except ModuleNotFoundError as error:
+        raise MerError(
+            f"building needs the Python module {error.name}; `pip install 'mer-live[trt]'` or 'mer-live[rtx]'"
+        ) from error
+    from engines.source import read_source
+
+    api = build.choose_api(arguments.backend)
+    source = read_source(arguments.model)
+    output = arguments.output or plan_folder() / f"{source.manifest.model}-{api.backend}-{arguments.precision}.plan"
+    options = build.BuildOptions(
+        precision=arguments.precision,
+        max_batch=arguments.max_batch,
+        level=arguments.level,
+        workspace_bytes=None if arguments.workspace_mib is None else arguments.workspace_mib << 20,
+        timing_cache=arguments.timing_cache or plan_folder().parent / f"timing-{api.backend}-{api.version}.cache",
+        compute_capabilities=tuple(arguments.compute_capability),
+    )
+    console = Console(stderr=True)
+    console.print(
+        f"building {arguments.model} with {api.backend} {api.version}, {arguments.precision}", highlight=False
+    )
+    started = time.perf_counter()
+    with _progress(console) as listener:
+        built = build.build_plan(source, output, api, options, listener)
+    seconds = time.perf_counter() - started
+    out = Console()
+    if arguments.verbose:
+        table = Table("layer", "type", "output", "element", title="network")
+        for row in built.layers:
+            table.add_row(*row)
+        out.print(table)
+    measured = built.manifest.deviation
+    parity = (
+        f"relative error {measured.relative:.1e} against {measured.reference}"
+        if measured
+        else (f"answers not compared: {built.unmeasured}")
+    )
+    for port in built.ports:
+        print(f"  {port.name}: {port.dtype} {port.shape}")
+    print(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}\n{manifest_path(output)}")
+    return 0
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[BuildProgress]:
+    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C.
+
+    An exception out of a callback would pass through the library's own code, so Ctrl-C only sets a mark.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        listener = BuildProgress(progress)
+        progress.add_task("building", total=None)
+
+        def cancel(_signal: int, _frame: FrameType | None) -> None:
+            listener.cancelled = True
+
+        before = signal.signal(signal.SIGINT, cancel)
+        try:
+            yield listener
+        except MerError:
+            if listener.cancelled:
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -1,0 +1,133 @@
+"""Turns a checkpoint into an ONNX file with its manifest: `python -m engines.export CHECKPOINT -o MODEL.onnx`.
+
+Needs the `train` extra: torch reads and checks, onnx writes.
+"""
+
+import argparse
+import copy
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from engines.folding import fold
+from engines.graph import OPSET, Layout, build_graph
+from engines.manifest import INPUT, Deviation, Manifest, Precision, manifest_path, sha256, write_pair
+from engines.parity import deviation, parity_clips
+from engines.runtime.onnx import new_session
+from mer import checkpoint
+from mer.checkpoint import Configuration
+from mer.errors import MerError
+from mer.models import parameter_count
+from mer.preprocess import check_mode
+
+TOLERANCE: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16-weights": 1e-2, "fp16": 1e-2}
+"""Largest relative error against torch in float64 with which a file is written."""
+LAYOUTS: Final[dict[Precision, Layout]] = {"fp32": "gates", "fp16-weights": "gates", "fp16": "joint"}
+"""fp16 arithmetic is for GPUs."""
+
+
+def export_network(
+    network: nn.Module, configuration: Configuration, path: Path, *, precision: Precision = "fp16-weights"
+) -> Manifest:
+    """Write MODEL.onnx and MODEL.onnx.json, after comparing the graph with torch in float64.
+
+    Args:
+        network: A trained network.
+        configuration: What its checkpoint says about it.
+        path: Where to write, ending in .onnx.
+        precision: fp32; fp16-weights, half the size and computed in single precision; or fp16, for GPUs.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        MerError: If the graph deviates too far from torch or the file cannot be written.
+    """
+    if path.suffix != ".onnx":
+        raise MerError(f"cannot export to {path}: give a name that ends in .onnx")
+    content = onnx_bytes(network, configuration, precision=precision, layout=LAYOUTS[precision])
+    measured = _compare(network, configuration, content)
+    if not measured.relative <= TOLERANCE[precision]:
+        raise MerError(
+            f"the {precision} graph deviates from torch by {measured.relative:.1e}, more than "
+            f"{TOLERANCE[precision]:.0e}; export with --precision fp32"
+        )
+    manifest = Manifest(
+        file=path.name,
+        sha256=sha256(content),
+        backend="onnx",
+        model=configuration.model,
+        parameters=parameter_count(network),
+        mode=check_mode(configuration.mode),
+        classes=configuration.classes,
+        none_threshold=configuration.none_threshold,
+        temperature=configuration.temperature,
+        precision=precision,
+        opset=OPSET,
+        versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx", "onnxruntime", "torch")},
+        training_data=str(configuration.training.get("data", "not stated")),
+        deviation=measured,
+    )
+    write_pair(path, content, manifest)
+    return manifest
+
+
+def onnx_bytes(network: nn.Module, configuration: Configuration, *, precision: Precision, layout: Layout) -> bytes:
+    """Return the ONNX file of a network."""
+    mode = check_mode(configuration.mode)
+    arrays = fold(network, model=configuration.model, mode=mode, temperature=configuration.temperature)
+    graph = build_graph(arrays, model=configuration.model, mode=mode, precision=precision, layout=layout)
+    content: bytes = graph.SerializeToString()
+    return content
+
+
+def reference_probabilities(
+    network: nn.Module, configuration: Configuration, clips: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """Return (N, n_classes) probabilities of torch in float64; the network itself is left alone."""
+    exact = copy.deepcopy(network).eval().double().cpu()
+    exact.get_submodule("normalise").register_forward_hook(lambda _module, _inputs, frames: frames.double())
+    with torch.inference_mode():
+        logits = torch.cat([exact(torch.from_numpy(clip[None])) for clip in clips])
+        probabilities: NDArray[np.float64] = torch.softmax(logits / configuration.temperature, dim=1).numpy()
+    return probabilities
+
+
+def _compare(network: nn.Module, configuration: Configuration, content: bytes) -> Deviation:
+    clips = parity_clips(check_mode(configuration.mode))
+    session = new_session(content, source="the exported graph")
+    found = np.concatenate([session.run(None, {INPUT: clip[None]})[0] for clip in clips])
+    return deviation(found, reference_probabilities(network, configuration, clips), reference="torch float64")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m engines.export", description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="a .safetensors file written by mer-train")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--precision", choices=get_args(Precision), default="fp16-weights")
+    arguments = parser.parse_args(argv)
+    try:
+        network, configuration = checkpoint.load(arguments.checkpoint)
+        manifest = export_network(network, configuration, arguments.output, precision=arguments.precision)
+    except MerError as error:
+        print(f"mer-export: error: {error}", file=sys.stderr)
+        return error.exit_code
+    assert manifest.deviation is not None  # for the type checker: just measured
+    print(
+        f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "
+        f"{manifest.opset}, relative error {manifest.deviation.relative:.1e} against torch float64\n"
+        f"{manifest_path(arguments.output)}: {manifest.model}, {manifest.mode}, {', '.join(manifest.classes)}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,230 @@
+"""What differs between TensorRT 8.6, 10, 11 and TensorRT-RTX, and nothing else.
+
+| | 8.6 | 10 | 11 | RTX |
+|---|---|---|---|---|
+| module | tensorrt | tensorrt | tensorrt | tensorrt_rtx |
+| network flag | EXPLICIT_BATCH | STRONGLY_TYPED | STRONGLY_TYPED | STRONGLY_TYPED |
+| half precision | builder flag FP16 | in the ONNX file | in the ONNX file | in the ONNX file |
+| progress monitor | no | yes | yes | yes |
+| timing cache | yes | yes | yes | nothing is timed at build |
+| tactic sources | without cuBLAS and cuDNN | default | default | default |
+| device memory | device_memory_size | device_memory_size_v2 | device_memory_size_v2 | device_memory_size_v2 |
+| GPU to build for | the one in the machine | same | same | named, none needed |
+| runtime cache | no | no | no | yes |
+
+`tensorrt` and `tensorrt_rtx` are imported here and nowhere else.
+"""
+
+import contextlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Literal, Protocol
+
+from mer.errors import MerError
+from mer.files import write_atomically
+
+TrtBackend = Literal["tensorrt", "tensorrt-rtx"]
+MODULES: Final[dict[TrtBackend, str]] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+_EXTRAS: Final[dict[TrtBackend, str]] = {"tensorrt": "trt", "tensorrt-rtx": "rtx"}
+OLDEST: Final = (8, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An imported TensorRT.
+
+    Attributes:
+        module: The Python module.
+        backend: Which of the two libraries.
+        version: Full version, "10.13.0.35" for example.
+    """
+
+    module: ModuleType
+    backend: TrtBackend
+    version: str
+
+    @property
+    def major(self) -> int:
+        """First number of the version."""
+        return int(self.version.split(".")[0])
+
+    @property
+    def strongly_typed(self) -> bool:
+        """Whether the ONNX file alone decides the precision."""
+        return self.backend == "tensorrt-rtx" or self.major >= 10
+
+
+def load_api(backend: TrtBackend) -> Api:
+    """Import TensorRT.
+
+    Raises:
+        MerError: If it is not installed, does not load or is older than 8.6.
+    """
+    name = MODULES[backend]
+    try:
+        module = importlib.import_module(name)
+        version = str(module.__version__)
+    except ModuleNotFoundError as error:
+        raise MerError(
+            f"the Python module {name} is not installed; `pip install 'mer-live[{_EXTRAS[backend]}]'`"
+        ) from error
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:  # a stub, or missing libraries
+        raise MerError(f"the Python module {name} does not load ({error}); install it again") from error
+    if backend == "tensorrt" and tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise MerError(f"TensorRT {version} is installed; 8.6 or newer is needed")
+    return Api(module, backend, version)
+
+
+def new_logger(api: Api, listener: Callable[[str], None]) -> Any:
+    """Return a TensorRT logger that passes on errors. Keep it as long as anything made with it."""
+    base: Any = api.module.ILogger
+
+    class Logger(base):  # type: ignore[misc]  # the module is only known at run time
+        def __init__(self) -> None:
+            base.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (base.INTERNAL_ERROR, base.ERROR):
+                listener(message)
+
+    return Logger()
+
+
+def new_network(api: Api, builder: Any) -> Any:
+    """Return an empty network whose types come from the ONNX file where the version allows it."""
+    flags = api.module.NetworkDefinitionCreationFlag
+    flag = flags.STRONGLY_TYPED if api.strongly_typed else flags.EXPLICIT_BATCH
+    return builder.create_network(1 << int(flag))
+
+
+def configure(api: Api, config: Any, *, half: bool, level: int | None, workspace_bytes: int | None) -> None:
+    """Set precision, effort, memory and tactics on a builder configuration."""
+    trt = api.module
+    if half and not api.strongly_typed:
+        config.set_flag(trt.BuilderFlag.FP16)
+    if level is not None:
+        config.builder_optimization_level = level
+    if workspace_bytes is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)
+    if api.backend == "tensorrt" and api.major < 10:
+        sources = (trt.TacticSource.EDGE_MASK_CONVOLUTIONS, trt.TacticSource.JIT_CONVOLUTIONS)
+        config.set_tactic_sources(sum(1 << int(source) for source in sources))
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+
+
+def set_compute_capabilities(api: Api, config: Any, wanted: tuple[str, ...]) -> None:
+    """Name the GPUs to build for.
+
+    Raises:
+        MerError: If the library builds for the GPU in the machine only, or does not know one of them.
+    """
+    if not wanted:
+        return
+    if api.backend != "tensorrt-rtx":
+        raise MerError("--compute-capability needs --backend tensorrt-rtx: TensorRT builds for the GPU in the machine")
+    known = {name: value for name, value in api.module.ComputeCapability.__members__.items() if name.startswith("SM")}
+    config.num_compute_capabilities = len(wanted)
+    for index, capability in enumerate(wanted):
+        name = "SM" + capability.replace(".", "")
+        if name not in known:
+            choices = ", ".join(f"{name[2:-1]}.{name[-1]}" for name in known)
+            raise MerError(f"compute capability {capability!r} is not known to TensorRT-RTX; choose from {choices}")
+        if not config.set_compute_capability(known[name], index):
+            raise MerError(f"TensorRT-RTX refuses compute capability {capability}")
+
+
+def open_timing_cache(api: Api, config: Any, path: Path | None) -> Any:
+    """Attach a timing cache, filled from a file if it exists; None where nothing is timed at build."""
+    if path is None or api.backend == "tensorrt-rtx":
+        return None
+    content = path.read_bytes() if path.is_file() else b""
+    cache = config.create_timing_cache(content)
+    if cache is None or not config.set_timing_cache(cache, False):  # another GPU's or version's: start afresh
+        cache = config.create_timing_cache(b"")
+        config.set_timing_cache(cache, False)
+    return cache
+
+
+def set_progress_monitor(api: Api, config: Any, listener: "BuildListener") -> bool:
+    """Report the build's phases to a listener; return False where the version cannot."""
+    base: Any = getattr(api.module, "IProgressMonitor", None)
+    if base is None:
+        return False
+
+    class Monitor(base):  # type: ignore[misc]  # the module is only known at run time
+        def __init__(self) -> None:
+            base.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            listener.start(phase_name, parent_phase, num_steps)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            return listener.step(phase_name, step)
+
+        def phase_finish(self, phase_name: str) -> None:
+            listener.finish(phase_name)
+
+    listener.monitor = Monitor()  # TensorRT keeps no reference of its own
+    config.progress_monitor = listener.monitor
+    return True
+
+
+class BuildListener(Protocol):
+    """Hears of the phases of a build, from the thread that builds.
+
+    Attributes:
+        monitor: The library's object that calls this one; kept here because TensorRT does not keep it.
+    """
+
+    monitor: Any
+
+    def start(self, phase: str, parent: str | None, steps: int) -> None:
+        """A phase begins, inside another one or at the top (`parent` None)."""
+
+    def step(self, phase: str, step: int) -> bool:
+        """A step of a phase is done; return False to end the build."""
+
+    def finish(self, phase: str) -> None:
+        """A phase is done."""
+
+
+def device_memory_bytes(engine: Any) -> int:
+    """Return what one execution context needs on the GPU."""
+    size = getattr(engine, "device_memory_size_v2", None)
+    return int(engine.device_memory_size if size is None else size)
+
+
+def new_runtime_cache(api: Api, engine: Any, path: Path) -> tuple[Any, Any]:
+    """Return TensorRT-RTX's runtime configuration and its cache of compiled kernels, filled from a file.
+
+    Elsewhere both are None: the plan holds compiled kernels.
+    """
+    if api.backend != "tensorrt-rtx":
+        return None, None
+    configuration = engine.create_runtime_config()
+    # compile for the shape at hand while warming up: a kernel exchanged later would not be in the CUDA graph
+    configuration.dynamic_shapes_kernel_specialization_strategy = (
+        api.module.DynamicShapesKernelSpecializationStrategy.EAGER
+    )
+    cache = configuration.create_runtime_cache()
+    if path.is_file():
+        cache.deserialize(path.read_bytes())  # False for another GPU or driver: it stays empty and is filled again
+    configuration.set_runtime_cache(cache)
+    return configuration, cache
+
+
+def save_runtime_cache(cache: Any, path: Path) -> None:
+    """Keep the kernels that were compiled while warming up; a folder that cannot be written costs only time."""
+    if cache is None:
+        return
+    with contextlib.suppress(MerError):
+        write_atomically(path, bytes(cache.serialize()))
+
+
+def layer_table(api: Api, engine: Any) -> str:
+    """Return the library's own description of a deserialized engine's layers, one a line."""
+    text: str = engine.create_engine_inspector().get_engine_information(api.module.LayerInformationFormat.ONELINE)
+    return text

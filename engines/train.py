@@ -1,0 +1,42 @@
+"""`mer-train` with an engine at the end: the weights as ONNX, and on request as a TensorRT plan."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import mer.train
+from engines import build_cli
+from mer.errors import MerError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, then write best.onnx with its manifest beside the run's best.safetensors; return the exit code."""
+    options = mer.train.parser()
+    options.add_argument("--engine", action="store_true", help="also build a TensorRT plan, as mer-build-trt does")
+    given = options.parse_args(argv)
+    try:
+        checkpoint = mer.train.train(given)
+        print(f"engine: {_export(checkpoint)}")
+    except MerError as error:
+        print(f"mer-train: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
+        return 130
+    if given.engine:
+        return build_cli.main([str(checkpoint), "-o", str(checkpoint.with_suffix(".plan"))])
+    return 0
+
+
+def _export(path: Path) -> Path:
+    from engines.export import export_network  # late: torch takes seconds to import
+    from mer import checkpoint
+
+    network, configuration = checkpoint.load(path)
+    target = path.with_suffix(".onnx")
+    export_network(network, configuration, target)
+    return target
+
+
+if __name__ == "__main__":
+    sys.exit(main())

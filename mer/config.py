@@ -1,0 +1,133 @@
+"""Settings of a training run, from a TOML file and from options; options win."""
+
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+
+from mer.errors import MerError, UsageError
+from mer.labels import CLASSES
+from mer.preprocess import CHANNELS
+from mer.splits import PROTOCOLS
+
+_MODELS = ("conv3d", "conv2d", "convlstm")  # not from mer.models, which needs torch
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What decides the outcome of a training run, beside the data. Each is a key of the TOML file.
+
+    Attributes:
+        model: conv3d, conv2d or convlstm.
+        input: gray, rgb, residual or flow.
+        protocol: 5fold, loso, holdout or all.
+        classes: Class names in the order of the logits; clips of others are left out.
+        epochs: Most passes over the training part.
+        batch: Clips an update.
+        lr: First learning rate of Adam.
+        halve_after: Epochs without improvement after which the learning rate is halved.
+        patience: Epochs without improvement after which training stops.
+        oversample: Clips of each class in multiples of the most frequent one, made up by copies.
+        seed: Of everything drawn at random.
+        max_minutes: Most minutes a fold, 0 for no limit; the best epoch so far is kept.
+    """
+
+    model: str = "convlstm"
+    input: str = "gray"
+    protocol: str = "5fold"
+    classes: tuple[str, ...] = CLASSES
+    epochs: int = 100
+    batch: int = 32
+    lr: float = 1e-3
+    halve_after: int = 4
+    patience: int = 12
+    oversample: float = 1.0
+    seed: int = 0
+    max_minutes: float = 0.0
+
+
+def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSettings:
+    """Return settings from a file, overruled by options, over the defaults.
+
+    Args:
+        path: A TOML file of keys without a table, or None.
+        options: Settings by name; None means not given.
+
+    Raises:
+        MerError: If the file cannot be read or has a key that does not exist, or a value of the wrong
+            type or range. All are named.
+        UsageError: If an option has a value out of range.
+    """
+    stored = _read_toml(path) if path is not None else {}
+    given = {name: value for name, value in options.items() if value is not None}
+    for values, source in ((stored, f"{path}: "), (given, "--")):
+        try:
+            checked = _checked(values, source)
+        except MerError as error:
+            raise (UsageError(str(error)) if source == "--" else error) from None
+        values.clear()
+        values.update(checked)
+    return TrainSettings(**{**stored, **given})
+
+
+def to_json(settings: TrainSettings) -> dict[str, Any]:
+    """Return settings as JSON values, in the order they are declared."""
+    return {**asdict(settings), "classes": list(settings.classes)}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MerError(f"{path} cannot be read: {error.strerror}; give a TOML file") from error
+    except ValueError as error:  # decoding, and TOMLDecodeError
+        raise MerError(f"{path} is not valid TOML: {error}") from error
+    return values
+
+
+def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in fields(TrainSettings)}
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in defaults:
+            near = difflib.get_close_matches(name, defaults, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(defaults)}"
+            raise MerError(f"{source}{name} does not exist; {hint}")
+        checked[name] = _converted(
+            f"{source}{name.replace('_', '-') if source == '--' else name}", value, defaults[name]
+        )
+        _check_range(f"{source}{name.replace('_', '-') if source == '--' else name}", name, checked[name])
+    return checked
+
+
+def _converted(where: str, value: Any, default: Any) -> Any:
+    if isinstance(default, tuple):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise MerError(f"{where} is {value!r}; expected a list of names")
+        return tuple(value)
+    wanted = type(default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise MerError(f"{where} is {value!r}; expected {wanted.__name__}")
+    return value
+
+
+def _check_range(where: str, name: str, value: Any) -> None:
+    choices: dict[str, tuple[str, ...]] = {"model": _MODELS, "input": tuple(CHANNELS), "protocol": tuple(PROTOCOLS)}
+    if name in choices and value not in choices[name]:
+        raise MerError(f"{where} is {value!r}; choose one of {', '.join(choices[name])}")
+    least = {"epochs": 1, "batch": 1, "halve_after": 1, "patience": 1, "oversample": 1.0, "seed": 0, "max_minutes": 0.0}
+    if name in least and not value >= least[name]:
+        raise MerError(f"{where} is {value}; expected at least {least[name]}")
+    if name == "lr" and not 0.0 < value < 1.0:
+        raise MerError(f"{where} is {value}; expected more than 0 and less than 1")
+    if name == "classes" and (len(value) < 2 or len(set(value)) != len(value)):
+        raise MerError(f"{where} is {list(value)}; expected at least two different names")

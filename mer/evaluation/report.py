@@ -1,0 +1,197 @@
+"""Tables and pictures of systems side by side, each line with its protocol and data."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from mer.errors import MerError
+from mer.evaluation import paper, predictions
+from mer.evaluation.pictures import draw_confusion, draw_reliability
+from mer.evaluation.summary import summarise
+from mer.files import write_atomically
+
+COLUMNS: Final = (
+    *("system", "input", "protocol", "data", "classes", "clips", "subjects"),
+    *("accuracy", "UF1", "UAR", "ECE", "parameters", "s/epoch"),
+)
+_FIGURES: Final = {"accuracy": "accuracy", "UF1": "uf1", "UAR": "uar"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A system on a set of data.
+
+    Attributes:
+        system: What was tried: system, input, protocol, data, parameters, seconds_per_epoch (may be None).
+        figures: See `mer.evaluation.summary.summarise`.
+    """
+
+    system: Mapping[str, Any]
+    figures: Mapping[str, Any]
+
+
+def row_of_run(run: Path) -> Row:
+    """Compute the figures of a finished run from the predictions it kept.
+
+    Raises:
+        MerError: If the folder holds no finished run.
+    """
+    described = _json(run / "run.json")
+    folds = [fold["name"] for fold in _json(run / "folds.json")["folds"]]
+    if unfinished := [name for name in folds if not (run / name / "result.json").is_file()]:
+        raise MerError(
+            f"{run}: {len(unfinished)} of {len(folds)} folds are not finished, the first is {unfinished[0]}; "
+            "give mer-train the same command again to go on"
+        )
+    results = [_json(run / name / "result.json") for name in folds]
+    together = predictions.join([predictions.load(run / name / "predictions.csv") for name in folds])
+    settings = described["settings"]
+    protocol = settings["protocol"]
+    system = {
+        "system": settings["model"],
+        "input": settings["input"],
+        "protocol": "all, on its stopping subjects (optimistic)" if protocol == "all" else protocol,
+        "data": described["data"]["name"],
+        "parameters": results[0]["parameters"],
+        "seconds_per_epoch": sum(result["seconds_per_epoch"] for result in results) / len(results),
+        "folder": str(run),
+    }
+    return Row(system, summarise(together))
+
+
+def write_report(run: Path, console: Console) -> None:
+    """Write metrics.json, table.md, table.csv, confusion.png and reliability.png of a run, and show the table."""
+    row = row_of_run(run)
+    write_atomically(run / "metrics.json", to_json([row]))
+    write_atomically(run / "table.md", to_markdown([row]))
+    write_atomically(run / "table.csv", to_csv([row]))
+    draw_confusion(run / "confusion.png", row.figures)
+    draw_reliability(run / "reliability.png", row.figures)
+    show([row], console)
+
+
+def to_json(rows: Sequence[Row]) -> str:
+    """Return all figures of all systems as a JSON text."""
+    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1) + "\n"
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Return one line a system; intervals in columns of their own, shares as fractions."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [f"{figure}{end}" for figure in _FIGURES.values() for end in ("", "_low", "_high")]
+    head = ("system", "input", "protocol", "data", "classes", "clips", "subjects")
+    writer.writerow([*head, *names, "ece", "parameters", "seconds_per_epoch"])
+    for row in rows:
+        cells = _cells(row)
+        values = [row.figures[f][end] for f in _FIGURES.values() for end in ("value", "low", "high")]
+        ends = [row.system.get("parameters"), row.system.get("seconds_per_epoch")]
+        writer.writerow([*(cells[name] for name in head), *values, row.figures["ece"], *ends])
+    return text.getvalue()
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """Return the table in the paper's layout beside the paper's figures, then recalls and confusions."""
+    lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
+    lines += [_line([_cells(row)[name] for name in COLUMNS]) for row in rows]
+    lines += [_line([cells[name] for name in COLUMNS]) for cells in _paper_cells()]
+    lines.append(
+        "\nOurs with 95 % intervals by bootstrap over subjects, percent. UF1 and UAR from counts summed over folds."
+    )
+    for row in rows:
+        lines += ["", f"### {_title(row)}", "", *_confusion_lines(row)]
+        if composite := row.figures["composite"]:
+            lines.append(
+                f"\nMEGC2019 composite ({composite['clips']} clips, answers mapped to 3 classes): accuracy "
+                f"{composite['accuracy']:.3f}, UF1 {composite['uf1']:.3f}, UAR {composite['uar']:.3f}."
+            )
+    lines += ["", "### The paper's convlstm on MMEW (percent of the row)", ""]
+    lines += [_line(["", *paper.TABLE_2_CLASSES]), _line(["---"] * (1 + len(paper.TABLE_2_CLASSES)))]
+    lines += [_line([name, *row]) for name, row in zip(paper.TABLE_2_CLASSES, paper.TABLE_2_CONVLSTM)]
+    return "\n".join(lines) + "\n"
+
+
+def show(rows: Sequence[Row], console: Console) -> None:
+    """Print the table and one confusion a system."""
+    table = Table(title="Recognition, percent with 95 % intervals over subjects")
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in COLUMNS[:5] else "right")
+    for row in rows:
+        cells = _cells(row)
+        table.add_row(*(cells[name] for name in COLUMNS), style="bold")
+    for cells in _paper_cells():
+        table.add_row(*(cells[name] for name in COLUMNS), style="dim")
+    console.print(table)
+    for row in rows:
+        classes = row.figures["classes"]
+        confusion = Table(title=f"{_title(row)}: true classes in rows")
+        for name in ("", *classes, "recall"):
+            confusion.add_column(name, justify="right")
+        for name, counts in zip(classes, row.figures["confusion"]):
+            confusion.add_row(name, *map(str, counts), _percent(row.figures["recall"][name]))
+        console.print(confusion)
+
+
+def _cells(row: Row) -> dict[str, str]:
+    figures = row.figures
+    parameters, seconds = row.system.get("parameters"), row.system.get("seconds_per_epoch")
+    return {
+        **{name: str(row.system[name]) for name in ("system", "input", "protocol", "data")},
+        "classes": str(len(figures["classes"])),
+        "clips": str(figures["clips"]),
+        "subjects": str(figures["subjects"]),
+        **{column: _interval(figures[name]) for column, name in _FIGURES.items()},
+        "ECE": f"{100 * figures['ece']:.1f}",
+        "parameters": f"{parameters:,}" if parameters else "",
+        "s/epoch": f"{seconds:.1f}" if seconds else "",
+    }
+
+
+def _paper_cells() -> list[dict[str, str]]:
+    fixed = {"input": "", "protocol": paper.PROTOCOL, "data": paper.DATA, "classes": "5", "clips": "226"}
+    empty = dict.fromkeys(COLUMNS, "")
+    return [
+        {**empty, **fixed, "system": f"{r.system} (paper)", "accuracy": str(r.accuracy), "parameters": r.parameters}
+        for r in paper.TABLE_1
+    ]
+
+
+def _confusion_lines(row: Row) -> list[str]:
+    classes = row.figures["classes"]
+    lines = [_line(["", *classes, "recall %"]), _line(["---"] * (len(classes) + 2))]
+    for name, counts in zip(classes, row.figures["confusion"]):
+        lines.append(_line([name, *counts, _percent(row.figures["recall"][name])]))
+    return lines
+
+
+def _title(row: Row) -> str:
+    return f"{row.system['system']}, {row.system['input']}, {row.system['data']}, {row.system['protocol']}"
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return f"{100 * figure['value']:.1f} [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None or math.isnan(share) else f"{100 * share:.1f}"
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MerError(f"{path} cannot be read: {error.strerror}; give the folder of a mer-train run") from error
+    except ValueError as error:
+        raise MerError(f"{path} is damaged: {error}; train again") from error

@@ -1,0 +1,88 @@
+"""From predictions to the figures of one system on one set of data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mer import metrics
+from mer.evaluation.predictions import Predictions
+from mer.metrics import COMPOSITE_CLASSES, composite_label
+
+
+def summarise(predictions: Predictions) -> dict[str, Any]:
+    """Return all figures as JSON values.
+
+    Returns:
+        clips, subjects; accuracy, uf1 and uar with value, low and high; recall by class; confusion
+        (counts, rows are true classes); ece; reliability; `none`: how many right and wrong answers
+        the threshold turns into "none"; `composite`: the same three figures for the classes of
+        MEGC2019, where the classes map to at least two of them; folds: figures of each.
+    """
+    classes = predictions.classes
+    truth, answers = predictions.truth, predictions.answers
+    counts = metrics.confusion(truth, answers, len(classes))
+    figures = metrics.figures(truth, answers, predictions.subjects, n_classes=len(classes))
+    right = truth == answers
+    silent = predictions.probabilities.max(axis=1) < predictions.none_thresholds
+    bins = metrics.reliability(predictions.probabilities, truth)
+    return {
+        "clips": len(truth),
+        "subjects": len(np.unique(predictions.subjects)),
+        "classes": list(classes),
+        **{name: _figure(figure) for name, figure in figures.items()},
+        "recall": dict(zip(classes, _numbers(metrics.recalls(counts)))),
+        "confusion": counts.tolist(),
+        "ece": metrics.ece(predictions.probabilities, truth),
+        "reliability": [{"confidence": b.confidence, "accuracy": b.accuracy, "count": b.count} for b in bins],
+        "none": {
+            "right_silenced": int((silent & right).sum()),
+            "wrong_silenced": int((silent & ~right).sum()),
+            "right": int(right.sum()),
+            "wrong": int((~right).sum()),
+        },
+        "composite": _composite(predictions),
+        "folds": _by_fold(predictions),
+    }
+
+
+def _by_fold(predictions: Predictions) -> list[dict[str, Any]]:
+    rows = []
+    for name in dict.fromkeys(predictions.folds.tolist()):
+        inside = predictions.folds == name
+        counts = metrics.confusion(predictions.truth[inside], predictions.answers[inside], len(predictions.classes))
+        values = {figure: float(compute(counts)) for figure, compute in metrics.FIGURES.items()}
+        rows.append({"fold": name, "clips": int(inside.sum()), **values})
+    return rows
+
+
+def _composite(predictions: Predictions) -> Mapping[str, Any] | None:
+    """Figures after the answers of the network are mapped to the three classes of MEGC2019."""
+    names = [composite_label(name) for name in predictions.classes]
+    if predictions.classes == COMPOSITE_CLASSES or len({name for name in names if name}) < 2:
+        return None
+    left_out = len(COMPOSITE_CLASSES)  # "others" as an answer is a miss, as the truth it is left out
+    to = np.array([COMPOSITE_CLASSES.index(name) if name else left_out for name in names])
+    truth, answers = to[predictions.truth], to[predictions.answers]
+    kept = truth != left_out
+    if not kept.any():
+        return None
+    counts = metrics.confusion(truth[kept], answers[kept], left_out + 1)
+    # Misses into "others" stay in the rows' sums; the column itself is no class.
+    recall = metrics.recalls(counts)[:left_out]
+    f1 = metrics.f1_scores(counts)[:left_out]
+    return {
+        "clips": int(kept.sum()),
+        "accuracy": float(metrics.accuracy(counts)),
+        "uf1": float(np.nanmean(f1)),
+        "uar": float(np.nanmean(recall)),
+        "recall": dict(zip(COMPOSITE_CLASSES, _numbers(recall))),
+    }
+
+
+def _figure(figure: metrics.Figure) -> dict[str, float]:
+    return {"value": figure.value, "low": figure.low, "high": figure.high}
+
+
+def _numbers(values: metrics.Floats) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]

@@ -1,0 +1,197 @@
+"""Who is trained on, who decides when training stops, and who is reported; people are never shared.
+
+The part that stops training is taken out of the training subjects, never out of the reported ones:
+choosing the epoch on the reported fold would flatter the figures.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.errors import MerError
+from mer.files import write_atomically
+
+Protocol = Literal["5fold", "loso", "holdout", "all"]
+PROTOCOLS: Final = get_args(Protocol)
+_FORMAT: Final = 1
+_FOLDS: Final = 5
+_STOP_SHARE: Final = 6
+"""One sixth of the training subjects decides when to stop, at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Three groups of subjects without a common member.
+
+    Attributes:
+        name: Short name, unique within the run; a folder is called after it.
+        train: Subjects whose clips change the weights.
+        stop: Subjects on whom the learning rate, the best epoch and the calibration are decided.
+        test: Subjects who are reported; empty when everybody is trained on.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    stop: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def make_folds(subjects: Sequence[str], labels: Sequence[str], protocol: Protocol, *, seed: int) -> list[Fold]:
+    """Divide subjects, classes as evenly spread as whole subjects allow.
+
+    Args:
+        subjects: (N,) participant of each clip.
+        labels: (N,) class of each clip.
+        protocol: "5fold": five folds, each reported once. "loso": each subject reported once.
+            "holdout": the first of five folds reported. "all": nobody is reported.
+        seed: Decides among equally good divisions.
+
+    Raises:
+        MerError: If there are too few subjects, or a class would be missing from a training part.
+    """
+    tables = _counts_by_subject(subjects, labels)
+    least = {"5fold": _FOLDS, "loso": 3, "holdout": 3, "all": 2}[protocol]
+    if len(tables) < least:
+        raise MerError(
+            f"{len(tables)} subject(s) given; protocol {protocol!r} needs at least {least}, "
+            "because nobody may be in two parts; give more people or another protocol"
+        )
+    if protocol == "all":
+        tests: list[tuple[str, ...]] = [()]
+    elif protocol == "loso":
+        tests = [(name,) for name in sorted(tables)]
+    else:
+        tests = _divide(tables, min(_FOLDS, len(tables) - 1) if protocol == "holdout" else _FOLDS, seed)
+        tests = tests[:1] if protocol == "holdout" else tests
+    folds = []
+    for number, test in enumerate(tests, 1):
+        rest = {name: counts for name, counts in tables.items() if name not in test}
+        stop = _stopping_part(rest, seed)
+        train = tuple(sorted(set(rest) - set(stop)))
+        name = f"subject-{test[0]}" if protocol == "loso" else f"fold-{number}"
+        folds.append(Fold(name, train, stop, test))
+    check(folds, subjects, labels)
+    return folds
+
+
+def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str]) -> None:
+    """Raise unless folds fit the data and leak nothing.
+
+    Raises:
+        MerError: If a subject is in two parts of a fold, is reported twice, or is not in the data; if
+            the data hold a subject that a fold leaves out; or if a training part lacks a class.
+    """
+    known = set(subjects)
+    classes_of = {name: {label for s, label in zip(subjects, labels) if s == name} for name in known}
+    reported = Counter(name for fold in folds for name in fold.test)
+    if twice := sorted(name for name, times in reported.items() if times > 1):
+        raise MerError(f"subject {twice[0]!r} is reported in {reported[twice[0]]} folds; expected once")
+    for fold in folds:
+        parts = Counter([*fold.train, *fold.stop, *fold.test])
+        if shared := sorted(name for name, times in parts.items() if times > 1):
+            raise MerError(
+                f"{fold.name}: subject {shared[0]!r} is in two parts; people may not be shared between parts"
+            )
+        if strange := sorted(set(parts) - known):
+            raise MerError(f"{fold.name}: subject {strange[0]!r} is not in the data; use the folds of the same data")
+        if missing := sorted(known - set(parts)):
+            raise MerError(f"{fold.name}: subject {missing[0]!r} is in no part; use the folds of the same data")
+        trained = set().union(*(classes_of[name] for name in fold.train))
+        if lacking := sorted(set(labels) - trained):
+            raise MerError(
+                f"{fold.name}: nobody in the training part shows {lacking[0]!r}; "
+                "give clips of more people, or leave the class out with --classes"
+            )
+
+
+def save(path: Path, folds: Sequence[Fold], *, protocol: str, seed: int) -> None:
+    """Write folds as JSON."""
+    stored = {"format": _FORMAT, "protocol": protocol, "seed": seed, "folds": [asdict(fold) for fold in folds]}
+    write_atomically(path, json.dumps(stored, indent=1) + "\n")
+
+
+def load(path: Path) -> tuple[list[Fold], str]:
+    """Read folds that `save` wrote, or that somebody wrote by hand.
+
+    Returns:
+        The folds and the name of their protocol.
+
+    Raises:
+        MerError: If the file is missing or is not what `save` writes.
+    """
+    try:
+        stored: Any = json.loads(path.read_text())
+        folds = [_fold_from_json(entry) for entry in stored["folds"]]
+        protocol = str(stored["protocol"])
+    except OSError as error:
+        raise MerError(f"{path} cannot be read: {error.strerror}; give a folds.json") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise MerError(
+            f"{path} is no folds.json ({error!r}); expected protocol, and folds with name, train, stop, test"
+        ) from None
+    if stored.get("format") != _FORMAT:
+        raise MerError(f"{path} has format {stored.get('format')!r}; this program reads {_FORMAT}")
+    if not folds or len({fold.name for fold in folds}) != len(folds):
+        raise MerError(f"{path} holds {len(folds)} fold(s); expected at least one, each with a name of its own")
+    return folds, protocol
+
+
+def _fold_from_json(entry: Any) -> Fold:
+    train, stop, test = (tuple(str(name) for name in entry[part]) for part in ("train", "stop", "test"))
+    return Fold(str(entry["name"]), train, stop, test)
+
+
+def _counts_by_subject(subjects: Sequence[str], labels: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    classes = sorted(set(labels))
+    tables = {str(name): np.zeros(len(classes)) for name in sorted(set(subjects))}
+    for subject, label in zip(subjects, labels):
+        tables[str(subject)][classes.index(label)] += 1
+    return tables
+
+
+def _total(tables: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.sum(list(tables.values()), axis=0)
+    return total
+
+
+def _divide(tables: dict[str, NDArray[np.float64]], parts: int, seed: int) -> list[tuple[str, ...]]:
+    """Give each subject in turn, the richest first, to the part where it evens out the classes best.
+
+    The measure is the spread over the parts of each class's share, so rare classes count as much as
+    common ones; ties go to the part with the fewest clips.
+    """
+    order = np.random.default_rng(seed).permutation(sorted(tables)).tolist()
+    order.sort(key=lambda name: -float(tables[name].sum()))
+    totals = np.maximum(_total(tables), 1.0)
+    filled = np.zeros((parts, len(totals)))
+    members: list[list[str]] = [[] for _ in range(parts)]
+    for name in order:
+        spreads = []
+        for part in range(parts):
+            filled[part] += tables[name]
+            spreads.append((float((filled / totals).std(0).sum()), float(filled[part].sum()), part))
+            filled[part] -= tables[name]
+        empty = [entry for entry in spreads if not members[entry[2]]]
+        best = min(empty or spreads)[2]
+        filled[best] += tables[name]
+        members[best].append(name)
+    return [tuple(sorted(part)) for part in members]
+
+
+def _stopping_part(tables: dict[str, NDArray[np.float64]], seed: int) -> tuple[str, ...]:
+    """Return the part whose classes are most like the whole, without taking a class's only subjects."""
+    parts = _divide(tables, min(_STOP_SHARE, len(tables)), seed)
+    totals = _total(tables)
+    wanted = totals / totals.sum()
+
+    def badness(part: tuple[str, ...]) -> tuple[bool, float]:
+        inside = _total({name: tables[name] for name in part})
+        return bool(((totals - inside <= 0) & (totals > 0)).any()), float(np.abs(inside / inside.sum() - wanted).sum())
+
+    return min(parts, key=badness)

@@ -1,0 +1,1 @@
+"""Synthetic micro-expressions: real portraits, warped by facial action units. Never real recordings."""

@@ -1,0 +1,166 @@
+"""`mer-synth`: synthetic recordings and corpora of micro-expressions."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from mer.errors import MerError
+from mer.synth import corpus, recording, script
+from mer.synth.portrait import load_portrait
+from mer.synth.video_file import CODECS, codec_for
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        run: Callable[[argparse.Namespace], None] = arguments.run
+        run(arguments)
+    except MerError as error:
+        print(f"mer-synth: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("mer-synth: stopped; the file being written was removed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mer-synth", description="Make synthetic micro-expressions by warping real portraits."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser(
+        "recording",
+        help="one recording with its truth as JSON",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    one.set_defaults(run=_recording)
+    one.add_argument("out", type=Path, metavar="OUT", help="video to write, .mp4 or .avi; the truth goes to OUT.json")
+    one.add_argument("--face", type=Path, metavar="PORTRAIT", help="picture of a face; else scikit-image's astronaut")
+    defaults = script.Settings()
+    one.add_argument("--fps", type=float, default=defaults.fps, help="frames per second")
+    one.add_argument("--seconds", type=float, default=defaults.seconds, help="length")
+    one.add_argument("--events", type=int, default=defaults.events, help="number of micro-expressions")
+    one.add_argument("--size", type=_size, default="640x480", metavar="WxH", help="size of the picture in pixels")
+    one.add_argument(
+        "--amplitude",
+        type=float,
+        nargs=2,
+        default=defaults.amplitude_percent,
+        metavar=("LOW", "HIGH"),
+        help="peak displacement in percent of the distance between the eyes",
+    )
+    one.add_argument("--distractors", choices=script.LEVELS, default=defaults.distractors, help="what else moves")
+    one.add_argument("--clock", choices=script.CLOCKS, default=defaults.clock, help="how regularly frames come")
+    one.add_argument("--seed", type=int, default=defaults.seed, help="the same seed gives the same file")
+    one.add_argument("--codec", choices=sorted(CODECS), help="mjpeg and mp4v go to .mp4, ffv1 (lossless) to .avi")
+    one.add_argument("--quality", type=_quality, default=80, help="JPEG quality of mjpeg, 1 to 100")
+    _add_corpus(commands)
+    return parser
+
+
+def _add_corpus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    many = commands.add_parser(
+        "corpus", help="short clips with a manifest CSV", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    many.set_defaults(run=_corpus)
+    many.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill")
+    many.add_argument("--faces", type=Path, metavar="DIR", help="portraits, one identity a picture; else variations")
+    many.add_argument("--shape", default="mmew", metavar="mmew|N", help="MMEW's subjects and classes, or N clips")
+    many.add_argument("--seed", type=int, default=0, help="the same seed gives the same corpus")
+    many.add_argument("--jobs", type=int, default=2, help="processes")
+    many.add_argument(
+        "--fps-choices", type=float, nargs="+", default=corpus.FPS_CHOICES, metavar="FPS", help="rates to draw from"
+    )
+    many.add_argument(
+        "--amplitude",
+        type=float,
+        nargs=2,
+        default=corpus.AMPLITUDE_PERCENT,
+        metavar=("LOW", "HIGH"),
+        help="peak displacement in percent of the distance between the eyes",
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected width x height such as 640x480")
+    return int(parts[0]), int(parts[1])
+
+
+def _quality(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected a whole number from 1 to 100")
+    return int(text)
+
+
+def _recording(arguments: argparse.Namespace) -> None:
+    settings = script.Settings(
+        fps=arguments.fps,
+        seconds=arguments.seconds,
+        events=arguments.events,
+        size_wh=arguments.size,
+        amplitude_percent=tuple(arguments.amplitude),
+        distractors=arguments.distractors,
+        clock=arguments.clock,
+        seed=arguments.seed,
+    )
+    settings.check()
+    codec = codec_for(arguments.out, arguments.codec)
+    portrait = load_portrait(arguments.face)
+    with _progress("frames") as report:
+        truth = recording.render(
+            portrait, arguments.out, settings, codec=codec, quality=arguments.quality, progress=report
+        )
+    table = Table(title=f"{arguments.out} (synthetic)")
+    for column in ("class", "units", "onset s", "apex s", "offset s", "% IOD"):
+        table.add_column(column)
+    for event in truth["events"]:
+        moments = (f"{event[key]['time_s']:.3f}" for key in ("onset", "apex", "offset"))
+        table.add_row(event["label"], " ".join(event["units"]), *moments, f"{event['amplitude_percent']:.2f}")
+    Console().print(table)
+    print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
+    print(f"truth in {arguments.out.with_suffix('.json')}")
+
+
+def _corpus(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    with _progress("clips") as report:
+        built = corpus.build(
+            arguments.out,
+            faces=arguments.faces,
+            shape=arguments.shape,
+            seed=arguments.seed,
+            jobs=arguments.jobs,
+            fps_choices=arguments.fps_choices,
+            amplitude_percent=tuple(arguments.amplitude),
+            progress=report,
+        )
+    seconds = time.perf_counter() - started
+    n = sum(built.counts.values())
+    for reason in built.skipped:
+        print(f"mer-synth: left out: {reason}", file=sys.stderr)
+    classes = ", ".join(f"{count} {label}" for label, count in built.counts.items())
+    print(f"{n} synthetic clips of {built.subjects} subjects ({classes})")
+    print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {built.manifest}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""One long synthetic recording with micro-expressions, distractors, and the truth about both."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.errors import MerError
+from mer.face import geometry
+from mer.labels import CLASSES
+from mer.synth import fields, script
+from mer.synth import timeline as acts
+from mer.synth.camera import Camera
+from mer.synth.expressions import Expression, units_of
+from mer.synth.portrait import Portrait
+from mer.synth.profiles import EDGE
+from mer.synth.scene import Scene
+from mer.synth.timeline import Timeline
+from mer.synth.video_file import open_video
+
+DISCLAIMER: Final = "Synthetic: a still portrait, warped by facial-action-unit displacement fields. Not a recording."
+
+
+def render(
+    portrait: Portrait,
+    path: Path,
+    settings: script.Settings,
+    *,
+    codec: str | None = None,
+    quality: int = 80,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Write a recording and, beside it with the suffix .json, its truth.
+
+    The same portrait, settings and codec give the same bytes.
+
+    Args:
+        portrait: Whom to show.
+        path: A .mp4 or .avi file.
+        settings: What to render.
+        codec: See `video_file.CODECS`; None to choose by suffix.
+        quality: JPEG quality of Motion JPEG.
+        progress: Called with frames done and frames in all.
+
+    Returns:
+        The truth, as written.
+
+    Raises:
+        MerError: If the settings are impossible or the files cannot be written.
+    """
+    settings.check()
+    seeds = np.random.SeedSequence(settings.seed).spawn(6)
+    style_of, events_of, acts_of, light_of, noise_of, clock_of = (np.random.default_rng(seed) for seed in seeds)
+    style = fields.draw_style(style_of)
+    landmarks = geometry.apply(portrait.face_from_image, portrait.landmarks_px)
+    basis = fields.build(landmarks, units_of(CLASSES) | set(acts.SPEECH_UNITS), style)
+    times_s, repeated = script.frame_times(settings, clock_of)
+    n = len(times_s)
+    timeline = Timeline(times_s)
+    expressions = script.draw_events(settings, events_of, basis)
+    for expression in expressions:
+        timeline.add_units(expression.movement.weights(timeline.times_s))
+    light, sensor = script.draw_surroundings(settings, light_of)
+    if settings.distractors != "none":
+        light = script.add_distractors(timeline, acts_of, settings, expressions, light)
+    height = settings.size_wh[1]
+    iod_px = float(np.clip(portrait.iod_px, 0.19 * height, 0.23 * height))
+    scene = Scene(portrait, basis, size_wh=settings.size_wh, iod_px=iod_px)
+    truth = {
+        "synthetic": True,
+        "note": DISCLAIMER,
+        "generator": f"mer-live {version('mer-live')}",
+        "video": path.name,
+        "fps": settings.fps,
+        "frames": n,
+        "seconds": round(float(times_s[-1]) + 1.0 / settings.fps, 6),
+        "clock": settings.clock,
+        "repeated_frames": sorted(repeated),
+        "seed": settings.seed,
+        "portrait": portrait.source,
+        "size_wh": list(settings.size_wh),
+        "iod_px": round(iod_px, 3),
+        "amplitude_percent": list(settings.amplitude_percent),
+        "distractor_level": settings.distractors,
+        "edge": EDGE,
+        "style": asdict(style),
+        "events": [_event_truth(expression, times_s) for expression in expressions],
+        "distractors": [
+            {
+                "kind": act.kind,
+                "start": _moment(act.start_s, times_s),
+                "end": _moment(act.end_s, times_s),
+            }
+            for act in sorted(timeline.distractors, key=lambda act: act.start_s)
+        ],
+    }
+    gain = light.gain(timeline.times_s)
+    camera = Camera(sensor, scene.render(*Timeline(np.zeros(1)).at(0)), noise_of)
+    with open_video(path, size_wh=settings.size_wh, fps=settings.fps, codec=codec, quality=quality) as video:
+        for index in range(n):
+            if index not in repeated:
+                picture = camera.expose(_focused(scene, timeline, index), float(gain[index]))
+            if settings.clock == "steady":
+                video.write(picture)
+            else:
+                following = times_s[index + 1] if index + 1 < n else times_s[index] + 1.0 / settings.fps
+                video.write(picture, float(following - times_s[index]))
+            if progress:
+                progress(index + 1, n)
+    _write_truth(path.with_suffix(".json"), truth)
+    return truth
+
+
+def _focused(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.float32]:
+    picture = scene.render(*timeline.at(index))
+    blur = float(timeline.blur_px[index])
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32) if blur > 0.1 else picture
+
+
+def _event_truth(expression: Expression, times_s: NDArray[np.float64]) -> dict[str, Any]:
+    truth, peaks = expression.truth, expression.movement.units
+    largest = max(peaks.values())
+    return {
+        "label": expression.label,
+        "onset": _moment(truth.onset_s, times_s),
+        "apex": _moment(truth.apex_s, times_s),
+        "offset": _moment(truth.offset_s, times_s),
+        "amplitude_percent": round(100 * truth.peak_iod, 4),
+        "units": {
+            f"AU{unit}": {side: round(peaks[unit, k] / largest, 3) for side, k in (("left", -1), ("right", 1))}
+            for unit in sorted({unit for unit, _ in peaks})
+        },
+    }
+
+
+def _moment(time_s: float, times_s: NDArray[np.float64]) -> dict[str, float]:
+    index = int(np.abs(times_s - time_s).argmin())
+    return {"index": index, "time_s": round(float(times_s[index]), 6)}
+
+
+def _write_truth(path: Path, truth: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MerError(f"cannot write {path}: {error.strerror}; choose another place or free some space") from error

@@ -1,0 +1,136 @@
+"""`mer-train`: train a network under a protocol and report on people it has not seen."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from mer.config import TrainSettings, load_settings
+from mer.data import READERS
+from mer.errors import MerError, UsageError
+from mer.metrics import COMPOSITE_CLASSES
+from mer.preprocess import CHANNELS
+from mer.splits import PROTOCOLS
+
+_EPILOG = """\
+A run that was stopped goes on when the same command is given again. The reported people never decide
+when training stops: that is done on people taken from the training part. Settings may come from a TOML
+file with the names of the long options as keys (max_minutes for --max-minutes); options win.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of `mer-train`, for programs that add their own."""
+    options = argparse.ArgumentParser(prog="mer-train", description=__doc__, epilog=_EPILOG)
+    source = options.add_argument_group("data")
+    source.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
+    source.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
+    source.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
+    source.add_argument("--classes", type=_names, help="class names with commas, or 'composite' for MEGC2019's three")
+    source.add_argument("--folds", type=Path, help="folds.json of an earlier run, to divide the people as it did")
+    source.add_argument("--cache", type=Path, help="where clips are kept between runs (default: in --out)")
+    training = options.add_argument_group("training")
+    training.add_argument("--model", choices=("conv3d", "conv2d", "convlstm"), help="default convlstm")
+    training.add_argument("--input", choices=tuple(CHANNELS), help="default gray")
+    training.add_argument("--protocol", choices=PROTOCOLS, help="default 5fold; 'all' trains on everybody")
+    training.add_argument("--config", type=Path, help="TOML file of settings")
+    training.add_argument("--epochs", type=int, help="most passes over the training part (100)")
+    training.add_argument("--batch", type=int, help="clips an update (32)")
+    training.add_argument("--lr", type=float, help="first learning rate (0.001)")
+    training.add_argument("--halve-after", type=int, help="epochs without gain before the rate is halved (4)")
+    training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
+    training.add_argument("--oversample", type=float, help="clips a class, in multiples of the most frequent (1)")
+    training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
+    training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")
+    options.add_argument("--out", type=Path, required=True, help="folder of the run")
+    options.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor cores to use")
+    options.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
+    )
+    return options
+
+
+def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], None] | None = None) -> int:
+    """Run `mer-train`.
+
+    Args:
+        argv: Options; those of the process by default.
+        on_checkpoint: Called at the end with the path of the run's best.safetensors, for what is made
+            from weights: an ONNX file, an engine. Its MerError is reported like any other.
+
+    Returns:
+        The exit code.
+    """
+    given = parser().parse_args(argv)
+    try:
+        path = train(given)
+        if on_checkpoint is not None:
+            on_checkpoint(path)
+    except MerError as error:
+        print(f"mer-train: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def train(given: argparse.Namespace) -> Path:
+    """Do what the options of `parser` say.
+
+    Returns:
+        The run's best.safetensors.
+
+    Raises:
+        MerError: If something given cannot be used.
+    """
+    settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
+    if given.threads < 1:
+        raise UsageError(f"--threads is {given.threads}; expected at least 1")
+    if (given.clips is None) == (given.dataset is None) or (given.dataset is None) != (given.root is None):
+        raise UsageError("expected either --clips FILE.npz, or --dataset NAME and --root DIR")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the processor to others
+    # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
+    import cv2
+    import torch
+    from rich.console import Console
+
+    from mer.evaluation.report import write_report
+    from mer.training.data import read_dataset, read_npz
+    from mer.training.run import run
+    from mer.training.watching import counted
+
+    torch.set_num_threads(given.threads)
+    cv2.setNumThreads(1)  # clips are encoded side by side
+    device = torch.device("cuda" if given.device != "cpu" and torch.cuda.is_available() else "cpu")
+    if given.device == "cuda" and device.type != "cuda":
+        raise MerError("--device cuda is given, but torch finds no GPU; leave the option out to train on the processor")
+    console = Console(soft_wrap=True)
+    if given.clips is not None:
+        data = read_npz(given.clips)
+    else:
+        with counted(console, "cutting clips") as progress:
+            data = read_dataset(
+                given.dataset,
+                given.root,
+                cache=given.cache or given.out / "clips.npz",
+                jobs=given.threads,
+                classes=settings.classes,
+                progress=progress,
+            )
+    path = run(data, settings, given.out, folds_file=given.folds, device=device, threads=given.threads, console=console)
+    write_report(given.out, console)
+    console.print(f"weights: {path}")
+    return path
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return COMPOSITE_CLASSES if text == "composite" else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The parts of training; `mer.train` puts them together."""

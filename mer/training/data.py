@@ -1,0 +1,172 @@
+"""From clips or a dataset to what a training run holds in memory."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer import data
+from mer.augment import Copy, make_copy
+from mer.data.clips import load_clips
+from mer.errors import MerError
+from mer.face.geometry import CLIP_SIZE
+from mer.metrics import COMPOSITE_CLASSES, composite_label
+from mer.preprocess import InputMode, encode
+from mer.sampling import N_FRAMES
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipData:
+    """Labelled clips, not encoded.
+
+    Attributes:
+        clips: (N, 13, 90, 90) uint8 grey or (N, 13, 90, 90, 3) uint8 RGB.
+        labels: (N,) class names.
+        subjects: (N,) participants.
+        name: What the data are called in tables.
+    """
+
+    clips: NDArray[np.uint8]
+    labels: NDArray[np.str_]
+    subjects: NDArray[np.str_]
+    name: str
+
+    def fingerprint(self) -> str:
+        """Return a hash of pictures, labels and subjects: equal data, equal fingerprint."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.clips).data)
+        digest.update("\0".join([*self.labels.tolist(), "", *self.subjects.tolist()]).encode())
+        return digest.hexdigest()[:16]
+
+
+def read_npz(path: Path) -> ClipData:
+    """Read clips from an .npz file with the arrays clips, labels and subjects.
+
+    Raises:
+        MerError: If the file or an array is missing, is a pickle, or has the wrong shape or type.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in ("clips", "labels", "subjects") if name in stored.files}
+    except OSError as error:
+        raise MerError(f"{path} cannot be read: {error.strerror or error}; give an .npz file") from error
+    except (ValueError, AttributeError, EOFError) as error:  # pickles; .npy instead of .npz
+        raise MerError(f"{path} is no .npz file of plain arrays; expected clips, labels and subjects") from error
+    if missing := [name for name in ("clips", "labels", "subjects") if name not in found]:
+        raise MerError(f"{path} has no array {missing[0]!r}; expected clips, labels and subjects")
+    clips, labels, subjects = found["clips"], found["labels"].astype(str), found["subjects"].astype(str)
+    side = (N_FRAMES, CLIP_SIZE, CLIP_SIZE)
+    if clips.dtype != np.uint8 or clips.ndim not in (4, 5) or clips.shape[1:] not in (side, (*side, 3)):
+        raise MerError(
+            f"{path}: clips are {clips.shape}, {clips.dtype}; expected (N, 13, 90, 90) or (N, 13, 90, 90, 3), uint8"
+        )
+    if not (labels.shape == subjects.shape == (len(clips),)):
+        raise MerError(
+            f"{path}: {len(clips)} clips, labels {labels.shape}, subjects {subjects.shape}; expected one each"
+        )
+    return ClipData(clips, labels, subjects, path.stem)
+
+
+def read_dataset(
+    name: str,
+    root: Path,
+    *,
+    cache: Path | None,
+    jobs: int,
+    classes: Sequence[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> ClipData:
+    """Cut the clips of some classes out of a dataset.
+
+    Args:
+        name: A dataset of `mer.data`.
+        root: Its folder, or a manifest CSV.
+        cache: An .npz file that keeps the clips for the next time; None for none.
+        jobs: Processes that work side by side.
+        classes: Class names; the three of MEGC2019 stand for the emotions they are composed of.
+        progress: Called with (recordings done, recordings in all).
+
+    Raises:
+        MerError: If the dataset cannot be read or gives no clip.
+    """
+    samples = [s for s in data.load(name, root) if _class_of(s.label, classes) is not None]
+    if not samples:
+        raise MerError(f"{root}: no clip of {', '.join(classes)}; `mer-data check {name} {root}` shows what is there")
+    made = load_clips(samples, cache=cache, jobs=jobs, progress=progress)
+    for sample, reason in made.skipped:
+        _log.warning("left out: %s, %s: %s", sample.subject, sample.clip, reason)
+    return ClipData(made.clips, made.labels, made.subjects, name)
+
+
+def select(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[np.int64]]:
+    """Keep the clips of some classes.
+
+    Args:
+        given: Any clips.
+        classes: Class names in the order of the logits. If they are the three of MEGC2019, emotions
+            count as the class they belong to.
+
+    Returns:
+        The clips, their labels now names in `classes`, and the (M,) class indices.
+
+    Raises:
+        MerError: If a class has no clip.
+    """
+    names = [_class_of(str(label), classes) for label in given.labels]
+    kept = np.array([name is not None for name in names], bool)
+    labels = np.array([name for name in names if name is not None], dtype=np.str_)
+    if empty := [name for name in classes if name not in labels]:
+        found = ", ".join(sorted(set(given.labels.tolist()))) or "none"
+        raise MerError(
+            f"{given.name}: no clip of class {empty[0]!r}; found: {found}; name other classes with --classes"
+        )
+    chosen = ClipData(given.clips if kept.all() else given.clips[kept], labels, given.subjects[kept], given.name)
+    position = {name: i for i, name in enumerate(classes)}
+    return chosen, np.array([position[label] for label in labels.tolist()], np.int64)
+
+
+def encode_all(
+    clips: NDArray[np.uint8],
+    copies: Sequence[Copy],
+    mode: InputMode,
+    *,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.uint8]:
+    """Return what the network sees of copies of clips, changed before they are encoded.
+
+    Args:
+        clips: (N, 13, 90, 90[, 3]) clips that the copies are made from, not encoded.
+        copies: At least one; those without a seed are left as they are.
+        mode: Input mode.
+        threads: Clips encoded side by side.
+        progress: Called with (clips done, clips in all).
+
+    Returns:
+        (len(copies), 13, 90, 90[, 3]) uint8; see `mer.preprocess.encode`.
+    """
+
+    def encoded(copy: Copy) -> NDArray[np.uint8]:
+        clip = clips[copy.source]
+        return encode(make_copy(clip, copy.seed) if copy.seed else clip, mode)
+
+    first = encoded(copies[0])
+    result = np.empty((len(copies), *first.shape), np.uint8)
+    with ThreadPoolExecutor(threads) as pool:
+        for i, clip in enumerate(pool.map(encoded, copies)):
+            result[i] = clip
+            if progress:
+                progress(i + 1, len(copies))
+    return result
+
+
+def _class_of(label: str, classes: Sequence[str]) -> str | None:
+    name = composite_label(label) if tuple(classes) == COMPOSITE_CLASSES else label
+    return name if name in classes else None

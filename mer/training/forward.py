@@ -1,0 +1,96 @@
+"""The quickest way through a network during training, with the same weights and the same answers."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mer.models.convlstm import ConvLstm, ConvLstmLayer
+from mer.training.recurrence import Recurrence, cell_backward, cell_forward, recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class FastForward:
+    """How to get logits while training.
+
+    Attributes:
+        logits: From encoded clips (N, 13, 90, 90[, 3]) to (N, n_classes) float32 with gradients. One
+            backward pass must follow before the next call.
+        part: Clips at a time that suit the processor's memory; larger batches are added up.
+        description: What runs, for the log.
+    """
+
+    logits: Callable[[Tensor], Tensor]
+    part: int
+    description: str
+
+
+def plan_forward(model: nn.Module, device: torch.device) -> FastForward:
+    """Choose how to run a network in training on this machine.
+
+    Args:
+        model: A network from `mer.models.create`, on `device`.
+        device: Where it lies.
+    """
+    if device.type == "cuda":
+        return _on_cuda(model)
+    if not isinstance(model, ConvLstm):  # milliseconds a clip: nothing to gain
+        return FastForward(model, 32, "plain float32")
+    dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
+    run, how = _compiled(dtype)
+
+    def logits(clips: Tensor) -> Tensor:
+        states = run.states(model.lstm, model.normalise(clips))
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            tokens = torch.unflatten(model.token(states), 0, (-1, len(clips))).transpose(0, 1)
+            answer: Tensor = model.head(tokens)
+        return answer.float()
+
+    return FastForward(logits, 8, f"own backward pass, {str(dtype).removeprefix('torch.')}, {how}")
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether this processor multiplies bfloat16 natively (AVX-512 BF16 or AMX)."""
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)
+
+
+def _compiled(dtype: torch.dtype) -> tuple[Recurrence, str]:
+    """Compile the passes between the convolutions; without a C++ compiler they run as they stand."""
+    threads = torch.get_num_threads()
+    options: dict[str, Any] = {"cpp.threads": 1}
+    fast = recurrence(
+        torch.compile(cell_forward, dynamic=False, options=options),
+        torch.compile(cell_backward, dynamic=False, options=options),
+        dtype,
+        threads=threads,
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the compiler's own
+            _warm_up(fast)
+    except Exception as error:  # whatever the tool chain raises, training goes on
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        plain = recurrence(cell_forward, cell_backward, dtype, threads=threads)
+        return plain, f"not compiled, which is slower (torch.compile failed: {reason})"
+    return fast, "compiled"
+
+
+def _warm_up(run: Recurrence) -> None:
+    """Run two steps of one clip, both ways: the first call compiles."""
+    run.states(ConvLstmLayer(1), torch.zeros(1, 2, 1, 90, 90)).float().sum().backward()  # type: ignore[no-untyped-call]
+    run.buffers.clear()
+
+
+def _on_cuda(model: nn.Module) -> FastForward:
+    compiled = torch.compile(model)
+
+    def logits(clips: Tensor) -> Tensor:
+        with torch.autocast("cuda", torch.bfloat16):
+            answer: Tensor = compiled(clips)
+        return answer.float()
+
+    return FastForward(logits, 32, "torch.compile, bfloat16, on the GPU")

@@ -1,0 +1,257 @@
+"""One fold: epochs until the stopping subjects gain nothing any more, resumable after each."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mer import checkpoint
+from mer.config import TrainSettings
+from mer.errors import MerError
+from mer.training.calibrate import cross_entropy
+from mer.training.forward import FastForward
+
+Clips = NDArray[np.uint8]
+Truth = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Encoded clips and their classes.
+
+    Attributes:
+        clips: (N, 13, 90, 90[, 3]) uint8.
+        truth: (N,) class indices.
+    """
+
+    clips: Clips
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of the log.
+
+    Attributes:
+        epoch: From 1.
+        loss: Mean cross-entropy while training, with dropout.
+        accuracy: While training, with dropout.
+        stop_loss: Cross-entropy on the stopping subjects.
+        stop_accuracy: Accuracy on the stopping subjects.
+        lr: Learning rate of the epoch.
+        seconds: For training and the look at the stopping subjects.
+        clips_per_s: Training speed.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    stop_loss: float
+    stop_accuracy: float
+    lr: float
+    seconds: float
+    clips_per_s: float
+
+
+@dataclass(slots=True)
+class History:
+    """How far a fold has come; all that decides what happens next, beside the weights.
+
+    Attributes:
+        lr: Learning rate of the next epoch.
+        best_epoch: Epoch with the least loss on the stopping subjects, 0 before the first.
+        halved_at: Last epoch that improved or halved the learning rate.
+        epochs: Everything so far.
+        ended_by: Why it ended, empty while it goes on: "patience", "epochs" or "time".
+    """
+
+    lr: float
+    best_epoch: int = 0
+    halved_at: int = 0
+    epochs: list[Epoch] = field(default_factory=list)
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who wants to know how training goes.
+
+    Attributes:
+        batch: Called with (clips done, clips in the epoch) after each update.
+        epoch: Called with the history after each epoch.
+    """
+
+    batch: Callable[[int, int], None]
+    epoch: Callable[[History], None]
+
+
+def train_fold(
+    model: nn.Module,
+    forward: FastForward,
+    *,
+    train: Examples,
+    stop: Examples,
+    settings: TrainSettings,
+    seed: Sequence[int],
+    state: Path,
+    watch: Watch,
+) -> History:
+    """Train a network; afterwards it holds the weights of its best epoch.
+
+    Args:
+        model: With fresh weights; overwritten from `state` if that file exists.
+        forward: How to run it.
+        train: What changes the weights, copies included.
+        stop: What decides the learning rate, the best epoch and the end.
+        settings: See `TrainSettings`.
+        seed: Of order and dropout; the epoch is added to it, so resuming changes nothing.
+        state: Where the state is kept after each epoch.
+        watch: Who wants to know.
+
+    Raises:
+        MerError: If the loss is not finite any more, or `state` belongs to something else.
+    """
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.lr, fused=True)
+    best = _weights(model)
+    history = History(settings.lr)
+    if state.exists():
+        history, best = _load_state(state, model, optimiser)
+    while not history.ended_by:
+        number = len(history.epochs) + 1
+        started = time.perf_counter()
+        loss, accuracy = _one_epoch(model, forward, optimiser, train, settings, history.lr, [*seed, number], watch)
+        trained = time.perf_counter()
+        logits = predict(model, forward.logits, stop.clips, part=forward.part)
+        row = Epoch(
+            epoch=number,
+            loss=loss,
+            accuracy=accuracy,
+            stop_loss=cross_entropy(logits, stop.truth),
+            stop_accuracy=float((logits.argmax(1) == stop.truth).mean()),
+            lr=history.lr,
+            seconds=time.perf_counter() - started,
+            clips_per_s=len(train.truth) / (trained - started),
+        )
+        if _advance(history, row, settings):
+            best = _weights(model)
+        _save_state(state, model, optimiser, history, best)
+        watch.epoch(history)
+    model.load_state_dict(best)
+    return history
+
+
+def predict(model: nn.Module, logits: Callable[[Tensor], Tensor], clips: Clips, *, part: int) -> NDArray[np.float64]:
+    """Return (N, C) float64 logits of encoded clips, without dropout and gradients.
+
+    Args:
+        model: Put into evaluation mode.
+        logits: The network itself or a quicker way through it.
+        clips: (N, 13, 90, 90[, 3]) uint8.
+        part: Clips at a time.
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.no_grad():
+        parts = [logits(torch.from_numpy(clips[i : i + part]).to(device)) for i in range(0, len(clips), part)]
+    answer: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
+    return answer
+
+
+def _one_epoch(
+    model: nn.Module,
+    forward: FastForward,
+    optimiser: torch.optim.Optimizer,
+    train: Examples,
+    settings: TrainSettings,
+    lr: float,
+    seed: Sequence[int],
+    watch: Watch,
+) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(int(rng.integers(2**31)))  # for dropout
+    order = rng.permutation(len(train.truth))
+    device = next(model.parameters()).device
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    model.train()
+    loss_sum = torch.zeros((), dtype=torch.float64)
+    right = 0
+    for start in range(0, len(order), settings.batch):
+        batch = order[start : start + settings.batch]
+        optimiser.zero_grad()
+        for at in range(0, len(batch), forward.part):
+            chosen = batch[at : at + forward.part]
+            truth = torch.from_numpy(train.truth[chosen]).to(device)
+            logits = forward.logits(torch.from_numpy(train.clips[chosen]).to(device))
+            loss = functional.cross_entropy(logits, truth, reduction="sum")
+            (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
+            loss_sum += loss.detach().double().cpu()
+            right += int((logits.detach().argmax(1) == truth).sum())
+        if not bool(torch.isfinite(loss_sum)):
+            raise MerError(
+                f"the loss became {float(loss_sum)} at learning rate {lr:g}; "
+                "start again with a lower --lr, in another folder"
+            )
+        optimiser.step()
+        watch.batch(min(start + settings.batch, len(order)), len(order))
+    return float(loss_sum) / len(order), right / len(order)
+
+
+def _advance(history: History, row: Epoch, settings: TrainSettings) -> bool:
+    """Add an epoch, halve the learning rate or end if it is time; return whether it is the best so far."""
+    least = history.epochs[history.best_epoch - 1].stop_loss if history.best_epoch else float("inf")
+    history.epochs.append(row)
+    improved = row.stop_loss < least
+    if improved:
+        history.best_epoch = history.halved_at = row.epoch
+    elif row.epoch - history.halved_at >= settings.halve_after:
+        history.lr, history.halved_at = history.lr / 2.0, row.epoch
+    minutes = sum(past.seconds for past in history.epochs) / 60.0
+    if row.epoch - history.best_epoch >= settings.patience:
+        history.ended_by = "patience"
+    elif row.epoch >= settings.epochs:
+        history.ended_by = "epochs"
+    elif settings.max_minutes and minutes >= settings.max_minutes:
+        history.ended_by = "time"
+    return improved
+
+
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _save_state(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, history: History, best: dict[str, Tensor]
+) -> None:
+    tensors = {f"model.{name}": tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor.cpu() for name, tensor in best.items()}
+    for i, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{i}.{name}": torch.as_tensor(value).cpu() for name, value in moments.items()}
+    checkpoint.write(path, tensors, "state", {"history": asdict(history)})
+
+
+def _load_state(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[History, dict[str, Tensor]]:
+    tensors, stored = checkpoint.read(path, "state")
+    groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "adam": {}}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition(".")
+        groups.setdefault(group, {})[rest] = tensor
+    moments: dict[int, dict[str, Any]] = {}
+    for name, tensor in groups["adam"].items():
+        number, _, rest = name.partition(".")
+        moments.setdefault(int(number), {})[rest] = tensor
+    try:
+        model.load_state_dict(groups["model"])
+        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        epochs = [Epoch(**row) for row in stored["history"].pop("epochs")]
+        history = History(**stored["history"], epochs=epochs)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise MerError(f"{path} is the state of another model or damaged; delete it to start the fold again") from error
+    return history, groups["best"]

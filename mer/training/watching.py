@@ -1,0 +1,113 @@
+"""What a run shows while it works: bars, a line an epoch, the log and the curves."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from mer.config import TrainSettings
+from mer.files import write_atomically
+from mer.training.loop import Epoch, History, Watch
+
+_COLUMNS = ("fold", *(field.name for field in fields(Epoch)))
+
+
+@contextmanager
+def counted(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar; yields what is to be called with (done, in all)."""
+    with _bar(console) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Path) -> Iterator[Watch]:
+    """Show a bar within the epoch and a line after each; keep log.csv and curves.png up to date.
+
+    Args:
+        console: Where to show it.
+        fold: Name of the fold.
+        settings: For the number of epochs.
+        out: Folder of the run.
+    """
+    with _bar(console) as bar:
+        task = bar.add_task(fold, total=None)
+
+        def on_batch(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        def on_epoch(history: History) -> None:
+            row = history.epochs[-1]
+            left = (settings.epochs - row.epoch) * row.seconds / 60.0
+            if settings.max_minutes:
+                left = min(left, settings.max_minutes - sum(past.seconds for past in history.epochs) / 60.0)
+            ends = f"ended by {history.ended_by}" if history.ended_by else f"at most {max(left, 0.0):.0f} min left"
+            star = " *" if history.best_epoch == row.epoch else ""
+            console.print(
+                f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; stopping subjects "
+                f"loss {row.stop_loss:.3f}, accuracy {row.stop_accuracy:.3f}{star}; "
+                f"lr {row.lr:.1e}, {row.seconds:.1f} s, {row.clips_per_s:.1f} clips/s, {ends}",
+                soft_wrap=True,
+                highlight=False,
+            )
+            write_log(out / "log.csv", fold, history)
+            draw_curves(out / "curves.png", out / "log.csv")
+
+        yield Watch(on_batch, on_epoch)
+
+
+def write_log(path: Path, fold: str, history: History) -> None:
+    """Replace the lines of one fold in the log by its history; other folds' lines stay."""
+    others = [row for row in read_log(path) if row["fold"] != fold]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([row[name] for name in _COLUMNS] for row in others)
+    for epoch in history.epochs:
+        writer.writerow([fold, *(f"{value:.6g}" for value in astuple(epoch))])
+    write_atomically(path, text.getvalue())
+
+
+def read_log(path: Path) -> list[dict[str, str]]:
+    """Return the lines of a log, none if there is no log."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if set(_COLUMNS) <= set(row)]
+
+
+def draw_curves(path: Path, log: Path) -> None:
+    """Draw loss and accuracy of all folds: thin while training, thick on the stopping subjects."""
+    rows = read_log(log)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):
+        for colour, fold in enumerate(dict.fromkeys(row["fold"] for row in rows)):
+            own = [row for row in rows if row["fold"] == fold]
+            epochs = [int(float(row["epoch"])) for row in own]
+            axes.plot(epochs, [float(row[name]) for row in own], f"C{colour % 10}", linewidth=0.7, alpha=0.6)
+            axes.plot(epochs, [float(row[f"stop_{name}"]) for row in own], f"C{colour % 10}", label=fold)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.grid(alpha=0.3)
+    figure.axes[1].set_ylim(0, 1)
+    if len({row["fold"] for row in rows}) <= 6:
+        figure.axes[0].legend(title="stopping subjects", fontsize="small")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_atomically(path, picture.getvalue())
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,131 @@
+"""The two large parts of the overlay: the face and the motion curve with its marks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+from mer.messages import Interval
+from realtime import drawing
+from realtime.history import Stretch
+from realtime.messages import Event
+
+LEAST_TOP: Final = 0.5
+"""Least height of the curve's scale, percent of the inter-ocular distance: rest must look like rest."""
+_EMPTY: Final = "\u2800"
+_LINE: Final = Style.parse("cyan")
+_OVER: Final = Style.parse("bold green")
+_TURNED_DOWN: Final = Style.parse("yellow")
+_THRESHOLD: Final = Style.parse("red")
+_DIM: Final = Style.parse("dim")
+
+
+class Picture:
+    """The face crop, as large as there is room.
+
+    Args:
+        crop: (S, S) uint8 grey, None without a face.
+    """
+
+    def __init__(self, crop: NDArray[np.uint8] | None) -> None:
+        self._crop = crop
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        height = options.height or options.max_height
+        width = options.max_width - 1
+        rows = min(height, width // 2)
+        if self._crop is None:
+            yield Segment("\n" * (rows // 2) + "no face".center(width))
+            return
+        colour = console.color_system is not None
+        for line in drawing.picture(self._crop, width=2 * rows, height=rows, colour=colour):
+            yield from line
+            yield Segment.line()
+
+
+class Curve:
+    """Motion over the last seconds, the threshold, and below it what was found and turned down.
+
+    Args:
+        stretch: The curve.
+        events: Recent events.
+        rejected: Recent rejected candidates.
+        seconds: Width of the picture in time.
+    """
+
+    def __init__(
+        self, stretch: Stretch, events: Sequence[Event], rejected: Sequence[Interval], *, seconds: float
+    ) -> None:
+        self._stretch = stretch
+        self._events = events
+        self._rejected = rejected
+        self._seconds = seconds
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, height = options.max_width - 1, max(2, (options.height or options.max_height) - 3)
+        if width < 10 or not len(self._stretch.times_s):
+            return
+        first_s = float(self._stretch.times_s[-1]) - self._seconds
+        motion = _columns(self._stretch.times_s, self._stretch.motion, first_s, self._seconds, 2 * width)
+        threshold = float(self._stretch.threshold[-1])
+        top = max(LEAST_TOP, 2.0 * threshold, float(np.nanmax(motion, initial=0.0)) * 1.1)
+        styles = [_LINE] * width
+        marks = [(" ", _DIM)] * width
+        for interval in self._rejected:
+            _mark(styles, marks, self._cells(interval, first_s, width), _TURNED_DOWN, interval.reason)
+        for event in self._events:
+            _mark(styles, marks, self._cells(event.interval, first_s, width), _OVER, event.label)
+        heading = f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}"
+        yield Segment(heading[:width].ljust(width), _DIM)
+        yield Segment.line()
+        threshold_row = height - 1 - int(min(threshold / top, 0.999) * height)
+        for y, line in enumerate(drawing.curve(motion, width=width, height=height, top=top)):
+            for x, cell in enumerate(line):
+                empty = cell == _EMPTY and y == threshold_row and threshold > 0
+                yield Segment("┄", _THRESHOLD) if empty else Segment(cell, styles[x])
+            yield Segment.line()
+        for letter, style in marks:
+            yield Segment(letter, style)
+        yield Segment.line()
+        yield Segment(f"-{self._seconds:g} s".ljust(width - 3, "─") + "now", _DIM)
+
+    def _cells(self, interval: Interval, first_s: float, width: int) -> tuple[int, int, int]:
+        onset, apex, offset = (
+            int(np.floor((moment.time_s - first_s) / self._seconds * width))
+            for moment in (interval.onset, interval.apex, interval.offset)
+        )
+        return onset, apex, offset
+
+
+def _columns(
+    times_s: NDArray[np.float64], values: NDArray[np.float64], first_s: float, seconds: float, count: int
+) -> NDArray[np.float64]:
+    """Return the largest value of each of `count` equal spans of time; spans between frames are joined up."""
+    place = np.clip(((times_s - first_s) / seconds * count).astype(int), 0, count - 1)
+    columns = np.full(count, -np.inf)
+    np.maximum.at(columns, place, values)
+    known = np.flatnonzero(np.isfinite(columns))
+    joined = np.interp(np.arange(count), known, columns[known], left=np.nan)
+    return np.asarray(joined, np.float64)
+
+
+def _mark(
+    styles: list[Style], marks: list[tuple[str, Style]], cells: tuple[int, int, int], style: Style, name: str
+) -> None:
+    """Colour the curve over an interval and write its three moments and its name below."""
+    onset, apex, offset = cells
+    width = len(styles)
+    for x in range(max(0, onset), min(width, offset + 1)):
+        styles[x] = style
+        marks[x] = ("─", style)
+    for x, letter in ((onset, "├"), (offset, "┤"), (apex, "▲")):
+        if 0 <= x < width:
+            marks[x] = (letter, style)
+    fits = offset + 1 + len(name) <= width
+    for x, letter in enumerate(name, start=offset + 1 if fits else onset - len(name)):
+        if 0 <= x < width:
+            marks[x] = (letter, style)

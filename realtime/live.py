@@ -1,0 +1,210 @@
+"""`mer-live`: spots and classifies micro-expressions as they happen, from a camera, a stream or a paced file."""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+
+from engines.protocol import Engine
+from engines.select import open_engine
+from mer.face.landmarker import Landmarker
+from mer.messages import Frame
+from realtime import options
+from realtime.capture import Capture
+from realtime.log import Log, closing_lines
+from realtime.messages import Event, Update
+from realtime.overlay import Header, Overlay
+from realtime.pipeline import Pipeline
+from realtime.sinks import EventLog, record_from_event
+from realtime.source import LiveSource, Source, is_stream, open_source, paced
+
+WAIT_S: Final = 0.1
+"""Longest wait for a frame before signals and the end are looked for."""
+_ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def live(
+    pipeline: Pipeline, capture: Capture, *, stop: threading.Event, duration_s: float | None = None
+) -> Iterator[Update]:
+    """Run a started capture through the pipeline until it ends, is stopped or `duration_s` is over.
+
+    What was captured before a stop is still processed, and what is open then is decided.
+
+    Args:
+        pipeline: Fresh; `capture` writes its buffer.
+        capture: Started here.
+        stop: Ends the session when set.
+        duration_s: Longest session in seconds on the source's clock, from the first frame.
+
+    Yields:
+        One update a frame, and one more if the end decides what was still open.
+
+    Raises:
+        BaseException: What went wrong in the capture thread.
+    """
+    buffer = pipeline.buffer
+    until_s = np.inf
+    capture.start()
+    try:
+        while not buffer.exhausted:
+            crop = buffer.get(WAIT_S)
+            if stop.is_set():
+                capture.stop()
+            if crop is None:
+                continue
+            if until_s == np.inf and duration_s is not None:
+                until_s = crop.time_s + duration_s
+            if crop.time_s >= until_s:
+                break
+            started_s = time.perf_counter()
+            update = pipeline.step(crop)
+            pipeline.timing.add("decide", time.perf_counter() - started_s)
+            pipeline.timing.add("total", capture.since_arrival_s(crop.index))
+            yield update
+    finally:
+        capture.stop()
+    last = pipeline.finish()
+    if last is not None:
+        yield last
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
+    args = _parser().parse_args(argv)
+    return options.exit_code("mer-live", lambda: _run(args, Console()))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = options.parser("mer-live", "Spot and classify micro-expressions live. Ctrl-C ends it.")
+    parser.add_argument(
+        "--camera",
+        required=True,
+        metavar="SOURCE",
+        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace",
+    )
+    parser.add_argument("--duration", type=options.seconds, metavar="S", help="end after so many seconds")
+    parser.add_argument("--events", type=Path, metavar="FILE", help="append one JSON line for each event")
+    parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
+    parser.add_argument("--width", type=options.pixels, help="picture width to ask the camera for")
+    parser.add_argument("--height", type=options.pixels, help="picture height to ask the camera for")
+    parser.add_argument(
+        "--fps", type=options.frame_rate, help="rate to ask the camera for; overrides the time stamps of other sources"
+    )
+    parser.add_argument("--fourcc", metavar="CODE", help="pixel format to ask the camera for, such as MJPG")
+    return parser
+
+
+def _run(args: argparse.Namespace, console: Console) -> int:
+    stop = threading.Event()
+    with ExitStack() as stack:
+        records = stack.enter_context(_Records(args.events))
+        engine = stack.enter_context(open_engine(args.engine))
+        Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
+        source = open_source(args.camera, fps=args.fps, width=args.width, height=args.height, fourcc=args.fourcc)
+        stack.callback(source.close)
+        pipeline = stack.enter_context(Pipeline(rate_hz=source.rate_hz, engine=engine, face_model=args.face_model))
+        signals = stack.enter_context(_ending_signals(stop))
+        if isinstance(source, LiveSource):
+            source.skip_backlog()
+            frames: Iterator[Frame] = iter(source)
+        else:
+            frames = paced(source, clock=time.monotonic, wait=stop.wait)
+        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        with _screen(args, source, engine, pipeline, console) as screen:
+            for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
+                screen.update(update)
+                for event in update.events:
+                    records.write(_record(event, args.camera, source, update))
+    for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=source.notes):
+        print(line)
+    if records.error:
+        print(f"mer-live: error: {records.error}", file=sys.stderr)
+        return 1
+    return 130 if signals == [signal.SIGINT] else 0
+
+
+class _Records:
+    """The file of `--events`, if there is one; a disk that refuses it ends the writing, not the session."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.error = ""
+        self._path = path
+        self._log = EventLog(path) if path else None
+
+    def write(self, record: dict[str, Any]) -> None:
+        if self._log is None:
+            return
+        try:
+            self._log.write(record)
+        except OSError as error:
+            self.error = f"{self._path} could not be written any more ({error.strerror}); later events are missing"
+            self.close()
+
+    def close(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
+
+    def __enter__(self) -> "_Records":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _screen(
+    args: argparse.Namespace, source: Source, engine: Engine, pipeline: Pipeline, console: Console
+) -> Overlay | Log:
+    if args.no_overlay or not console.is_terminal:
+        return Log(totals=pipeline.totals)
+    camera = source if isinstance(source, LiveSource) and not is_stream(args.camera) else None
+    header = Header(
+        source=source.description,
+        engine=engine.name,
+        asked=str(camera.asked) if camera else "",
+        got=str(camera.got) if camera else "",
+        warnings=(f"model trained on {engine.manifest.training_data}",),
+        total_s=source.claimed_frames / source.rate_hz if source.claimed_frames else None,
+    )
+    return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console)
+
+
+def _record(event: Event, name: str, source: Source, update: Update) -> dict[str, Any]:
+    """Return the line of an event; of a live source with the apex by the computer's clock."""
+    record = record_from_event(event, source=name)
+    if isinstance(source, LiveSource):
+        age_s = update.time_s - event.interval.apex.time_s
+        apex = datetime.now(timezone.utc) - timedelta(seconds=age_s)
+        record["apex_utc"] = apex.isoformat(timespec="milliseconds")
+    return record
+
+
+@contextmanager
+def _ending_signals(stop: threading.Event) -> Iterator[list[int]]:
+    """Let Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one is not held back."""
+    received: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        stop.set()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

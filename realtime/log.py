@@ -1,0 +1,90 @@
+"""What happens, in plain lines: for pipes, log files and terminals without the overlay."""
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Final
+
+from mer.messages import Interval
+from realtime.messages import Event, Totals, Update
+from realtime.timing import Timing
+
+STATUS_EVERY_S: Final = 10.0
+
+
+def line_from_event(event: Event, *, start_s: float) -> str:
+    """Return one line about an event.
+
+    Args:
+        event: The event.
+        start_s: Time of the session's first frame; the line counts from there.
+    """
+    best = max(event.probabilities.values())
+    span = _span(event.interval, start_s)
+    return f"event {event.number}: {event.label} {100 * best:.0f} %, {span}, score {event.interval.score:.1f}"
+
+
+def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[str]) -> list[str]:
+    """Return what is said at the end of a session.
+
+    Args:
+        name: Of the source.
+        totals: Counters of the pipeline.
+        timing: Durations of its stages.
+        notes: What was odd about the source.
+    """
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.rejected.items())) or "none"
+    seconds = totals.last_time_s - totals.first_time_s
+    coverage = totals.frames_with_face / totals.frames if totals.frames else 0.0
+    head = (
+        f"{name}: {totals.frames} frames, {seconds:.2f} s, face in {100 * coverage:.0f} % of them, "
+        f"{totals.dropped} dropped; {totals.events} events, candidates rejected: {reasons}"
+    )
+    total = ", ".join(f"p{percent} {timing.percentile_ms('total', percent):.1f}" for percent in (50, 95, 99))
+    return [head, f"  from frame to decision: {total} ms", *(f"  note: {note}" for note in notes)]
+
+
+def _span(interval: Interval, start_s: float) -> str:
+    onset, apex, offset = (m.time_s - start_s for m in (interval.onset, interval.apex, interval.offset))
+    return f"onset {onset:.3f}, apex {apex:.3f}, offset {offset:.3f} s ({1000 * (offset - onset):.0f} ms)"
+
+
+class Log:
+    """Prints what each update brings, and every ten seconds how things stand.
+
+    Args:
+        totals: Counters of the pipeline; read only.
+    """
+
+    def __init__(self, *, totals: Totals) -> None:
+        self._totals = totals
+        self._next_status_s: float | None = None
+
+    def update(self, update: Update) -> None:
+        """Print the news of one frame, if there is any."""
+        for line in self._lines(update):
+            print(f"{update.time_s - self._totals.first_time_s:9.3f} s  {line}", flush=True)
+
+    def _lines(self, update: Update) -> Iterator[str]:
+        start_s = self._totals.first_time_s
+        yield from update.notices
+        for interval in update.rejected:
+            yield f"candidate rejected ({interval.reason}), {_span(interval, start_s)}"
+        for event in update.events:
+            yield line_from_event(event, start_s=start_s)
+        if self._next_status_s is None:
+            self._next_status_s = update.time_s + STATUS_EVERY_S
+        if update.time_s >= self._next_status_s:
+            self._next_status_s = update.time_s + STATUS_EVERY_S
+            totals = self._totals
+            yield (
+                f"{totals.frames} frames, face {update.face}, spotter {update.spotter}, {totals.events} events, "
+                f"{sum(totals.rejected.values())} rejected, {totals.dropped} dropped"
+            )
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None

@@ -1,0 +1,77 @@
+"""Options, versions and exit codes that `mer-replay` and `mer-live` share."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mer.errors import MerError
+from realtime.summary import component_versions
+
+
+def parser(program: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that both programs have."""
+    made = argparse.ArgumentParser(prog=program, description=description, allow_abbrev=False)
+    made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
+    made.add_argument(
+        "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"
+    )
+    made.add_argument("--version", action=_Version, help="print the versions of all components and leave")
+    return made
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print("\n".join(f"{name} {number}" for name, number in component_versions().items()))
+        parser.exit()
+
+
+def frame_rate(text: str) -> float:
+    """Return a frame rate given on the command line; argparse turns the error into its usual message."""
+    rate = float(text)
+    if not 0 < rate < 100_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; give a number above 0, such as 200")
+    return rate
+
+
+def seconds(text: str) -> float:
+    """Return a positive number of seconds given on the command line."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a duration; give seconds above 0, such as 60")
+    return number
+
+
+def pixels(text: str) -> int:
+    """Return a picture width or height given on the command line."""
+    number = int(text)
+    if not 0 < number < 100_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of pixels; give a number above 0, such as 640")
+    return number
+
+
+def exit_code(program: str, work: Callable[[], int]) -> int:
+    """Run a program and turn errors of the user into one line and an exit code.
+
+    Args:
+        program: Name to print before the message.
+        work: The program; returns its exit code.
+
+    Returns:
+        What `work` returned, 1 or 2 after an error of the user, 130 after Ctrl-C, 1 if nobody reads the output.
+    """
+    try:
+        return work()
+    except MerError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # `... | head`; nothing more can be said, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,131 @@
+"""The one bounded hand-off between capture and spotting: crops of the last few seconds, preallocated."""
+
+import threading
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from mer.errors import MerError
+from mer.face.geometry import CROP_SIZE
+from mer.messages import FaceCrop
+
+UNREAD_SHARE: Final = 0.5
+"""Share of the slots that may wait to be read; the rest keeps what was read, for sampling events."""
+
+
+class RingBuffer:
+    """Crops in order of time, for one writing and one reading thread (which may be the same).
+
+    What the reader does not reach in time is given up, oldest first, and counted. Crops handed out own
+    their pictures, so that nothing changes under the reader's hands.
+
+    Args:
+        seconds: Length of the buffer.
+        rate_hz: Frames a second of the source.
+
+    Attributes:
+        overruns: Crops that were given up before they were read.
+
+    Raises:
+        MerError: If length or rate are not positive numbers.
+    """
+
+    def __init__(self, seconds: float, rate_hz: float) -> None:
+        if not (np.isfinite(seconds * rate_hz) and seconds > 0 and rate_hz > 0):
+            raise MerError(f"a buffer of {seconds} s at {rate_hz} frames/s is not possible; give positive numbers")
+        self.overruns = 0
+        self._slots = max(8, round(seconds * rate_hz))
+        self._unread_most = int(self._slots * UNREAD_SHARE)
+        self._images = np.zeros((self._slots, CROP_SIZE, CROP_SIZE), np.uint8)
+        self._crops: list[FaceCrop | None] = [None] * self._slots  # all but the picture; number n in slot n % slots
+        self._written = 0
+        self._read = 0
+        self._closed = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+
+    @property
+    def waiting(self) -> int:
+        """Crops written and not yet read."""
+        return self._written - self._read
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the writer has finished and everything was read."""
+        with self._changed:
+            return self._closed and self._read == self._written
+
+    def put(self, crop: FaceCrop) -> None:
+        """Write a crop; its picture is copied. Never waits for the reader."""
+        with self._changed:
+            slot = self._written % self._slots
+            image = self._images[slot]
+            np.copyto(image, crop.image)
+            self._crops[slot] = replace(crop, image=image)
+            self._written += 1
+            if self._written - self._read > self._unread_most:
+                self._read += 1
+                self.overruns += 1
+            self._changed.notify()
+
+    def get(self, timeout_s: float = 0.0) -> FaceCrop | None:
+        """Return the oldest crop not yet read, with a picture of its own.
+
+        Args:
+            timeout_s: How long to wait for one.
+
+        Returns:
+            The crop, or None if none came in time or, as `exhausted` tells, none will come.
+
+        Raises:
+            BaseException: What the writer passed to `fail`, once all crops before it were read.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._read < self._written or self._closed, timeout_s)
+            if self._read < self._written:
+                self._read += 1
+                return self._copy(self._read - 1)
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def window(self, first_s: float, last_s: float) -> list[FaceCrop]:
+        """Return the crops up to the last one read whose times lie in [first_s, last_s], both included.
+
+        Args:
+            first_s: Start in seconds on the source's clock.
+            last_s: End in seconds on the source's clock.
+
+        Returns:
+            Crops in order of time, each with a picture of its own; what is no longer kept is missing.
+        """
+        with self._changed:
+            found: list[FaceCrop] = []
+            for number in range(self._read - 1, max(-1, self._written - self._slots - 1), -1):
+                crop = self._crops[number % self._slots]
+                if crop is None or crop.time_s < first_s:
+                    break
+                if crop.time_s <= last_s:
+                    found.append(self._copy(number))
+        return found[::-1]
+
+    def close(self) -> None:
+        """Tell the reader that no more crops will come; safe to call twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        """Close the buffer with an error that `get` raises in the reader."""
+        with self._changed:
+            self._error = error
+        self.close()
+
+    def _copy(self, number: int) -> FaceCrop:
+        crop = self._crops[number % self._slots]
+        if crop is None:
+            raise RuntimeError(f"crop {number} was never written")  # not reachable: number < written
+        image = crop.image.copy()
+        image.flags.writeable = False
+        return replace(crop, image=image)

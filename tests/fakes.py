@@ -1,0 +1,198 @@
+"""Stand-ins for what a test cannot have: a clock that obeys, a camera, a trained engine, a tracked face."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.face import geometry
+from mer.face.geometry import CROP_SIZE
+from mer.labels import CLASSES
+from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
+from realtime.messages import Event, Latency, Quality, Totals, Update
+from realtime.ring_buffer import RingBuffer
+from realtime.timing import Timing
+
+
+class FakeClock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class FakeCamera:
+    """What LiveSource needs of cv2.VideoCapture: pictures with stamps, `seconds_per_read` on a fake clock."""
+
+    def __init__(
+        self,
+        stamps_ms: Sequence[float],
+        *,
+        fps: float = 30.0,
+        fourcc: str = "MJPG",
+        clock: FakeClock | None = None,
+        seconds_per_read: Sequence[float] = (),
+    ) -> None:
+        self._stamps_ms = list(stamps_ms)
+        self._clock = clock
+        self._seconds_per_read = list(seconds_per_read)
+        self._position = -1
+        self._answers = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*fourcc))}
+        self.released = False
+
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+        if self._position + 1 >= len(self._stamps_ms):
+            return False, None
+        self._position += 1
+        if self._clock and self._seconds_per_read:
+            self._clock.wait(self._seconds_per_read[self._position % len(self._seconds_per_read)])
+        return True, np.full((48, 64, 3), self._position % 256, np.uint8)
+
+    def get(self, key: int) -> float:
+        if key == cv2.CAP_PROP_POS_MSEC:
+            return self._stamps_ms[self._position]
+        return self._answers.get(key, 0.0)
+
+    def release(self) -> None:
+        self.released = True
+
+
+class FakeEngine:
+    """Always sure of the first class."""
+
+    name = "fake"
+    choice_reason = "fake: the test asked for it"
+    classes = CLASSES
+    mode = "gray"
+    none_threshold = 0.3
+    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in")
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        answer = np.full((len(clips), len(CLASSES)), 0.1, np.float32)
+        answer[:, 0] = 0.6
+        return answer
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __enter__(self) -> "FakeEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class FakePipeline:
+    """A pipeline that sees a face in every frame and reports an event on the frames in `event_frames`."""
+
+    def __init__(self, *, rate_hz: float = 100.0, event_frames: Sequence[int] = ()) -> None:
+        self.buffer = RingBuffer(4.0, rate_hz)
+        self.timing = Timing()
+        self.totals = Totals()
+        self.finished = False
+        self._event_frames = event_frames
+
+    def crop(self, frame: Frame) -> FaceCrop:
+        return crop(frame.index, frame.time_s, shade=int(frame.image[0, 0, 0]))
+
+    def step(self, crop: FaceCrop) -> Update:
+        if self.totals.frames == 0:
+            self.totals.first_time_s = crop.time_s
+        self.totals.frames += 1
+        self.totals.frames_with_face += 1
+        self.totals.last_time_s = crop.time_s
+        self.totals.dropped = self.buffer.overruns
+        events = []
+        if crop.index in self._event_frames:
+            self.totals.events += 1
+            events.append(event(self.totals.events, first=crop.index, last=crop.index + 40))
+        return update(crop.index, crop.time_s, events=tuple(events))
+
+    def finish(self) -> Update | None:
+        self.finished = True
+        return None
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> "FakePipeline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def crop(index: int, time_s: float, *, shade: int = 128, state: FaceState = "tracked") -> FaceCrop:
+    return FaceCrop(
+        image=np.full((CROP_SIZE, CROP_SIZE), shade, np.uint8),
+        crop_from_source=geometry.identity(),
+        motion=geometry.identity(),
+        landmarks_px=np.zeros((478, 2), np.float32),
+        time_s=time_s,
+        index=index,
+        anchor=0,
+        state=state,
+        quality=1.0,
+        n_faces=1,
+    )
+
+
+def interval(first: int, last: int, *, fps: float = 200.0, reason: str = "") -> Interval:
+    apex = (first + last) // 2
+    moments = [Moment(index, index / fps) for index in (first, apex, last)]
+    return Interval(*moments, score=5.0, verdict="rejected" if reason else "micro", reason=reason)
+
+
+def event(number: int, *, first: int = 100, last: int = 160, label: str = "happiness") -> Event:
+    found = interval(first, last)
+    probabilities = {name: 0.6 if name == label else 0.1 for name in CLASSES}
+    clip = Clip(
+        np.zeros((13, 90, 90), np.uint8), np.linspace(found.onset.time_s, found.offset.time_s, 13), found, False
+    )
+    return Event(
+        number=number,
+        interval=found,
+        label=label,
+        probabilities=probabilities,
+        quality=Quality(interpolated=False, gap=False, tracking=0.97, rate_hz=200.0),
+        latency=Latency(confirm_ms=40.0, compute_ms=3.0, engine_ms=2.0),
+        engine="fake",
+        clip=clip,
+    )
+
+
+def update(
+    index: int,
+    time_s: float,
+    *,
+    events: tuple[Event, ...] = (),
+    rejected: tuple[Interval, ...] = (),
+    notices: tuple[str, ...] = (),
+    motion: float = 0.1,
+    face: FaceState = "tracked",
+) -> Update:
+    return Update(
+        time_s=time_s,
+        index=index,
+        face=face,
+        n_faces=1,
+        crop=np.full((CROP_SIZE, CROP_SIZE), 128, np.uint8),
+        motion=motion,
+        threshold=0.2,
+        spotter="idle",
+        rejected=rejected,
+        events=events,
+        notices=notices,
+    )

@@ -1,0 +1,143 @@
+import functools
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from engine_models import export_random, random_network, save_random
+from onnx import TensorProto
+
+from engines import export
+from engines.graph import build_graph, read_arrays
+from engines.manifest import load_pair, read_manifest
+from engines.parity import deviation, parity_clips
+from engines.runtime.onnx import new_session
+from mer.errors import MerError
+from mer.labels import CLASSES
+
+
+def run(content, clips):
+    return new_session(content, source="test").run(None, {"clips": clips})[0]
+
+
+@functools.cache
+def expected(model, mode):
+    network, configuration = random_network(model, mode=mode, temperature=1.7)
+    return export.reference_probabilities(network, configuration, parity_clips(mode, 1))
+
+
+def relative_error(model, mode, precision, layout):
+    network, configuration = random_network(model, mode=mode, temperature=1.7)
+    content = export.onnx_bytes(network, configuration, precision=precision, layout=layout)
+    found = run(content, parity_clips(mode, 1))
+    return deviation(found, expected(model, mode), reference="torch float64").relative
+
+
+@pytest.mark.parametrize("mode", ["gray", "residual", "rgb", "flow"])
+@pytest.mark.parametrize("model", ["conv3d", "conv2d", "convlstm"])
+def test_every_model_and_input_answers_as_torch_does(model, mode):
+    assert relative_error(model, mode, "fp32", "gates") < 1e-4
+
+
+@pytest.mark.parametrize("mode", ["gray", "flow"])
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("fp16", 5e-3)])
+def test_the_gpu_layout_answers_as_torch_does(mode, precision, tolerance):
+    assert relative_error("convlstm", mode, precision, "joint") < tolerance
+
+
+def test_the_reference_is_what_torch_answers_in_single_precision():
+    network, configuration = random_network(temperature=2.0)
+    clips = parity_clips("gray", 2)
+    with torch.inference_mode():
+        expected = torch.softmax(network(torch.from_numpy(clips)) / 2.0, dim=1).numpy()
+
+    assert np.allclose(export.reference_probabilities(network, configuration, clips), expected, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "convlstm.onnx"
+    export_random(path, model="convlstm", precision="fp16-weights")
+    return path
+
+
+def test_the_batch_is_free(exported):
+    clips = parity_clips("gray", 3)
+    content = exported.read_bytes()
+
+    together, alone = run(content, clips), np.concatenate([run(content, clip[None]) for clip in clips])
+
+    assert np.allclose(together, alone, atol=1e-6)
+
+
+def test_the_interface_is_bytes_in_and_probabilities_out(exported):
+    graph = onnx.load(exported).graph
+    ports = [(p.name, p.type.tensor_type.elem_type) for p in (*graph.input, *graph.output)]
+
+    assert ports == [("clips", TensorProto.UINT8), ("probabilities", TensorProto.FLOAT)]
+    assert np.allclose(run(exported.read_bytes(), parity_clips("gray", 2)).sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_the_opset_is_stated_and_true(exported):
+    assert read_manifest(exported).opset == onnx.load(exported).opset_import[0].version == 17
+
+
+def test_the_manifest_says_what_was_measured(exported):
+    manifest, _ = load_pair(exported)
+
+    assert manifest.parameters == 6_002_253
+    assert manifest.deviation is not None
+    assert 0 < manifest.deviation.relative < 1e-2
+    assert manifest.none_threshold == 0.3
+
+
+def test_half_precision_weights_halve_the_file(exported):
+    network, configuration = random_network("convlstm")
+    single = export.onnx_bytes(network, configuration, precision="fp32", layout="gates")
+
+    assert exported.stat().st_size < 0.51 * len(single)
+
+
+def test_a_file_for_the_cpu_can_be_written_anew_for_a_gpu(exported):
+    again = build_graph(
+        read_arrays(exported.read_bytes()), model="convlstm", mode="gray", precision="fp32", layout="joint"
+    )
+    clips = parity_clips("gray", 2)
+
+    assert np.allclose(run(again.SerializeToString(), clips), run(exported.read_bytes(), clips), atol=1e-6)
+
+
+def test_a_file_for_gpus_is_not_taken_as_weights():
+    network, configuration = random_network("convlstm")
+
+    with pytest.raises(MerError, match="written for GPUs"):
+        read_arrays(export.onnx_bytes(network, configuration, precision="fp16", layout="joint"))
+
+
+def test_what_is_no_onnx_file_is_refused():
+    with pytest.raises(MerError, match="not an ONNX file"):
+        read_arrays(b"\x00 no protobuf")
+
+
+def test_a_graph_that_deviates_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(export.TOLERANCE, "fp32", 0.0)
+
+    with pytest.raises(MerError, match="deviates from torch"):
+        export_random(tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_writes_model_and_manifest(tmp_path, capsys):
+    checkpoint = save_random(tmp_path / "best.safetensors")
+
+    assert export.main([str(checkpoint), "-o", str(tmp_path / "m.onnx"), "--precision", "fp32"]) == 0
+    assert load_pair(tmp_path / "m.onnx")[0].classes == CLASSES
+    assert "relative error" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("source", "target"), [("missing.safetensors", "m.onnx"), ("best.safetensors", "m.bin")])
+def test_the_command_reports_what_it_cannot_use(tmp_path, capsys, source, target):
+    save_random(tmp_path / "best.safetensors")
+
+    assert export.main([str(tmp_path / source), "-o", str(tmp_path / target)]) == 1
+    assert capsys.readouterr().err.startswith("mer-export: error: ")

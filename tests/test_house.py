@@ -1,0 +1,96 @@
+"""The layout of the repository and the promises its files make to one another."""
+
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TOP_LEVEL = {
+    "mer",
+    "engines",
+    "realtime",
+    "tests",
+    "pyproject.toml",
+    "README.md",
+    "Makefile",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "constraints.txt",
+}
+TARGETS = ("help", "install", "demo", "test", "check", "bench")
+
+
+def tracked() -> list[str]:
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("this is no git checkout")
+    answer = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True)
+    return answer.stdout.splitlines()
+
+
+def test_the_top_level_stays_as_it_was_agreed() -> None:
+    top = {name.split("/")[0] for name in tracked()}
+    assert {name for name in top if not name.startswith(".")} <= TOP_LEVEL
+
+
+@pytest.mark.parametrize("script", sorted(PROJECT["project"]["scripts"].items()), ids=lambda script: script[0])
+def test_every_console_script_can_be_started(script: tuple[str, str]) -> None:
+    module, function = script[1].split(":")
+    main = getattr(importlib.import_module(module), function)
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+
+
+def test_help_names_every_target() -> None:
+    if not shutil.which("make"):
+        pytest.skip("make is not installed")
+    answer = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert all(f"make {target}" in answer.stdout for target in TARGETS)
+
+
+def test_the_core_does_without_torch_and_tensorrt() -> None:
+    core = " ".join(PROJECT["project"]["dependencies"])
+    assert not re.search(r"torch|tensorrt|cuda", core)
+
+
+def test_every_direct_dependency_is_pinned_for_development() -> None:
+    pins = {
+        re.split(r"==", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *extras["train"], *extras["dev"]]
+    names = {
+        re.split(r"[<>=~!\[; ]", line)[0].lower().replace("_", "-") for line in wanted if "python_version" not in line
+    }
+    assert names - pins == set()
+
+
+def test_both_opencv_distributions_are_of_one_version() -> None:
+    text = (ROOT / "constraints.txt").read_text()
+    versions = set(re.findall(r"^opencv(?:-contrib)?-python==(\S+)$", text, flags=re.MULTILINE))
+    assert len(versions) == 1
+
+
+def test_every_package_explains_itself() -> None:
+    assert [package for package in ("mer", "engines", "realtime") if not (ROOT / package / "README.md").is_file()] == []
+
+
+def test_links_in_the_readme_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    local = [target for target in targets if target and not target.startswith(("http:", "https:"))]
+    assert [target for target in local if not (ROOT / target).exists()] == []

@@ -1,0 +1,86 @@
+"""The rules of who may import whom, held by reading the code and by starting it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TORCH_FREE = (
+    "realtime.live",
+    "realtime.replay",
+    "mer.preprocess",
+    "mer.sampling",
+    "mer.messages",
+    "mer.labels",
+    "mer.video",
+    "mer.face.tracker",
+    "mer.synth.cli",
+    "engines.select",
+)
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def offenders(packages: tuple[str, ...], forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for package in packages
+        for path in modules(package)
+        for name in imported(path)
+        if any(name == root or name.startswith(f"{root}.") for root in forbidden)
+    ]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert all(len(modules(package)) > 3 for package in ("mer", "engines", "realtime"))
+
+
+def test_mer_imports_neither_engines_nor_realtime() -> None:
+    assert offenders(("mer",), ("engines", "realtime")) == []
+
+
+def test_engines_do_not_import_realtime() -> None:
+    assert offenders(("engines",), ("realtime",)) == []
+
+
+def test_tensorrt_is_imported_in_engines_only() -> None:
+    assert offenders(("mer", "realtime"), ("tensorrt", "tensorrt_rtx", "cuda")) == []
+
+
+def test_mediapipe_is_imported_in_the_landmarker_only() -> None:
+    found = offenders(("mer", "engines", "realtime"), ("mediapipe",))
+    assert found != []
+    assert all(line.startswith("mer/face/landmarker.py ") for line in found)
+
+
+def test_realtime_never_names_torch() -> None:
+    assert offenders(("realtime",), ("torch",)) == []
+
+
+def test_torch_is_not_loaded_by_what_runs_live() -> None:
+    program = f"import sys, importlib\nfor name in {TORCH_FREE}: importlib.import_module(name)\n"
+    program += "print([name for name in ('torch', 'onnx', 'sklearn') if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["mer", "engines", "realtime"])
+def test_every_folder_of_a_package_is_a_package(package: str) -> None:
+    folders = {path.parent for path in modules(package)}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []

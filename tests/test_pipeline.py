@@ -1,0 +1,141 @@
+"""The whole pipeline on a short synthetic recording of a real portrait, with real landmarks; a stand-in engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEngine
+
+from mer.data.clips import load_clips
+from mer.data.sample import Sample
+from mer.errors import MerError
+from mer.messages import Frame
+from mer.synth.portrait import packaged_portrait
+from mer.synth.recording import render
+from mer.synth.script import Settings
+from mer.video import FrameReader
+from realtime.messages import Event, Update
+from realtime.pipeline import Pipeline
+
+RATE_HZ = 100.0
+
+
+@dataclass
+class Run:
+    updates: list[Update]
+    pipeline: Pipeline
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for update in self.updates for event in update.events]
+
+
+def replayed(frames: Sequence[Frame] | FrameReader, engine: FakeEngine | None = None) -> Run:
+    with Pipeline(rate_hz=RATE_HZ, engine=engine or FakeEngine()) as pipeline:
+        updates = []
+        for frame in frames:
+            pipeline.buffer.put(pipeline.crop(frame))
+            updates.append(pipeline.step(pipeline.buffer.get()))
+        last = pipeline.finish()
+    return Run([*updates, *([last] if last else [])], pipeline)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> tuple[Path, dict]:
+    path = tmp_path_factory.mktemp("recording") / "two.avi"
+    settings = Settings(fps=RATE_HZ, seconds=8.0, events=2, amplitude_percent=(1.5, 2.5), seed=5)
+    return path, render(packaged_portrait(), path, settings)
+
+
+@pytest.fixture(scope="module")
+def run(recording) -> Run:
+    with FrameReader(recording[0]) as frames:
+        return replayed(frames)
+
+
+def test_both_micro_expressions_are_found_and_nothing_else(run, recording):
+    truth = [(event["onset"]["index"], event["offset"]["index"]) for event in recording[1]["events"]]
+
+    found = [(event.interval.onset.index, event.interval.offset.index) for event in run.events]
+
+    assert len(found) == len(truth)
+    for (a, b), (c, d) in zip(found, truth):
+        assert (min(b, d) - max(a, c) + 1) / (max(b, d) - min(a, c) + 1) > 0.5
+
+
+def test_blinks_are_rejected_by_name(run, recording):
+    blinks = sum(distractor["kind"] == "blink" for distractor in recording[1]["distractors"])
+
+    assert blinks
+    assert run.pipeline.totals.rejected == {"blink": blinks}
+
+
+def test_an_event_is_confirmed_within_a_quarter_of_a_second(run):
+    assert all(0 < event.latency.confirm_ms < 250 for event in run.events)
+
+
+def test_every_frame_gives_one_update_in_order(run):
+    indices = [update.index for update in run.updates]
+
+    assert indices == list(range(len(indices)))
+    assert run.pipeline.totals.frames == len(indices) == run.pipeline.totals.frames_with_face
+
+
+def test_the_same_recording_gives_identical_events_twice(run, recording):
+    with FrameReader(recording[0]) as frames:
+        again = replayed(frames)
+
+    assert [event.interval for event in again.events] == [event.interval for event in run.events]
+    for first, second in zip(run.events, again.events):
+        assert np.array_equal(first.clip.images, second.clip.images)
+
+
+def test_training_loader_and_replay_cut_identical_clips(run, recording):
+    samples = [
+        Sample(
+            subject="s",
+            clip=str(event.number),
+            path=recording[0],
+            fps=None,
+            onset=event.interval.onset.index,
+            apex=event.interval.apex.index,
+            offset=event.interval.offset.index,
+            label="happiness",
+        )
+        for event in run.events
+    ]
+
+    clips = load_clips(samples).clips
+
+    assert clips.tobytes() == np.stack([event.clip.images for event in run.events]).tobytes()
+
+
+def test_without_a_face_there_are_no_events_and_it_is_said():
+    empty = [Frame(np.full((240, 320, 3), 127, np.uint8), i / RATE_HZ, i) for i in range(100)]
+
+    run = replayed(empty)
+
+    assert not run.events
+    assert run.updates[0].notices == ("no face in view",)
+    assert {update.face for update in run.updates} == {"absent"}
+    assert {update.spotter for update in run.updates} == {"no-face"}
+
+
+def test_an_engine_for_colour_is_refused():
+    engine = FakeEngine()
+    engine.mode = "rgb"
+
+    with pytest.raises(MerError, match="gray, residual or flow"):
+        Pipeline(rate_hz=RATE_HZ, engine=engine)
+
+
+def test_below_the_threshold_the_answer_is_none(recording):
+    engine = FakeEngine()
+    engine.none_threshold = 0.99
+
+    with FrameReader(recording[0]) as frames:
+        run = replayed(frames, engine)
+
+    assert {event.label for event in run.events} == {"none"}
