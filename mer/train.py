@@ -99,7 +99,7 @@ def train(given: argparse.Namespace) -> Path:
     import torch
     from rich.console import Console
 
-    from mer.evaluation.report import write_report
+    from mer.evaluation.report import row_of_run, show, write_files
     from mer.training.data import read_dataset, read_npz
     from mer.training.run import run
     from mer.training.watching import counted
@@ -109,7 +109,7 @@ def train(given: argparse.Namespace) -> Path:
     device = torch.device("cuda" if given.device != "cpu" and torch.cuda.is_available() else "cpu")
     if given.device == "cuda" and device.type != "cuda":
         raise MerError("--device cuda is given, but torch finds no GPU; leave the option out to train on the processor")
-    console = Console(soft_wrap=True)
+    console = Console() if sys.stdout.isatty() else Console(width=150)
     if given.clips is not None:
         data = read_npz(given.clips)
     else:
@@ -123,7 +123,9 @@ def train(given: argparse.Namespace) -> Path:
                 progress=progress,
             )
     path = run(data, settings, given.out, folds_file=given.folds, device=device, threads=given.threads, console=console)
-    write_report(given.out, console)
+    row = row_of_run(given.out)
+    write_files(given.out, [row])
+    show([row], console)
     console.print(f"weights: {path}")
     return path
 

@@ -134,6 +134,33 @@ def test_two_processes_make_the_same_corpus_as_one(small_corpus, tmp_path):
     assert all((out / name).read_bytes() == (tmp_path / "c" / name).read_bytes() for name in names)
 
 
+def test_a_stopped_corpus_goes_on_where_it_was(small_corpus, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(done, total):
+        if done == 2:
+            raise Stop
+
+    out = tmp_path / "c"
+    with pytest.raises(Stop):
+        corpus.build(out, shape=6, seed=4, fps_choices=(30.0,), progress=stop_after_two)
+    assert not (out / "manifest.csv").exists()
+    with (out / "unfinished.jsonl").open("a") as file:
+        file.write('{"index": 2, "cut sh')
+    done_before = []
+    corpus.build(out, shape=6, seed=4, fps_choices=(30.0,), progress=lambda done, total: done_before.append(done))
+    assert done_before == [3, 4, 5, 6]
+    assert not (out / "unfinished.jsonl").exists()
+    assert (out / "corpus.json").read_bytes() == (small_corpus[0] / "corpus.json").read_bytes()
+
+
+def test_a_stopped_corpus_is_not_mixed_with_another(tmp_path, capsys):
+    (tmp_path / "unfinished.jsonl").write_text('{"seed": 9}\n')
+    assert main(["corpus", "--out", str(tmp_path), "--shape", "1", "--jobs", "1"]) == 1
+    assert "other settings" in capsys.readouterr().err
+
+
 def test_mmew_shape_deals_its_clips_to_all_subjects():
     counts = corpus.check("mmew", seed=0, jobs=1, fps_choices=(90.0,), amplitude_percent=(0.3, 4.0))
     assert counts == {"happiness": 36, "disgust": 72, "fear": 16, "surprise": 89, "sadness": 13}

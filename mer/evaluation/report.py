@@ -14,7 +14,6 @@ from rich.table import Table
 
 from mer.errors import MerError
 from mer.evaluation import paper, predictions
-from mer.evaluation.pictures import draw_confusion, draw_reliability
 from mer.evaluation.summary import summarise
 from mer.files import write_atomically
 
@@ -67,15 +66,17 @@ def row_of_run(run: Path) -> Row:
     return Row(system, summarise(together))
 
 
-def write_report(run: Path, console: Console) -> None:
-    """Write metrics.json, table.md, table.csv, confusion.png and reliability.png of a run, and show the table."""
-    row = row_of_run(run)
-    write_atomically(run / "metrics.json", to_json([row]))
-    write_atomically(run / "table.md", to_markdown([row]))
-    write_atomically(run / "table.csv", to_csv([row]))
-    draw_confusion(run / "confusion.png", row.figures)
-    draw_reliability(run / "reliability.png", row.figures)
-    show([row], console)
+def write_files(folder: Path, rows: Sequence[Row]) -> None:
+    """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row."""
+    from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
+
+    write_atomically(folder / "metrics.json", to_json(rows))
+    write_atomically(folder / "table.md", to_markdown(rows))
+    write_atomically(folder / "table.csv", to_csv(rows))
+    for number, row in enumerate(rows, 1):
+        suffix = f"-{number}" if len(rows) > 1 else ""
+        draw_confusion(folder / f"confusion{suffix}.png", row.figures)
+        draw_reliability(folder / f"reliability{suffix}.png", row.figures)
 
 
 def to_json(rows: Sequence[Row]) -> str:

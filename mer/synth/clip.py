@@ -88,6 +88,7 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
         for index in range(n):
             video.write(camera.expose(scene.render(*timeline.at(index)), float(gain[index])))
     return {
+        "index": plan.index,
         "subject": plan.subject,
         "clip": path.stem,
         "path": path.as_posix(),
@@ -156,7 +157,7 @@ def _light(generator: np.random.Generator, length_s: float) -> Light:
 
 
 def _codec(generator: np.random.Generator, peak_px: float) -> tuple[str, int]:
-    kind, quality = generator.random(), int(generator.integers(60, 97))
+    kind, quality = generator.random(), int(generator.integers(60, 93))
     if kind < 0.15 and peak_px > _MP4V_LEAST_PX:
         return "mp4v", quality
     return ("ffv1" if kind > 0.95 else "mjpeg"), quality

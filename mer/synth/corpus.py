@@ -2,20 +2,18 @@
 
 import csv
 import json
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
 from mer.errors import MerError, UsageError
 from mer.labels import CLASSES
-from mer.synth.clip import ClipPlan, render_clip
+from mer.synth.clip import ClipPlan
+from mer.synth.pool import Journal, rendered
 from mer.synth.portrait import Portrait, find_portraits, load_portrait, packaged_portrait, vary
 from mer.synth.recording import DISCLAIMER
 
@@ -60,7 +58,7 @@ def build(
 ) -> Corpus:
     """Render a corpus: `out`/SUBJECT/CLIP video files, `manifest.csv` and, with all settings, `corpus.json`.
 
-    The same arguments give the same files, whatever `jobs` is.
+    The same arguments give the same files, whatever `jobs` is. If it was stopped half-way, the same call goes on.
 
     Args:
         out: A folder that holds no corpus yet; it is made if need be.
@@ -79,32 +77,37 @@ def build(
     manifest = out / "manifest.csv"
     if manifest.exists():
         raise MerError(f"{out} already holds a corpus ({manifest.name}); give another folder or remove it first")
-    who, plan_of, *clips_of = np.random.SeedSequence(seed).spawn(2 + sum(counts.values()))
-    portraits, skipped = _subjects(faces, shape, sum(counts.values()), who)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MerError(f"cannot make the folder {out}: {error.strerror}; choose another place") from error
-    plans = deal(counts, list(portraits), np.random.default_rng(plan_of), clips_of, fps_choices, amplitude_percent)
-    rows: dict[int, dict[str, Any]] = {}
-    for done, (index, row) in enumerate(_rendered(plans, portraits, out, jobs), start=1):
-        rows[index] = row
-        if progress:
-            progress(done, len(plans))
-    ordered = [rows[index] for index in range(len(plans))]
+    who, plan_of, *clips_of = np.random.SeedSequence(seed).spawn(2 + sum(counts.values()))
+    portraits, skipped = _subjects(faces, shape, sum(counts.values()), who)
     about = {
         "synthetic": True,
         "note": DISCLAIMER,
         "generator": f"mer-live {version('mer-live')}",
         "seed": seed,
-        "shape": shape,
+        "shape": str(shape),
         "fps_choices": list(fps_choices),
         "amplitude_percent": list(amplitude_percent),
         "portraits": {subject: portrait.source for subject, portrait in portraits.items()},
-        "skipped_portraits": list(skipped),
-        "clips": ordered,
+        "skipped_portraits": skipped,
     }
+    plans = deal(counts, list(portraits), np.random.default_rng(plan_of), clips_of, fps_choices, amplitude_percent)
+    journal = Journal(out / "unfinished.jsonl", about)
+    try:
+        missing = [plan for plan in plans if plan.index not in journal.rows]
+        for row in rendered(missing, portraits, out, jobs):
+            journal.add(row)
+            if progress:
+                progress(len(journal.rows), len(plans))
+    finally:
+        journal.close()
+    ordered = [journal.rows[index] for index in range(len(plans))]
+    about["clips"] = ordered
     _write(manifest, about, ordered)
+    journal.remove()
     return Corpus(manifest, len({row["subject"] for row in ordered}), counts, tuple(skipped))
 
 
@@ -187,36 +190,6 @@ def deal(
         ClipPlan(index, dealt[index], label, seed, tuple(fps_choices), amplitude_percent)
         for index, (label, seed) in enumerate(zip(labels, seeds))
     ]
-
-
-_portraits: dict[str, Portrait] = {}
-"""Portraits of a worker process, set once when it starts."""
-
-
-def _start_worker(portraits: dict[str, Portrait]) -> None:
-    cv2.setNumThreads(1)
-    _portraits.update(portraits)
-
-
-def _work(plan: ClipPlan, out: Path) -> dict[str, Any]:
-    return render_clip(plan, _portraits[plan.subject], out)
-
-
-def _rendered(
-    plans: list[ClipPlan], portraits: dict[str, Portrait], out: Path, jobs: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    if jobs == 1:
-        for plan in plans:
-            yield plan.index, render_clip(plan, portraits[plan.subject], out)
-        return
-    context = multiprocessing.get_context("spawn")  # mediapipe's threads do not survive a fork
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(portraits,)) as pool:
-        waiting = {pool.submit(_work, plan, out): plan.index for plan in plans}
-        try:
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _write(manifest: Path, about: dict[str, Any], rows: list[dict[str, Any]]) -> None:

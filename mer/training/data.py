@@ -105,7 +105,7 @@ def read_dataset(
     return ClipData(made.clips, made.labels, made.subjects, name)
 
 
-def select(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[np.int64]]:
+def keep(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[np.int64]]:
     """Keep the clips of some classes.
 
     Args:
@@ -114,22 +114,34 @@ def select(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[n
             count as the class they belong to.
 
     Returns:
-        The clips, their labels now names in `classes`, and the (M,) class indices.
+        The clips, their labels now names in `classes`, and the (M,) class indices; M may be 0.
+    """
+    names = [_class_of(str(label), classes) for label in given.labels]
+    kept = np.array([name is not None for name in names], bool)
+    labels = [name for name in names if name is not None]
+    position = {name: i for i, name in enumerate(classes)}
+    chosen = ClipData(
+        given.clips if kept.all() else given.clips[kept],
+        np.array(labels, dtype=np.str_),
+        given.subjects[kept],
+        given.name,
+    )
+    return chosen, np.array([position[label] for label in labels], np.int64)
+
+
+def select(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[np.int64]]:
+    """Keep the clips of some classes, all of which must occur; see `keep`.
 
     Raises:
         MerError: If a class has no clip.
     """
-    names = [_class_of(str(label), classes) for label in given.labels]
-    kept = np.array([name is not None for name in names], bool)
-    labels = np.array([name for name in names if name is not None], dtype=np.str_)
-    if empty := [name for name in classes if name not in labels]:
+    chosen, truth = keep(given, classes)
+    if empty := [name for name in classes if name not in chosen.labels]:
         found = ", ".join(sorted(set(given.labels.tolist()))) or "none"
         raise MerError(
             f"{given.name}: no clip of class {empty[0]!r}; found: {found}; name other classes with --classes"
         )
-    chosen = ClipData(given.clips if kept.all() else given.clips[kept], labels, given.subjects[kept], given.name)
-    position = {name: i for i, name in enumerate(classes)}
-    return chosen, np.array([position[label] for label in labels.tolist()], np.int64)
+    return chosen, truth
 
 
 def encode_all(

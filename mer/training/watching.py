@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -84,6 +83,8 @@ def read_log(path: Path) -> list[dict[str, str]]:
 
 def draw_curves(path: Path, log: Path) -> None:
     """Draw loss and accuracy of all folds: thin while training, thick on the stopping subjects."""
+    from matplotlib.figure import Figure  # late: part of the training extra
+
     rows = read_log(log)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):

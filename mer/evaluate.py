@@ -1,0 +1,120 @@
+"""`mer-evaluate`: figures of training runs and of trained networks, beside the paper's."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mer.data import READERS
+from mer.errors import MerError, UsageError
+from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
+from mer.metrics import COMPOSITE_CLASSES
+
+_RECOGNITION = """\
+Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
+table. Accuracy, UF1 and UAR come from counts summed over the folds; intervals hold 95 % of the draws of a
+bootstrap over subjects.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
+    options = argparse.ArgumentParser(prog="mer-evaluate", description=__doc__)
+    commands = options.add_subparsers(required=True, metavar="COMMAND")
+    add_recognition(commands)
+    return options
+
+
+def add_recognition(commands: Any) -> None:
+    """Add the subcommand `recognition` to an argparse group of subcommands."""
+    options = commands.add_parser("recognition", help="how well classes are recognised", description=_RECOGNITION)
+    options.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folders written by mer-train")
+    options.add_argument("--weights", action="append", default=[], help="'shipped', a .safetensors or an .onnx file")
+    options.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
+    options.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
+    options.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
+    options.add_argument("--composite", action="store_true", help="--weights: the three classes of MEGC2019")
+    options.add_argument("--cache", type=Path, help="where clips of --dataset are kept between calls")
+    options.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor cores to use")
+    options.add_argument("--out", type=Path, help="folder for metrics.json, table.md, table.csv and pictures")
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    options.set_defaults(command=recognition)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `mer-evaluate`; return the exit code."""
+    given = parser().parse_args(argv)
+    try:
+        given.command(given)
+    except MerError as error:
+        print(f"mer-evaluate: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("mer-evaluate: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def recognition(given: argparse.Namespace) -> None:
+    """Do what the options of `mer-evaluate recognition` say.
+
+    Raises:
+        MerError: If something given cannot be used.
+    """
+    has_data = given.clips is not None or given.dataset is not None
+    if not given.runs and not given.weights:
+        raise UsageError("nothing to evaluate; give folders written by mer-train, or --weights and data")
+    if bool(given.weights) != has_data:
+        raise UsageError("--weights and data go together: give --dataset NAME and --root DIR, or --clips FILE.npz")
+    if (given.dataset is None) != (given.root is None) or (given.clips is not None and given.dataset is not None):
+        raise UsageError("give either --dataset NAME and --root DIR, or --clips FILE.npz")
+    if given.threads < 1:
+        raise UsageError(f"--threads is {given.threads}; expected at least 1")
+    rows = [row_of_run(run) for run in given.runs] + [_trial(weights, given) for weights in given.weights]
+    if given.out is not None:
+        write_files(given.out, rows)
+    if given.json:
+        print(to_json(rows), end="")
+    else:
+        show(rows, wide_console())
+
+
+def wide_console() -> Console:
+    """Return the terminal, or 150 columns where the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
+
+
+def _trial(weights: str, given: argparse.Namespace) -> Row:
+    # Late: runs are evaluated without a video ever being opened.
+    import cv2
+
+    from mer.evaluation.trial import try_network
+    from mer.evaluation.weights import open_network
+    from mer.training.data import read_dataset, read_npz
+    from mer.training.watching import counted
+
+    cv2.setNumThreads(1)  # clips are encoded side by side
+    network = open_network(weights)
+    classes = COMPOSITE_CLASSES if given.composite else network.classes
+    if given.clips is not None:
+        data = read_npz(given.clips)
+    else:
+        with counted(Console(stderr=True), "cutting clips") as progress:
+            data = read_dataset(
+                given.dataset,
+                given.root,
+                cache=given.cache,
+                jobs=given.threads,
+                classes=classes,
+                progress=progress,
+            )
+    return try_network(network, data, classes=classes, threads=given.threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
