@@ -78,8 +78,9 @@ class Interval:
         offset: Last frame of the motion.
         score: Peak motion over the local noise level, dimensionless.
         verdict: "micro" for a micro-expression, "rejected" for anything else.
-        reason: Why it was rejected: "macro", "blink", "head", "gap", "face-lost", "lighting",
-            "weak", "short"; empty for a micro-expression.
+        reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
+            "short", "blink", "head" (the head moves), "lighting", "gap" (frames are missing),
+            "face-lost", "unfinished" (the recording ends).
     """
 
     onset: Moment

@@ -21,6 +21,8 @@ Protocol = Literal["5fold", "loso", "holdout", "all"]
 PROTOCOLS: Final = get_args(Protocol)
 _FORMAT: Final = 1
 _FOLDS: Final = 5
+_TRIES: Final = 24
+"""Divisions tried, of which the most even is taken."""
 _STOP_SHARE: Final = 6
 """One sixth of the training subjects decides when to stop, at least one."""
 
@@ -62,17 +64,19 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], protocol: Protoco
             f"{len(tables)} subject(s) given; protocol {protocol!r} needs at least {least}, "
             "because nobody may be in two parts; give more people or another protocol"
         )
-    if protocol == "all":
-        tests: list[tuple[str, ...]] = [()]
-    elif protocol == "loso":
-        tests = [(name,) for name in sorted(tables)]
-    else:
-        tests = _divide(tables, min(_FOLDS, len(tables) - 1) if protocol == "holdout" else _FOLDS, seed)
-        tests = tests[:1] if protocol == "holdout" else tests
+    parts = _divide(tables, min(_FOLDS, len(tables)), seed)
+    tests: dict[str, list[tuple[str, ...]]] = {
+        "5fold": parts,
+        "loso": [(name,) for name in sorted(tables)],
+        "holdout": parts[:1],
+        "all": [()],
+    }
+    # One division serves all subjects of leave-one-subject-out, of which there may be hundreds.
+    shared = _divide(tables, min(_STOP_SHARE, len(tables)), seed) if protocol == "loso" else None
     folds = []
-    for number, test in enumerate(tests, 1):
+    for number, test in enumerate(tests[protocol], 1):
         rest = {name: counts for name, counts in tables.items() if name not in test}
-        stop = _stopping_part(rest, seed)
+        stop = _stopping_part(rest, shared or _divide(rest, min(_STOP_SHARE, len(rest)), seed))
         train = tuple(sorted(set(rest) - set(stop)))
         name = f"subject-{test[0]}" if protocol == "loso" else f"fold-{number}"
         folds.append(Fold(name, train, stop, test))
@@ -161,32 +165,47 @@ def _total(tables: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _divide(tables: dict[str, NDArray[np.float64]], parts: int, seed: int) -> list[tuple[str, ...]]:
-    """Give each subject in turn, the richest first, to the part where it evens out the classes best.
+    """Return the most even of several divisions."""
+    rng = np.random.default_rng(seed)
+    tries = [_deal(tables, parts, rng) for _ in range(_TRIES)]
+    return min(tries, key=lambda division: division[0])[1]
+
+
+def _deal(
+    tables: dict[str, NDArray[np.float64]], parts: int, rng: np.random.Generator
+) -> tuple[float, list[tuple[str, ...]]]:
+    """Give each subject in turn, roughly the richest first, to the part where it evens out the classes best.
 
     The measure is the spread over the parts of each class's share, so rare classes count as much as
-    common ones; ties go to the part with the fewest clips.
+    common ones, and of the clips altogether.
+
+    Returns:
+        The measure, and the members of each part.
     """
-    order = np.random.default_rng(seed).permutation(sorted(tables)).tolist()
-    order.sort(key=lambda name: -float(tables[name].sum()))
-    totals = np.maximum(_total(tables), 1.0)
-    filled = np.zeros((parts, len(totals)))
+    names = sorted(tables)
+    counts = np.array([[*tables[name], tables[name].sum()] for name in names])
+    shares = counts / np.maximum(counts.sum(0), 1.0)
+    order = np.argsort(-counts[:, -1] * rng.uniform(0.5, 1.0, len(names)), kind="stable")
+    filled = np.zeros((parts, counts.shape[1]))
     members: list[list[str]] = [[] for _ in range(parts)]
-    for name in order:
-        spreads = []
-        for part in range(parts):
-            filled[part] += tables[name]
-            spreads.append((float((filled / totals).std(0).sum()), float(filled[part].sum()), part))
-            filled[part] -= tables[name]
-        empty = [entry for entry in spreads if not members[entry[2]]]
-        best = min(empty or spreads)[2]
-        filled[best] += tables[name]
-        members[best].append(name)
-    return [tuple(sorted(part)) for part in members]
+    for dealt, i in enumerate(order.tolist()):
+        options = filled + np.eye(parts)[:, :, None] * shares[i]  # (part that gets it, parts, classes)
+        spreads = options.std(1).sum(1)
+        if len(names) - dealt <= sum(not part for part in members):  # the last ones go where nobody is yet
+            spreads[[bool(part) for part in members]] = np.inf
+        best = int(spreads.argmin())
+        filled = options[best]
+        members[best].append(names[i])
+    return float(filled.std(0).sum()), [tuple(sorted(part)) for part in members]
 
 
-def _stopping_part(tables: dict[str, NDArray[np.float64]], seed: int) -> tuple[str, ...]:
-    """Return the part whose classes are most like the whole, without taking a class's only subjects."""
-    parts = _divide(tables, min(_STOP_SHARE, len(tables)), seed)
+def _stopping_part(tables: dict[str, NDArray[np.float64]], parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the part whose classes are most like the whole, if possible without a class's only subjects.
+
+    Args:
+        tables: Clips of each class, for those who may be taken.
+        parts: A division of these, or of more people.
+    """
     totals = _total(tables)
     wanted = totals / totals.sum()
 
@@ -194,4 +213,5 @@ def _stopping_part(tables: dict[str, NDArray[np.float64]], seed: int) -> tuple[s
         inside = _total({name: tables[name] for name in part})
         return bool(((totals - inside <= 0) & (totals > 0)).any()), float(np.abs(inside / inside.sum() - wanted).sum())
 
-    return min(parts, key=badness)
+    own = [tuple(name for name in part if name in tables) for part in parts]
+    return min((part for part in own if part), key=badness)

@@ -30,6 +30,8 @@ class Limits:
         max_micro_s: Longest onset to offset: 0.5 s (Yan et al. 2013), with tolerance for one that
             is measured rather than annotated.
         max_rise_s: Longest onset to apex: 0.26 s (Yan et al. 2013), with the same tolerance.
+        max_peak: Largest motion, percent of the inter-ocular distance; more is as visible as a
+            macro-expression or speech, however short.
         min_micro_s: Shortest motion that is told from noise.
         blink_ratio: Downward lid motion over regional motion above which it is a blink, ...
         blink_spill: ... if the lower face moves less than this share of it.
@@ -40,6 +42,7 @@ class Limits:
 
     max_micro_s: float = 0.54
     max_rise_s: float = 0.32
+    max_peak: float = 4.5
     min_micro_s: float = 0.05
     blink_ratio: float = 0.8
     blink_spill: float = 0.3
@@ -101,7 +104,7 @@ def _objection(inside: Sequence[MotionSample], interval: Interval, peak: float, 
     if steps.max() > max(limits.max_gap_s, 2.5 * float(np.median(steps))):
         return "gap"
     rise_s = interval.apex.time_s - interval.onset.time_s
-    if times[-1] - times[0] > limits.max_micro_s or rise_s > limits.max_rise_s:
+    if times[-1] - times[0] > limits.max_micro_s or rise_s > limits.max_rise_s or peak > limits.max_peak:
         return "macro"
     if times[-1] - times[0] < limits.min_micro_s:
         return "short"

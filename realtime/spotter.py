@@ -131,7 +131,7 @@ class Spotter:
         self._candidate = None
         if candidate.falling and self._motion < 0.5 * candidate.peak:
             return self._spotting([self._judged(track, candidate)])
-        return self._spotting([self._rejected(track, candidate, "gap")])
+        return self._spotting([self._rejected(track, candidate, "unfinished")])
 
     @property
     def threshold(self) -> float:

@@ -33,8 +33,11 @@ def relative_error(model, mode, precision, layout):
     return deviation(found, expected(model, mode), reference="torch float64").relative
 
 
-@pytest.mark.parametrize("mode", ["gray", "residual", "rgb", "flow"])
-@pytest.mark.parametrize("model", ["conv3d", "conv2d", "convlstm"])
+@pytest.mark.parametrize(
+    ("model", "mode"),
+    [(model, mode) for model in ("conv3d", "conv2d") for mode in ("gray", "residual", "rgb", "flow")]
+    + [("convlstm", "gray"), ("convlstm", "flow")],
+)
 def test_every_model_and_input_answers_as_torch_does(model, mode):
     assert relative_error(model, mode, "fp32", "gates") < 1e-4
 

@@ -65,6 +65,10 @@ def test_a_slow_rise_is_a_macro_expression():
     assert judged(samples(onset_s=0.13, apex_s=0.6, offset_s=0.66)).reason == "macro"
 
 
+def test_a_motion_as_large_as_speech_is_no_micro_expression():
+    assert judged(samples(peak=6.0)).reason == "macro"
+
+
 def blinking(around, brows):
     """Both lids go down by 3 % while the brows, measured with them, seem to move too."""
     made = []

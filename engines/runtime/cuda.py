@@ -156,7 +156,9 @@ def capture(stack: ExitStack, stream: int, work: Callable[[], None]) -> Callable
     try:
         work()
     except BaseException:
-        runtime.cudaStreamEndCapture(stream)  # leave the stream usable; the first error is the one to report
+        status, unfinished = runtime.cudaStreamEndCapture(stream)  # leaves the stream usable
+        if not int(status):
+            runtime.cudaGraphDestroy(unfinished)
         raise
     graph = call(runtime.cudaStreamEndCapture, stream)
     try:

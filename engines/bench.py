@@ -1,0 +1,327 @@
+"""`mer-bench engine`: every way to run the model, side by side on this machine."""
+
+import argparse
+import json
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from engines.bench_worker import Job, write_job
+from engines.manifest import Precision, sha256, write_pair
+from engines.parity import deviation, parity_clips
+from engines.runtime import cuda
+from engines.select import SHIPPED_MODEL
+from engines.source import Source, read_source
+from mer.errors import MerError, UsageError
+
+RUNNERS: Final[tuple[tuple[str, Precision], ...]] = (
+    ("torch-eager", "fp32"),
+    ("torch-compile", "fp32"),
+    ("onnxruntime", "fp32"),
+    ("onnxruntime", "fp16-weights"),
+    ("tensorrt", "fp32"),
+    ("tensorrt-rtx", "fp32"),
+    ("torch-eager", "fp16"),
+    ("torch-compile", "fp16"),
+    ("tensorrt", "fp16"),
+    ("tensorrt-rtx", "fp16"),
+)
+WORKER_LIMIT_S: Final = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        batches: Batch sizes.
+        seconds: How long to measure each.
+        threads: For the CPU.
+        pythons: Command that starts Python, for the runners that need another one than this.
+        plans: Folder in which plans are kept and found again; None to build them anew.
+        runners: Names of the runners to measure.
+    """
+
+    batches: tuple[int, ...] = (1, 32)
+    seconds: float = 5.0
+    threads: int = 2
+    pythons: tuple[tuple[str, str], ...] = ()
+    plans: Path | None = None
+    runners: tuple[str, ...] = tuple(dict.fromkeys(name for name, _ in RUNNERS))
+
+
+def add_engine_command(commands: Any) -> None:
+    """Add `engine` to the subcommands of `mer-bench`."""
+    parser = commands.add_parser("engine", help="every way to run the model, side by side", description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".onnx or .safetensors")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 32], metavar="N")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure each (default 5)")
+    parser.add_argument("--threads", type=int, default=2, help="for the CPU (default 2)")
+    parser.add_argument("--runner", nargs="+", choices=Settings().runners, default=list(Settings().runners))
+    parser.add_argument("--plans", type=Path, metavar="DIR", help="keep TensorRT plans there and use them again")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="RUNNER=COMMAND",
+        help="start another Python for a runner, where its library needs one",
+    )
+    parser.set_defaults(run=_run)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
+    add_engine_command(parser.add_subparsers(required=True, metavar="COMMAND"))
+    arguments = parser.parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except MerError as error:
+        print(f"mer-bench: error: {error}", file=sys.stderr)
+        return error.exit_code
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if min(arguments.batch) < 1 or arguments.seconds <= 0 or arguments.threads < 1:
+        raise UsageError("--batch, --seconds and --threads must be positive")
+    for text in arguments.python:
+        if text.partition("=")[0] not in Settings().runners or not text.partition("=")[2]:
+            raise UsageError(
+                f"--python {text} given; expected RUNNER=COMMAND with one of {', '.join(Settings().runners)}"
+            )
+    settings = Settings(
+        batches=tuple(arguments.batch),
+        seconds=arguments.seconds,
+        threads=arguments.threads,
+        pythons=tuple((text.partition("=")[0], text.partition("=")[2]) for text in arguments.python),
+        plans=arguments.plans,
+        runners=tuple(arguments.runner),
+    )
+    report = measure_all(arguments.model, settings)
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    else:
+        print_report(report, Console())
+    return 0
+
+
+def measure_all(model: Path, settings: Settings) -> dict[str, Any]:
+    """Measure every runner asked for, one process after the other.
+
+    Returns:
+        JSON-like: the machine, the reference, and a row for each runner, precision and batch; what could
+        not be measured has a reason in the place of figures.
+
+    Raises:
+        MerError: If the model cannot be read.
+    """
+    source = read_source(model)
+    wanted = [(name, precision) for name, precision in RUNNERS if name in settings.runners]
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        reference, expected = _reference(source, model, folder)
+        for runner, precision in track(wanted, "measuring", console=Console(stderr=True), transient=True):
+            rows += _rows(runner, precision, source, model, folder, settings, expected)
+    add_ratios(rows)
+    return {
+        "machine": machine(),
+        "model": str(model),
+        "sha256": source.manifest.sha256,
+        "reference": reference,
+        "rows": rows,
+    }
+
+
+def machine() -> dict[str, str]:
+    """Return what the figures depend on."""
+    missing = cuda.unavailable()
+    return {
+        "cpu": platform.processor() or platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "gpu": f"none: {missing}" if missing else cuda.use_device().name,
+    }
+
+
+def add_ratios(rows: list[dict[str, Any]]) -> None:
+    """Add to each measured row how many times faster it is than torch, at the same arithmetic and batch."""
+    for row in rows:
+        if "p50_ms" not in row:
+            continue
+        arithmetic = "fp16" if row["precision"] == "fp16" else "fp32"
+        for runner in ("torch-eager", "torch-compile"):
+            other = [
+                r["p50_ms"]
+                for r in rows
+                if (r["runner"], r["precision"], r["batch"]) == (runner, arithmetic, row["batch"]) and "p50_ms" in r
+            ]
+            row[f"times_{runner.replace('-', '_')}"] = other[0] / row["p50_ms"] if other else None
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """Print the rows as a table."""
+    table = Table(title=f"{report['machine']['cpu']}, GPU {report['machine']['gpu']}")
+    for column in ("runner", "precision"):
+        table.add_column(column, no_wrap=True)
+    for column in (
+        "batch",
+        "p50 ms",
+        "p95",
+        "p99",
+        "device ms",
+        "cold s",
+        "MiB",
+        "GPU MiB",
+        "rel. error",
+        "x eager",
+        "x compile",
+    ):
+        table.add_column(column, justify="right")
+    reasons = {}
+    for row in report["rows"]:
+        if "unmeasured" in row:
+            table.add_row(row["runner"], row["precision"], str(row["batch"]), "not measured")
+            reasons[f"{row['runner']} {row['precision']}"] = row["unmeasured"]
+            continue
+        figures = [
+            _figure(row.get(key), style)
+            for key, style in (
+                ("p50_ms", ".2f"),
+                ("p95_ms", ".2f"),
+                ("p99_ms", ".2f"),
+                ("device_p50_ms", ".3f"),
+                ("cold_start_s", ".2f"),
+                ("peak_memory_mib", ".0f"),
+                ("gpu_memory_mib", ".0f"),
+                ("relative_error", ".1e"),
+                ("times_torch_eager", ".2f"),
+                ("times_torch_compile", ".2f"),
+            )
+        ]
+        table.add_row(row["runner"], row["precision"], str(row["batch"]), *figures)
+    console.print(table)
+    console.print(f"relative error against {report['reference']}; times from host clip to host probabilities")
+    for name, reason in reasons.items():
+        console.print(f"not measured: {name}: {reason}", highlight=False)
+
+
+def _figure(value: float | None, style: str) -> str:
+    return "" if value is None else format(value, style)
+
+
+def _reference(source: Source, model: Path, folder: Path) -> tuple[str, NDArray[np.floating]]:
+    """Write the checkpoint that torch runs, if torch is there, and return the best answers to compare with."""
+    clips = parity_clips(source.manifest.mode)
+    try:
+        from engines.export import reference_probabilities
+        from engines.unfolding import unfold
+        from mer import checkpoint
+        from mer.checkpoint import Configuration
+    except ModuleNotFoundError:
+        from engines.build import onnx_runtime_probabilities
+
+        return "onnxruntime fp32 (torch is not installed)", onnx_runtime_probabilities(source, clips)
+    described = source.manifest
+    if model.suffix == ".safetensors":
+        network, configuration = checkpoint.load(model)
+    else:
+        network = unfold(source.arrays, model=described.model, mode=described.mode)
+        configuration = Configuration(described.model, described.mode, described.classes)
+    checkpoint.save(folder / "torch.safetensors", network, configuration)
+    return "torch float64", reference_probabilities(network, configuration, clips)
+
+
+def _rows(
+    runner: str,
+    precision: Precision,
+    source: Source,
+    model: Path,
+    folder: Path,
+    settings: Settings,
+    expected: NDArray[np.floating],
+) -> list[dict[str, Any]]:
+    job = Job(
+        action="measure",
+        runner=runner,
+        precision=precision,
+        source=str(model),
+        engine=str(folder / "torch.safetensors"),
+        result=str(folder / "result.json"),
+        answers=str(folder / "answers.npy"),
+        batches=settings.batches,
+        seconds=settings.seconds,
+        threads=settings.threads,
+    )
+    built: dict[str, Any] = {}
+    if runner == "onnxruntime":
+        job = replace(job, engine=str(_write_onnx(source, precision, folder)))
+    elif runner.startswith("tensorrt"):
+        plan = (settings.plans or folder) / f"{source.manifest.sha256[:12]}-{runner}-{precision}.plan"
+        job = replace(job, engine=str(plan.absolute()))
+        built = {} if plan.is_file() else _work(replace(job, action="build"), folder, settings)
+    result = built if "unmeasured" in built else _work(job, folder, settings)
+    common = {"runner": runner, "precision": precision}
+    if "unmeasured" in result:
+        return [common | {"batch": batch, "unmeasured": result["unmeasured"]} for batch in settings.batches]
+    error = deviation(np.load(job.answers), expected, reference="").relative
+    shared = (
+        common
+        | built
+        | {
+            "relative_error": error,
+            "cold_start_s": result["cold_start_s"],
+            "peak_memory_mib": result["peak_memory_mib"],
+        }
+    )
+    return [shared | {"batch": batch} | result["batches"][str(batch)] for batch in settings.batches]
+
+
+def _write_onnx(source: Source, precision: Precision, folder: Path) -> Path:
+    from engines.graph import OPSET, build_graph
+
+    described = source.manifest
+    graph = build_graph(source.arrays, model=described.model, mode=described.mode, precision=precision, layout="gates")
+    content: bytes = graph.SerializeToString()
+    path = folder / f"{precision}.onnx"
+    manifest = replace(described, file=path.name, sha256=sha256(content), precision=precision, opset=OPSET)
+    write_pair(path, content, manifest)
+    return path
+
+
+def _work(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
+    """Run a worker and return its result; its death is a result too."""
+    Path(job.result).unlink(missing_ok=True)
+    python = shlex.split(dict(settings.pythons).get(job.runner, "")) or [sys.executable]
+    write_job(replace(job, started_s=time.time()), folder / "job.json")
+    command = [*python, "-m", "engines.bench_worker", str(folder / "job.json")]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=WORKER_LIMIT_S, check=False, cwd=Path(__file__).parents[1]
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"unmeasured": str(error)}
+    if done.returncode or not Path(job.result).is_file():
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return {"unmeasured": f"its process ended with {done.returncode}: {last}"}
+    result: dict[str, Any] = json.loads(Path(job.result).read_text())
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""A stand-in for the Python module `tensorrt` in the forms that 8.6, 10 and 11 have.
+
+The real library needs a GPU to build and run on and cannot be had without one; TensorRT-RTX, whose interface is
+that of 11, is built with for real elsewhere in these tests. A "plan" here is the ONNX file behind a header, run by
+ONNX Runtime; what is tested is our code around the library: flags, caches, buffers, graphs, checks.
+"""
+
+import enum
+import sys
+import types
+
+import numpy as np
+import onnx
+
+from engines.runtime.onnx import new_session
+
+HEADER = b"stand-in plan "
+
+
+class Severity(enum.IntEnum):
+    INTERNAL_ERROR = 0
+    ERROR = 1
+    WARNING = 2
+
+
+class ILogger:
+    INTERNAL_ERROR, ERROR, WARNING = Severity
+
+    def __init__(self):
+        pass
+
+
+class IProgressMonitor:
+    def __init__(self):
+        pass
+
+
+class DataType(enum.IntEnum):
+    FLOAT = 0
+    HALF = 1
+    UINT8 = 5
+
+
+class TensorIOMode(enum.IntEnum):
+    INPUT = 1
+    OUTPUT = 2
+
+
+class Tensor:
+    def __init__(self, port):
+        self.name = port.name
+        self.dtype = {1: DataType.FLOAT, 2: DataType.UINT8, 10: DataType.HALF}[port.type.tensor_type.elem_type]
+        self.shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in port.type.tensor_type.shape.dim)
+
+
+class Network:
+    def __init__(self, flags):
+        self.flags = flags
+        self.content = b""
+        self.num_layers = 0
+
+    def load(self, content):
+        self.content = content
+        graph = onnx.load_model_from_string(content).graph
+        self._inputs, self._outputs = [Tensor(p) for p in graph.input], [Tensor(p) for p in graph.output]
+        self.num_inputs, self.num_outputs = len(self._inputs), len(self._outputs)
+
+    def get_input(self, index):
+        return self._inputs[index]
+
+    def get_output(self, index):
+        return self._outputs[index]
+
+
+class Parser:
+    num_errors = 0
+
+    def __init__(self, network, logger):
+        self._network = network
+
+    def parse(self, content):
+        self._network.load(content)
+        return True
+
+
+class Config:
+    def __init__(self):
+        self.flags = set()
+        self.limits = {}
+        self.tactics = None
+        self.cache = None
+        self.progress_monitor = None
+        self.refused_cache = b"other GPU"
+
+    def set_flag(self, flag):
+        self.flags.add(flag)
+
+    def set_memory_pool_limit(self, pool, nbytes):
+        self.limits[pool] = nbytes
+
+    def set_tactic_sources(self, bits):
+        self.tactics = bits
+
+    def add_optimization_profile(self, profile):
+        self.profile = profile
+        return 0
+
+    def create_timing_cache(self, content):
+        return types.SimpleNamespace(content=content, serialize=lambda: b"timed")
+
+    def set_timing_cache(self, cache, ignore_mismatch):
+        if cache.content == self.refused_cache:
+            return False
+        self.cache = cache
+        return True
+
+
+class Profile:
+    def set_shape(self, name, smallest, usual, largest):
+        self.shapes = (smallest, usual, largest)
+
+
+class Builder:
+    last = None
+
+    def __init__(self, logger):
+        Builder.last = self
+        self._logger = logger
+
+    def create_network(self, flags):
+        self.network = Network(flags)
+        return self.network
+
+    def create_builder_config(self):
+        self.config = Config()
+        return self.config
+
+    def create_optimization_profile(self):
+        return Profile()
+
+    def build_serialized_network(self, network, config):
+        monitor = config.progress_monitor
+        if monitor is not None:
+            monitor.phase_start("Building", None, 2)
+            going = monitor.step_complete("Building", 0) and monitor.step_complete("Building", 1)
+            monitor.phase_finish("Building")
+            if not going:
+                self._logger.log(Severity.ERROR, "build was cancelled")
+                return None
+        return HEADER + network.content
+
+
+class Context:
+    def __init__(self, engine):
+        self._engine = engine
+        self._addresses = {}
+        self._shape = None
+
+    def set_input_shape(self, name, shape):
+        self._shape = shape
+        return name == "clips"
+
+    def set_tensor_address(self, name, address):
+        self._addresses[name] = address
+        return True
+
+    def execute_async_v3(self, stream):
+        if self._engine.failing:
+            return False
+        cuda = sys.modules["cuda.bindings.runtime"]
+
+        def work():
+            raw = cuda.memory(self._addresses["clips"], int(np.prod(self._shape)))
+            clips = np.ctypeslib.as_array(raw).reshape(self._shape)
+            answer = self._engine.session.run(None, {"clips": clips})[0]
+            target = cuda.memory(self._addresses["probabilities"], answer.nbytes)
+            np.ctypeslib.as_array(target)[:] = answer.view(np.uint8).ravel()
+
+        cuda.submit(work)
+        return True
+
+
+class Engine:
+    num_io_tensors = 2
+
+    def __init__(self, content):
+        self.failing = False
+        self.session = new_session(content, source="stand-in")
+        graph = onnx.load_model_from_string(content).graph
+        self._ports = [Tensor(p) for p in (*graph.input, *graph.output)]
+
+    def get_tensor_name(self, index):
+        return self._ports[index].name
+
+    def get_tensor_mode(self, name):
+        return TensorIOMode.INPUT if name == "clips" else TensorIOMode.OUTPUT
+
+    def get_tensor_dtype(self, name):
+        return next(p.dtype for p in self._ports if p.name == name)
+
+    def get_tensor_shape(self, name):
+        return next(p.shape for p in self._ports if p.name == name)
+
+    def create_execution_context(self):
+        return Context(self)
+
+
+class Runtime:
+    def __init__(self, logger):
+        self._logger = logger
+
+    def deserialize_cuda_engine(self, content):
+        if not content.startswith(HEADER):
+            self._logger.log(Severity.ERROR, "plan header is broken")
+            return None
+        engine = Engine(content[len(HEADER) :])
+        size = "device_memory_size" if sys.modules["tensorrt"].__version__.startswith("8.") else "device_memory_size_v2"
+        setattr(engine, size, 4096)
+        return engine
+
+
+def module(version):
+    """Return the stand-in with the names that the given version has."""
+    major = int(version.split(".")[0])
+    fake = types.ModuleType("tensorrt")
+    fake.__version__ = version
+    names = (ILogger, DataType, TensorIOMode, Builder, Runtime)
+    for thing in names if major < 10 else (*names, IProgressMonitor):
+        setattr(fake, thing.__name__, thing)
+    fake.OnnxParser = Parser
+    network_flags = {
+        8: {"EXPLICIT_BATCH": 0},
+        10: {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1},
+        11: {"STRONGLY_TYPED": 1},
+    }
+    fake.NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", network_flags[major])
+    fake.BuilderFlag = enum.IntEnum("BuilderFlag", {"DEBUG": 2} if major > 10 else {"FP16": 0, "DEBUG": 2})
+    fake.MemoryPoolType = enum.IntEnum("MemoryPoolType", {"WORKSPACE": 0})
+    fake.TacticSource = enum.IntEnum("TacticSource", {"EDGE_MASK_CONVOLUTIONS": 3, "JIT_CONVOLUTIONS": 4})
+    fake.ProfilingVerbosity = enum.IntEnum("ProfilingVerbosity", {"DETAILED": 2})
+    return fake
+
+
+def install(monkeypatch, version):
+    """Make `import tensorrt` give the stand-in of a version."""
+    fake = module(version)
+    monkeypatch.setitem(sys.modules, "tensorrt", fake)
+    return fake

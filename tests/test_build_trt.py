@@ -1,0 +1,280 @@
+"""Real TensorRT-RTX builds, which need no GPU; TensorRT itself is a stand-in here (see fake_tensorrt)."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+
+import fake_cuda
+import fake_tensorrt
+import pytest
+from engine_models import export_random, save_random
+
+from engines import build, build_cli, tensorrt_api
+from engines.build import BuildOptions, Port
+from engines.manifest import load_pair, sha256
+from engines.runtime import cuda
+from engines.source import read_source
+from mer.errors import MerError
+
+needs_rtx = pytest.mark.skipif(
+    importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
+)
+VERSIONS = ["8.6.0", "10.13.0.35", "11.0.1"]
+
+
+class Silent:
+    monitor = None
+
+    def __init__(self, *, going=True):
+        self.going = going
+        self.seen = []
+
+    def start(self, phase, parent, steps):
+        self.seen.append(phase)
+
+    def step(self, phase, step):
+        return self.going
+
+    def finish(self, phase):
+        pass
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """The shipped network with random weights: what `mer-build-trt` starts from."""
+    path = tmp_path_factory.mktemp("model") / "convlstm.onnx"
+    export_random(path, model="convlstm", precision="fp16-weights")
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "conv3d.onnx"
+    export_random(path, model="conv3d")
+    return path
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime())
+
+
+@needs_rtx
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_rtx_builds_the_shipped_network_in_ten_seconds_without_a_gpu(shipped, tmp_path, no_gpu, precision):
+    api = build.choose_api("auto")
+    started = time.perf_counter()
+    built = build.build_plan(
+        read_source(shipped), tmp_path / "m.plan", api, BuildOptions(precision=precision), Silent()
+    )
+
+    assert time.perf_counter() - started < 10.0
+    assert api.backend == "tensorrt-rtx"
+    assert built.ports == (Port("clips", (-1, 13, 90, 90), "UINT8"), Port("probabilities", (-1, 5), "FLOAT"))
+    assert len(built.content) > 4_000_000
+
+
+@needs_rtx
+def test_the_manifest_of_an_rtx_plan_names_versions_and_source(shipped, tmp_path, no_gpu):
+    assert build_cli.main([str(shipped), "-o", str(tmp_path / "m.plan"), "--compute-capability", "8.9"]) == 0
+    manifest, _ = load_pair(tmp_path / "m.plan")
+
+    assert manifest.backend == "tensorrt-rtx"
+    assert manifest.deviation is None
+    assert manifest.target.compute_capabilities == ("8.9",)
+    assert manifest.target.source_sha256 == sha256(shipped.read_bytes())
+    assert manifest.target.tensorrt_version == tensorrt_api.load_api("tensorrt-rtx").version
+
+
+@needs_rtx
+def test_the_command_builds_from_a_checkpoint_and_shows_the_layers(tmp_path, capsys, no_gpu):
+    checkpoint = save_random(tmp_path / "best.safetensors")
+
+    assert build_cli.main([str(checkpoint), "-o", str(tmp_path / "m.plan"), "--verbose", "--max-batch", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "convolution" in out
+    assert "clips: UINT8 (-1, 13, 90, 90)" in out
+    assert "answers not compared: no CUDA driver" in out
+
+
+@needs_rtx
+def test_rtx_reports_its_progress(small, tmp_path, no_gpu):
+    listener = Silent()
+    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), listener)
+
+    assert "Building engine" in listener.seen
+
+
+@needs_rtx
+def test_a_cancelled_build_writes_nothing(small, tmp_path, no_gpu):
+    with pytest.raises(MerError, match="built nothing"):
+        build.build_plan(
+            read_source(small),
+            tmp_path / "m.plan",
+            build.choose_api("auto"),
+            BuildOptions(),
+            Silent(going=False),
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_rtx
+def test_without_o_the_plan_goes_where_auto_looks(small, tmp_path, monkeypatch, no_gpu):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    assert build_cli.main([str(small)]) == 0
+    assert (tmp_path / "mer-live" / "engines" / "conv3d-tensorrt-rtx-fp16.plan.json").is_file()
+
+
+@needs_rtx
+def test_an_unknown_compute_capability_is_answered_with_the_known(small, tmp_path, capsys, no_gpu):
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--compute-capability", "9.9"]) == 1
+    assert "'9.9' is not known to TensorRT-RTX; choose from 7.5, 8.0" in capsys.readouterr().err
+
+
+@needs_rtx
+def test_the_command_works_where_there_is_no_driver_and_ends_cleanly(small, tmp_path):
+    """In a process of its own: a TensorRT runtime made without a driver would end it with a signal."""
+    script = "import sys; from engines.build_cli import main; sys.exit(main(sys.argv[1:]))"
+    plan = tmp_path / "m.plan"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(small), "-o", str(plan)], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, plan.is_file()) == (0, True), done.stderr
+
+
+def test_tensorrt_without_a_gpu_is_refused_with_the_way_out(small, tmp_path, capsys, no_gpu):
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--backend", "tensorrt"]) == 1
+    assert "--backend tensorrt-rtx, which needs no GPU" in capsys.readouterr().err
+
+
+def test_auto_without_gpu_and_without_rtx_says_both(monkeypatch, no_gpu):
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+
+    with pytest.raises(MerError, match=r"no CUDA driver.*tensorrt_rtx is not installed"):
+        build.choose_api("auto")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["missing.onnx"], 1, "missing.onnx does not exist"),
+        (["missing.safetensors"], 1, "cannot be read"),
+        (["model.pt"], 1, "give a .safetensors checkpoint or an .onnx file"),
+        (["m.onnx", "--max-batch", "0"], 2, "--max-batch 0 given"),
+        (["m.onnx", "--workspace-mib", "0"], 2, "--workspace-mib 0 given"),
+        (["m.onnx", "-o", "m.onnx"], 2, "ends in .plan"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(capsys, monkeypatch, options, code, words):
+    monkeypatch.setattr(build, "choose_api", lambda backend: None)
+
+    assert build_cli.main(options) == code
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("version", "network_flags", "half_flag", "tactics"),
+    [
+        ("8.6.0", 1 << 0, True, (1 << 3) | (1 << 4)),
+        ("10.13.0.35", 1 << 1, False, None),
+        ("11.0.1", 1 << 1, False, None),
+    ],
+)
+def test_each_tensorrt_gets_its_own_flags(
+    small, tmp_path, monkeypatch, gpu, version, network_flags, half_flag, tactics
+):
+    """Against a stand-in."""
+    fake = fake_tensorrt.install(monkeypatch, version)
+    options = BuildOptions(workspace_bytes=1 << 20, level=3)
+    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("tensorrt"), options, Silent())
+    builder = fake.Builder.last
+
+    assert builder.network.flags == network_flags
+    assert bool(builder.config.flags) is half_flag
+    assert builder.config.tactics == tactics
+    assert builder.config.limits == {fake.MemoryPoolType.WORKSPACE: 1 << 20}
+    assert builder.config.builder_optimization_level == 3
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_plan_is_compared_with_onnx_runtime_where_a_gpu_runs_it(small, tmp_path, monkeypatch, gpu, version):
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, version)
+    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+    written = json.loads((tmp_path / "m.plan.json").read_text())
+
+    assert written["deviation"]["reference"] == "onnxruntime fp32"
+    assert 0 < written["deviation"]["relative"] < 1e-2
+    assert written["target"]["gpu"] == "NVIDIA Test 1"
+    assert written["target"]["compute_capabilities"] == ["9.0"]
+
+
+def test_a_plan_with_wrong_answers_is_not_written(small, tmp_path, monkeypatch, gpu):
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "10.3.0")
+    monkeypatch.setattr(build, "TOLERANCE", 0.0)
+
+    with pytest.raises(MerError, match="nothing was written"):
+        build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"timed before", b"other GPU"])
+def test_the_timing_cache_is_used_kept_and_replaced_if_it_does_not_fit(small, tmp_path, monkeypatch, gpu, content):
+    """Against a stand-in."""
+    fake = fake_tensorrt.install(monkeypatch, "8.6.0")
+    cache = tmp_path / "cache"
+    if content is not None:
+        cache.write_bytes(content)
+    options = BuildOptions(timing_cache=cache)
+    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+
+    assert fake.Builder.last.config.cache.content == (content if content == b"timed before" else b"")
+    assert cache.read_bytes() == b"timed"
+
+
+def test_a_compute_capability_for_tensorrt_proper_is_refused(small, tmp_path, monkeypatch, gpu):
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "10.3.0")
+    options = BuildOptions(compute_capabilities=("8.9",))
+
+    with pytest.raises(MerError, match="needs --backend tensorrt-rtx"):
+        build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+
+
+def test_a_tensorrt_that_is_too_old_is_refused(monkeypatch):
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "8.6.0").__version__ = "8.5.3"
+
+    with pytest.raises(MerError, match=r"8\.5\.3 is installed; 8\.6 or newer"):
+        tensorrt_api.load_api("tensorrt")
+
+
+@needs_rtx
+def test_the_stand_in_has_no_name_that_the_real_library_lacks():
+    """TensorRT-RTX has the interface of TensorRT 11, so the stand-in for 11 can be held against it."""
+    import tensorrt_rtx
+
+    real = {
+        "Builder": tensorrt_rtx.Builder,
+        "Runtime": tensorrt_rtx.Runtime,
+        "Engine": tensorrt_rtx.ICudaEngine,
+        "Context": tensorrt_rtx.IExecutionContext,
+        "Config": tensorrt_rtx.IBuilderConfig,
+        "Parser": tensorrt_rtx.OnnxParser,
+    }
+    for name, library in real.items():
+        ours = {n for n, v in vars(getattr(fake_tensorrt, name)).items() if callable(v) and not n.startswith("_")}
+        assert ours <= set(dir(library)), name
+    for name in ("NetworkDefinitionCreationFlag", "MemoryPoolType", "TacticSource", "ProfilingVerbosity"):
+        fake = getattr(fake_tensorrt.module("11.0.1"), name)
+        assert set(fake.__members__) <= set(getattr(tensorrt_rtx, name).__members__), name

@@ -1,0 +1,146 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from engine_models import export_random, save_random
+
+from engines.manifest import Target, load_pair, manifest_path, to_json, write_pair
+from engines.parity import parity_clips
+from engines.protocol import Engine
+from engines.runtime.onnx import CHUNK, OnnxRuntimeEngine
+from engines.select import open_engine
+from mer.errors import MerError
+from mer.labels import CLASSES
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "m.onnx"
+    export_random(path)
+    return path
+
+
+@pytest.fixture
+def engine(model):
+    with OnnxRuntimeEngine(model) as engine:
+        yield engine
+
+
+def test_it_is_an_engine(engine):
+    assert isinstance(engine, Engine)
+    assert (engine.classes, engine.mode, engine.none_threshold) == (CLASSES, "gray", 0.3)
+
+
+def test_probabilities_sum_to_one(engine):
+    answers = engine.classify(parity_clips("gray", 3))
+
+    assert answers.shape == (3, 5)
+    assert answers.dtype == np.float32
+    assert np.allclose(answers.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_a_large_batch_answers_as_its_clips_do(engine):
+    clips = parity_clips("gray", CHUNK + 2)
+
+    assert np.allclose(engine.classify(clips), np.concatenate([engine.classify(c[None]) for c in clips]), atol=1e-6)
+
+
+def test_a_view_is_classified_like_its_copy(engine):
+    clips = parity_clips("gray", 2)
+
+    assert np.array_equal(engine.classify(clips[:, :, ::-1]), engine.classify(clips[:, :, ::-1].copy()))
+
+
+@pytest.mark.parametrize(
+    "clips",
+    [
+        np.zeros((1, 13, 90, 90), np.float32),
+        np.zeros((1, 12, 90, 90), np.uint8),
+        np.zeros((13, 90, 90), np.uint8),
+        np.zeros((1, 13, 90, 90, 3), np.uint8),
+        np.zeros((0, 13, 90, 90), np.uint8),
+        np.uint8(0),
+    ],
+)
+def test_other_clips_are_refused(engine, clips):
+    with pytest.raises(MerError, match=r"needs \(N, 13, 90, 90\), uint8"):
+        engine.classify(clips)
+
+
+def test_a_closed_engine_says_so(model):
+    engine = OnnxRuntimeEngine(model)
+    engine.close()
+    engine.close()
+
+    with pytest.raises(MerError, match="closed"):
+        engine.classify(parity_clips("gray", 1))
+
+
+@pytest.mark.parametrize("change", [{"classes": ["a", "b"]}, {"mode": "rgb"}])
+def test_a_manifest_of_another_model_is_refused(model, tmp_path, change):
+    manifest, content = load_pair(model)
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in change.items()}
+    write_pair(tmp_path / "m.onnx", content, replace(manifest, **given))
+
+    with pytest.raises(MerError, match="its manifest promises"):
+        OnnxRuntimeEngine(tmp_path / "m.onnx")
+
+
+def test_a_file_with_the_right_hash_that_is_no_model_is_refused(model, tmp_path):
+    manifest, _ = load_pair(model)
+    from engines.manifest import sha256
+
+    write_pair(tmp_path / "m.onnx", b"junk", replace(manifest, sha256=sha256(b"junk")))
+
+    with pytest.raises(MerError, match="ONNX Runtime cannot load"):
+        OnnxRuntimeEngine(tmp_path / "m.onnx")
+
+
+def test_a_plan_renamed_to_onnx_is_refused(model, tmp_path):
+    manifest, content = load_pair(model)
+    target = Target("10.0.0", "", (), "0" * 64, 1)
+    write_pair(tmp_path / "m.onnx", content, replace(manifest, backend="tensorrt", target=target))
+
+    with pytest.raises(MerError, match="is for tensorrt"):
+        OnnxRuntimeEngine(tmp_path / "m.onnx")
+
+
+def test_the_torch_engine_answers_the_same(tmp_path, engine):
+    checkpoint = save_random(tmp_path / "best.safetensors")
+    clips = parity_clips("gray", 2)
+
+    with open_engine(checkpoint) as torch_engine:
+        assert torch_engine.name.startswith("torch-")
+        assert np.allclose(torch_engine.classify(clips), engine.classify(clips), atol=1e-4)
+
+
+def test_the_temperature_is_inside_every_engine(tmp_path):
+    export_random(tmp_path / "m.onnx", temperature=3.0)
+    save_random(tmp_path / "m.safetensors", temperature=3.0)
+    clips = parity_clips("gray", 1)
+
+    with open_engine(tmp_path / "m.onnx") as one, open_engine(tmp_path / "m.safetensors") as other:
+        assert np.allclose(one.classify(clips), other.classify(clips), atol=1e-4)
+
+
+def test_opening_an_engine_loads_neither_torch_nor_onnx(model):
+    script = (
+        "import sys; from engines.select import open_engine; open_engine(sys.argv[1]).close(); "
+        "print(*{'torch', 'onnx', 'tensorrt', 'tensorrt_rtx', 'cuda'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(model)], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
+
+
+def test_a_manifest_written_by_hand_in_another_order_is_read(model, tmp_path):
+    manifest, content = load_pair(model)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    manifest_path(path).write_text(json.dumps(dict(reversed(json.loads(to_json(manifest)).items()))))
+
+    with OnnxRuntimeEngine(path) as engine:
+        assert engine.manifest == manifest

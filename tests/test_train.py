@@ -1,0 +1,382 @@
+"""Training runs from the command line on toy clips: outcome, leaks, resuming, bad input."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from toy_clips import CLASSES, toy_clips, write_toy
+
+from mer import checkpoint, models, splits, train
+from mer.config import TrainSettings, load_settings
+from mer.errors import MerError, UsageError
+from mer.evaluation import predictions
+from mer.training import loop, run
+from mer.training.data import read_npz
+from mer.training.forward import FastForward, plan_forward
+
+SMALL = ("--model", "conv3d", "--input", "residual", "--threads", "1", "--device", "cpu")
+QUICK = (*SMALL, "--classes", ",".join(CLASSES), "--batch", "8")
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("toy") / "toy.npz")
+
+
+@pytest.fixture(scope="module")
+def finished(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a five-fold run over four epochs."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    assert train.main(["--clips", str(toy), "--out", str(out), *QUICK, "--epochs", "4"]) == 0
+    return out
+
+
+def run_it(clips: Path, out: Path, *options: str) -> int:
+    return train.main(["--clips", str(clips), "--out", str(out), *QUICK, *options])
+
+
+def accuracy(out: Path) -> float:
+    [row] = json.loads((out / "metrics.json").read_text())
+    return float(row["figures"]["accuracy"]["value"])
+
+
+def test_a_run_leaves_what_it_promises(finished: Path) -> None:
+    files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    fold = ("best.safetensors", "predictions.csv", "result.json")
+    assert files == {
+        *("run.json", "folds.json", "log.csv", "curves.png", "metrics.json", "table.md", "table.csv"),
+        *("confusion.png", "reliability.png", "best.safetensors"),
+        *(f"fold-{number}/{name}" for number in range(1, 6) for name in fold),
+    }
+
+
+def test_the_spots_are_found_on_people_never_seen(finished: Path) -> None:
+    assert accuracy(finished) > 0.8
+
+
+def test_every_clip_is_reported_once_by_a_fold_that_never_saw_its_person(finished: Path) -> None:
+    folds, _ = splits.load(finished / "folds.json")
+    together = predictions.join([predictions.load(finished / fold.name / "predictions.csv") for fold in folds])
+    assert sorted(together.clips.tolist()) == list(range(48))
+    tested = {fold.name: set(fold.test) for fold in folds}
+    assert all(subject in tested[fold] for subject, fold in zip(together.subjects, together.folds))
+
+
+def test_the_checkpoint_knows_where_it_comes_from(finished: Path) -> None:
+    _, configuration = checkpoint.load(finished / "best.safetensors")
+    assert (configuration.model, configuration.mode, configuration.classes) == ("conv3d", "residual", CLASSES)
+    assert configuration.training["data"] == "toy"
+    assert configuration.training["settings"]["protocol"] == "5fold"
+    results = [json.loads(path.read_text()) for path in finished.glob("fold-*/result.json")]
+    best = min(results, key=lambda result: result["stop_loss"])
+    assert configuration.temperature == best["temperature"]
+    assert configuration.none_threshold == best["none_threshold"]
+
+
+def test_the_log_has_a_line_an_epoch(finished: Path) -> None:
+    with (finished / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["fold"], row["epoch"]) for row in rows] == [
+        (f"fold-{k}", str(e)) for k in range(1, 6) for e in range(1, 5)
+    ]
+
+
+def test_curves_are_a_picture(finished: Path) -> None:
+    picture = cv2.imread(str(finished / "curves.png"))
+    assert picture is not None
+    assert picture.std() > 5
+
+
+def test_the_table_stands_beside_the_papers(finished: Path) -> None:
+    text = (finished / "table.md").read_text()
+    assert "| convlstm (paper) |" in text
+    assert "| conv3d | residual | 5fold | toy | 3 | 48 | 8 |" in text
+
+
+def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Path, tmp_path: Path) -> None:
+    assert run_it(toy, tmp_path / "again", "--epochs", "4", "--folds", str(finished / "folds.json")) == 0
+    for fold in range(1, 6):
+        name = f"fold-{fold}/predictions.csv"
+        assert (tmp_path / "again" / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_a_finished_run_is_not_trained_again(finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (finished / "best.safetensors").stat().st_mtime_ns, accuracy(finished)
+    assert run_it(toy, finished, "--epochs", "4") == 0
+    assert "fold-5: done before" in capsys.readouterr().out
+    assert accuracy(finished) == before[1]
+
+
+def test_shuffled_labels_are_answered_at_chance(toy: Path, tmp_path: Path) -> None:
+    shuffled = np.random.default_rng(0).permutation(toy_clips()["labels"])
+    path = write_toy(tmp_path / "shuffled.npz", labels=shuffled)
+    assert run_it(path, tmp_path / "run", "--epochs", "4") == 0
+    assert 0.1 < accuracy(tmp_path / "run") < 0.57  # 1/3, and three standard deviations of 48 clips
+
+
+def test_the_onset_frame_alone_is_answered_at_chance(tmp_path: Path) -> None:
+    onset = np.repeat(toy_clips()["clips"][:, :1], 13, axis=1)
+    path = write_toy(tmp_path / "onset.npz", clips=onset)
+    assert run_it(path, tmp_path / "run", "--epochs", "4", "--input", "gray") == 0
+    assert 0.1 < accuracy(tmp_path / "run") < 0.57
+
+
+def test_copies_are_made_of_training_people_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy_clips()
+    rare = np.flatnonzero((data["labels"] != "surprise") | (np.arange(48) % 4 == 1))
+    path = write_toy(tmp_path / "rare.npz", **{name: array[rare] for name, array in data.items()})
+    copied: list[set[str]] = []
+    encode_all = run.encode_all
+
+    def spy(clips: Any, copies: Any, *rest: Any, **options: Any) -> Any:
+        sources = {str(data["subjects"][rare][copy.source]) for copy in copies if copy.seed}
+        copied.extend([sources] if sources else [])
+        return encode_all(clips, copies, *rest, **options)
+
+    monkeypatch.setattr(run, "encode_all", spy)
+    assert run_it(path, tmp_path / "run", "--epochs", "1") == 0
+    folds, _ = splits.load(tmp_path / "run" / "folds.json")
+    assert len(copied) == len(folds)
+    assert all(people <= set(fold.train) for people, fold in zip(copied, folds))
+
+
+def interrupted_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Make training stop, as by Ctrl-C, right after an epoch was saved; returns what undoes it."""
+    save = loop._save_state
+
+    def saving(path: Path, model: Any, optimiser: Any, history: loop.History, best: Any) -> None:
+        save(path, model, optimiser, history, best)
+        if len(history.epochs) == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_save_state", saving)
+    return monkeypatch.undo
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--epochs", "5", "--protocol", "holdout")
+    assert run_it(toy, tmp_path / "whole", *options) == 0
+    undo = interrupted_after(2, monkeypatch)
+    assert run_it(toy, tmp_path / "broken", *options) == 130
+    assert "same command again" in capsys.readouterr().err
+    undo()
+    assert run_it(toy, tmp_path / "broken", *options) == 0
+    name = "fold-1/predictions.csv"
+    assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not (tmp_path / "broken" / "fold-1" / "state.safetensors").exists()
+
+
+def test_another_run_in_the_same_folder_is_refused(
+    finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_it(toy, finished, "--epochs", "9") == 1
+    assert "whose epochs is 4, now it is 9" in capsys.readouterr().err
+
+
+def test_other_data_in_the_same_folder_are_refused(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_toy(tmp_path / "toy.npz", clips=toy_clips(seed=1)["clips"])
+    assert run_it(path, finished, "--epochs", "4") == 1
+    assert "fingerprint" in capsys.readouterr().err
+
+
+def test_patience_ends_a_fold(toy: Path, tmp_path: Path) -> None:
+    assert (
+        run_it(toy, tmp_path / "run", "--protocol", "holdout", "--lr", "1e-9", "--patience", "1", "--epochs", "30") == 0
+    )
+    result = json.loads((tmp_path / "run" / "fold-1" / "result.json").read_text())
+    assert result["ended_by"] in ("patience", "epochs")
+    assert result["epochs"] == result["best_epoch"] + 1 or result["epochs"] == 30
+
+
+def test_time_ends_a_fold_and_keeps_the_best_epoch(toy: Path, tmp_path: Path) -> None:
+    assert run_it(toy, tmp_path / "run", "--protocol", "holdout", "--max-minutes", "0.00001") == 0
+    result = json.loads((tmp_path / "run" / "fold-1" / "result.json").read_text())
+    assert (result["ended_by"], result["epochs"]) == ("time", 1)
+
+
+def test_the_learning_rate_is_halved_without_gain() -> None:
+    history, settings = loop.History(1e-3), TrainSettings(halve_after=2, patience=9)
+    for number, loss in enumerate((1.0, 0.5, 0.6, 0.7, 0.8, 0.4, 0.9), 1):
+        loop._advance(history, loop.Epoch(number, 1, 0, loss, 0, history.lr, 1, 1), settings)
+    assert [epoch.lr for epoch in history.epochs] == [1e-3] * 4 + [5e-4] * 3
+    assert history.best_epoch == 6
+    assert history.ended_by == ""
+
+
+def test_training_on_everybody_reports_the_stopping_part_as_such(toy: Path, tmp_path: Path) -> None:
+    assert run_it(toy, tmp_path / "run", "--protocol", "all", "--epochs", "2") == 0
+    [row] = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert row["protocol"] == "all, on its stopping subjects (optimistic)"
+    folds, _ = splits.load(tmp_path / "run" / "folds.json")
+    assert row["figures"]["subjects"] == len(folds[0].stop)
+
+
+def test_what_is_made_from_weights_gets_their_path(toy: Path, tmp_path: Path) -> None:
+    seen: list[Path] = []
+    arguments = ["--clips", str(toy), "--out", str(tmp_path / "run"), *QUICK, "--protocol", "all", "--epochs", "1"]
+    assert train.main(arguments, on_checkpoint=seen.append) == 0
+    assert seen == [tmp_path / "run" / "best.safetensors"]
+    assert checkpoint.load(seen[0])[1].classes == CLASSES
+
+
+def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
+    model = models.create("conv3d", mode="residual", n_classes=3)
+    data = toy_clips(people=1)
+    examples = loop.Examples(data["clips"], np.zeros(6, np.int64))  # type: ignore[arg-type]
+    broken = FastForward(lambda clips: model(clips) * float("nan"), 8, "")
+    watch = loop.Watch(lambda _done, _total: None, lambda _history: None)
+    with pytest.raises(MerError, match="lower --lr"):
+        loop.train_fold(
+            model,
+            broken,
+            train=examples,
+            stop=examples,
+            settings=TrainSettings(),
+            seed=(0,),
+            state=tmp_path / "state.safetensors",
+            watch=watch,
+        )
+
+
+def test_convlstm_learns_through_its_own_backward_pass() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = models.create("convlstm", mode="residual", n_classes=3)
+    plan = plan_forward(model, torch.device("cpu"))
+    data = toy_clips(people=1, each=3)
+    clips, truth = torch.from_numpy(data["clips"]), torch.arange(3)  # type: ignore[arg-type]
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    losses = []
+    for _ in range(8):
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(plan.logits(clips), truth)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    model.eval()
+    with torch.no_grad():
+        assert float((plan.logits(clips) - model(clips)).abs().max()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"labels": np.array(["happiness"] * 48)}, "no clip of class 'disgust'"),
+        ({"subjects": np.array(["P0"] * 48)}, "1 subject"),
+        ({"clips": np.zeros((48, 2, 90, 90), np.uint8)}, r"\(48, 2, 90, 90\)"),
+        ({"clips": np.zeros((48, 13, 90, 90), np.float32)}, "float32"),
+        ({"labels": np.array(["happiness"] * 3)}, "one each"),
+    ],
+)
+def test_data_that_cannot_be_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], named: str
+) -> None:
+    path = write_toy(tmp_path / "bad.npz", **changes)
+    assert run_it(path, tmp_path / "run") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("mer-train: error: ")
+    assert re.search(named, message)
+
+
+def test_colour_cannot_be_made_of_grey_clips(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_it(toy, tmp_path / "run", "--input", "rgb") == 1
+    assert "rgb" in capsys.readouterr().err
+
+
+def test_pickles_in_place_of_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, clips=np.array([{"a": 1}], dtype=object), labels=np.array(["a"]), subjects=np.array(["b"]))
+    with pytest.raises(MerError, match="plain arrays"):
+        read_npz(path)
+
+
+def test_a_missing_array_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "bad.npz", clips=np.zeros((1, 13, 90, 90), np.uint8), labels=np.array(["a"]))
+    with pytest.raises(MerError, match="'subjects'"):
+        read_npz(tmp_path / "bad.npz")
+
+
+def test_folds_of_other_people_are_refused(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_toy(tmp_path / "toy.npz", subjects=np.char.add("X", toy_clips()["subjects"].astype(str)))
+    assert run_it(path, tmp_path / "run", "--folds", str(finished / "folds.json")) == 1
+    assert "is not in the data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--clips", "a.npz", "--dataset", "mmew", "--root", "."),
+        ("--dataset", "mmew"),
+        ("--clips", "a.npz", "--batch", "0"),
+        ("--clips", "a.npz", "--lr", "-1"),
+        ("--clips", "a.npz", "--classes", "one"),
+        ("--clips", "a.npz", "--threads", "0"),
+    ],
+)
+def test_options_without_sense_exit_with_2(options: tuple[str, ...], tmp_path: Path) -> None:
+    assert train.main([*options, "--out", str(tmp_path / "run")]) == 2
+
+
+def test_a_missing_gpu_is_said(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert train.main(["--clips", str(toy), "--out", str(tmp_path), "--device", "cuda"]) == 1
+    assert "no GPU" in capsys.readouterr().err
+
+
+def test_a_file_of_settings_is_overruled_by_options(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('model = "conv2d"\nlr = 0.01\nbatch = 4\nclasses = ["a", "b"]\n')
+    settings = load_settings(path, {"batch": 8, "epochs": None})
+    assert settings == TrainSettings(model="conv2d", lr=0.01, batch=8, classes=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("learning_rate = 1", "learning_rate does not exist"),
+        ("patiens = 1", "did you mean 'patience'"),
+        ('epochs = "ten"', "expected int"),
+        ("epochs = true", "expected int"),
+        ("epochs = 0", "at least 1"),
+        ('input = "thermal"', "residual"),
+        ("classes = [1, 2]", "list of names"),
+        ("epochs = ", "not valid TOML"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(MerError, match=named) as caught:
+        load_settings(path, {})
+    assert not isinstance(caught.value, UsageError)
+
+
+def test_a_missing_file_of_settings_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MerError, match=r"run\.toml cannot be read"):
+        load_settings(tmp_path / "run.toml", {})
+
+
+def test_models_named_in_the_settings_exist() -> None:
+    for name in ("conv3d", "conv2d", "convlstm"):
+        assert load_settings(None, {"model": name}).model in models.MODELS
+
+
+def test_a_console_of_a_file_gets_no_bars(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert Console().is_terminal is False
+    assert run_it(toy, tmp_path / "run", "--protocol", "all", "--epochs", "1") == 0
+    assert "\r" not in capsys.readouterr().out
