@@ -62,15 +62,12 @@ def _compiled(dtype: torch.dtype) -> tuple[Recurrence, str]:
     """Compile the passes between the convolutions; without a C++ compiler they run as they stand."""
     threads = torch.get_num_threads()
     options: dict[str, Any] = {"cpp.threads": 1}
-    fast = recurrence(
-        torch.compile(cell_forward, dynamic=False, options=options),
-        torch.compile(cell_backward, dynamic=False, options=options),
-        dtype,
-        threads=threads,
-    )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the compiler's own
+            forward = torch.compile(cell_forward, dynamic=False, options=options)
+            backward = torch.compile(cell_backward, dynamic=False, options=options)
+            fast = recurrence(forward, backward, dtype, threads=threads)
             _warm_up(fast)
     except Exception as error:  # whatever the tool chain raises, training goes on
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -14,7 +16,9 @@ from mer.config import TrainSettings
 from mer.files import write_atomically
 from mer.training.loop import Epoch, History, Watch
 
-_COLUMNS = ("fold", *(field.name for field in fields(Epoch)))
+_REDRAW_S: Final = 20.0
+"""Least time between two drawings of the curves: a drawing takes longer than an epoch of a small network."""
+_COLUMNS: Final = ("fold", *(field.name for field in fields(Epoch)))
 
 
 @contextmanager
@@ -37,6 +41,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
     """
     with _bar(console) as bar:
         task = bar.add_task(fold, total=None)
+        drawn = [-_REDRAW_S]
 
         def on_batch(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
@@ -56,7 +61,9 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
                 highlight=False,
             )
             write_log(out / "log.csv", fold, history)
-            draw_curves(out / "curves.png", out / "log.csv")
+            if history.ended_by or time.monotonic() - drawn[0] >= _REDRAW_S:
+                draw_curves(out / "curves.png", out / "log.csv")
+                drawn[0] = time.monotonic()
 
         yield Watch(on_batch, on_epoch)
 

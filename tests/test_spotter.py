@@ -1,0 +1,139 @@
+"""The spotter's states on hand-made motion: a stand-in for the measuring, the real state machine and judge."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mer.face import geometry
+from mer.face.geometry import CROP_SIZE
+from mer.messages import FaceCrop
+from realtime import motion_track
+from realtime.motion import EYES, REGIONS, Motion
+from realtime.spotter import Spotter, SpotterConfig, Spotting
+
+RATE_HZ = 100
+MOUTH = slice(9, 11)
+Course = Callable[[float], float]
+
+
+@pytest.fixture
+def course(monkeypatch) -> list[Course]:
+    """Let the first entry of the returned list say how far both mouth corners have moved at a time."""
+    courses: list[Course] = [lambda time_s: 0.0]
+
+    def measure(_self: object, crop: FaceCrop, _picture: object) -> Motion:
+        regions = np.random.default_rng(crop.index).normal(0, 0.01, (len(REGIONS), 2))
+        regions[MOUTH, 1] -= courses[0](crop.time_s)
+        return Motion(regions, np.zeros((len(EYES), 2)), np.zeros(2), 1.0)
+
+    monkeypatch.setattr(motion_track.MotionMeter, "measure", measure)
+    monkeypatch.setattr(motion_track.MotionMeter, "stabilise", lambda _self, _crop: np.zeros((2, 2), np.float32))
+    monkeypatch.setattr(motion_track.MotionMeter, "set_reference", lambda *_: None)
+    monkeypatch.setattr(motion_track, "RENEW_EVERY_S", np.inf)
+    monkeypatch.setattr(motion_track, "AVERAGE_S", np.inf)
+    return courses
+
+
+def crop(index: int, *, state="tracked", anchor=0, rate_hz=RATE_HZ) -> FaceCrop:
+    image = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    landmarks = np.zeros((478, 2), np.float32)
+    still = geometry.identity()
+    return FaceCrop(image, still, still, landmarks, index / rate_hz, index, anchor, state, 1.0, 1)
+
+
+def bump(onset_s: float, apex_s: float, offset_s: float, peak: float) -> Course:
+    def at(time_s: float) -> float:
+        rise, fall = (time_s - onset_s) / (apex_s - onset_s), (offset_s - time_s) / (offset_s - apex_s)
+        return peak * (0.5 - 0.5 * np.cos(np.pi * min(max(min(rise, fall), 0.0), 1.0)))
+
+    return at
+
+
+def run(spotter: Spotter, seconds: float, *, rate_hz=RATE_HZ) -> list[Spotting]:
+    return [*(spotter.step(crop(i, rate_hz=rate_hz)) for i in range(int(seconds * rate_hz))), spotter.finish()]
+
+
+def intervals(spottings: list[Spotting]):
+    return [interval for spotting in spottings for interval in spotting.intervals]
+
+
+def test_a_resting_face_warms_up_then_idles_and_nothing_is_found(course):
+    spottings = run(Spotter(), 4.0)
+
+    assert [spottings[50].state, spottings[-1].state] == ["warming-up", "idle"]
+    assert not intervals(spottings)
+
+
+@pytest.mark.parametrize("rate_hz", [30, 60, 100, 200])
+def test_a_brief_motion_is_a_micro_expression_at_any_rate(course, rate_hz):
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+
+    (found,) = intervals(run(Spotter(), 5.0, rate_hz=rate_hz))
+
+    assert found.verdict == "micro"
+    assert found.apex.time_s == pytest.approx(3.15, abs=0.02 + 0.6 / rate_hz)
+    assert found.onset.time_s == pytest.approx(3.02, abs=0.02 + 0.6 / rate_hz)
+    assert found.offset.time_s == pytest.approx(3.37, abs=0.03 + 0.6 / rate_hz)
+
+
+def test_the_states_follow_the_motion(course):
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+
+    states = [spotting.state for spotting in run(Spotter(), 5.0)]
+
+    assert list(dict.fromkeys(states)) == ["warming-up", "idle", "rising", "apex", "falling"]
+    assert states[-1] == "idle"
+
+
+def test_a_motion_that_stays_is_one_macro_expression_and_a_new_state_of_rest(course):
+    rise = bump(3.0, 3.4, 9.0, 2.0)
+    fall = bump(7.0, 7.1, 7.3, 0.8)
+    course[0] = lambda time_s: (rise(time_s) if time_s < 3.4 else 2.0) + fall(time_s)
+
+    found = intervals(run(Spotter(), 9.0))
+
+    assert [(interval.verdict, interval.reason) for interval in found] == [("rejected", "macro"), ("micro", "")]
+
+
+def test_two_micro_expressions_in_a_row_are_two(course):
+    first, second = bump(3.0, 3.1, 3.3, 1.0), bump(4.0, 4.15, 4.4, 0.6)
+    course[0] = lambda time_s: first(time_s) + second(time_s)
+
+    assert [interval.verdict for interval in intervals(run(Spotter(), 6.0))] == ["micro", "micro"]
+
+
+def test_a_face_that_goes_in_the_middle_is_named_and_recovered_from(course):
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+    spotter = Spotter()
+
+    spottings = [spotter.step(crop(i)) for i in range(318)]
+    spottings.append(spotter.step(crop(318, state="lost")))
+    after = spotter.step(crop(319, anchor=1))
+
+    assert [interval.reason for interval in intervals(spottings)] == ["face-lost"]
+    assert spottings[-1].state == "no-face"
+    assert after.state == "warming-up"
+
+
+def test_a_new_anchor_in_the_middle_is_a_head_movement(course):
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+    spotter = Spotter()
+
+    spottings = [spotter.step(crop(i, anchor=0 if i < 318 else 1)) for i in range(330)]
+
+    assert [interval.reason for interval in intervals(spottings)] == ["head"]
+
+
+def test_a_motion_cut_off_by_the_end_is_unfinished(course):
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+
+    found = intervals(run(Spotter(), 3.17))
+
+    assert [interval.reason for interval in found] == ["unfinished"]
+
+
+def test_motion_below_the_floor_is_ignored(course):
+    course[0] = bump(3.0, 3.15, 3.4, 0.3)
+
+    assert not intervals(run(Spotter(SpotterConfig(floor=0.5)), 5.0))
