@@ -116,7 +116,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report, indent=2))
     else:
-        print_report(report, Console())
+        print_report(report, Console(width=None if sys.stdout.isatty() else 120))
     return 0
 
 
@@ -152,11 +152,20 @@ def machine() -> dict[str, str]:
     """Return what the figures depend on."""
     missing = cuda.unavailable()
     return {
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": _cpu_name(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "gpu": f"none: {missing}" if missing else cuda.use_device().name,
     }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} threads" if names else platform.machine()
 
 
 def add_ratios(rows: list[dict[str, Any]]) -> None:
@@ -174,50 +183,37 @@ def add_ratios(rows: list[dict[str, Any]]) -> None:
             row[f"times_{runner.replace('-', '_')}"] = other[0] / row["p50_ms"] if other else None
 
 
+_COLUMNS: Final = (
+    ("p50 ms", "p50_ms", ".2f"),
+    ("p95", "p95_ms", ".2f"),
+    ("p99", "p99_ms", ".2f"),
+    ("device", "device_p50_ms", ".3f"),
+    ("cold s", "cold_start_s", ".2f"),
+    ("MiB", "peak_memory_mib", ".0f"),
+    ("GPU MiB", "gpu_memory_mib", ".0f"),
+    ("error", "relative_error", ".1e"),
+    ("x eager", "times_torch_eager", ".2f"),
+    ("x compile", "times_torch_compile", ".2f"),
+)
+
+
 def print_report(report: dict[str, Any], console: Console) -> None:
-    """Print the rows as a table."""
+    """Print the measured rows as a table and the reasons for the others below it."""
+    rows = [row for row in report["rows"] if "unmeasured" not in row]
+    columns = [column for column in _COLUMNS if any(row.get(column[1]) is not None for row in rows)]
     table = Table(title=f"{report['machine']['cpu']}, GPU {report['machine']['gpu']}")
-    for column in ("runner", "precision"):
-        table.add_column(column, no_wrap=True)
-    for column in (
-        "batch",
-        "p50 ms",
-        "p95",
-        "p99",
-        "device ms",
-        "cold s",
-        "MiB",
-        "GPU MiB",
-        "rel. error",
-        "x eager",
-        "x compile",
-    ):
-        table.add_column(column, justify="right")
-    reasons = {}
-    for row in report["rows"]:
-        if "unmeasured" in row:
-            table.add_row(row["runner"], row["precision"], str(row["batch"]), "not measured")
-            reasons[f"{row['runner']} {row['precision']}"] = row["unmeasured"]
-            continue
-        figures = [
-            _figure(row.get(key), style)
-            for key, style in (
-                ("p50_ms", ".2f"),
-                ("p95_ms", ".2f"),
-                ("p99_ms", ".2f"),
-                ("device_p50_ms", ".3f"),
-                ("cold_start_s", ".2f"),
-                ("peak_memory_mib", ".0f"),
-                ("gpu_memory_mib", ".0f"),
-                ("relative_error", ".1e"),
-                ("times_torch_eager", ".2f"),
-                ("times_torch_compile", ".2f"),
-            )
-        ]
+    for name in ("runner", "precision", "batch", *(column[0] for column in columns)):
+        table.add_column(name, justify="left" if name in ("runner", "precision") else "right", no_wrap=True)
+    for row in rows:
+        figures = [_figure(row.get(key), style) for _, key, style in columns]
         table.add_row(row["runner"], row["precision"], str(row["batch"]), *figures)
     console.print(table)
-    console.print(f"relative error against {report['reference']}; times from host clip to host probabilities")
-    for name, reason in reasons.items():
+    console.print(
+        f"Times from host clip to host probabilities in ms; error relative to {report['reference']}; x: times faster "
+        "than torch at the same arithmetic."
+    )
+    unmeasured = {f"{r['runner']} {r['precision']}": r["unmeasured"] for r in report["rows"] if "unmeasured" in r}
+    for name, reason in unmeasured.items():
         console.print(f"not measured: {name}: {reason}", highlight=False)
 
 
@@ -274,8 +270,8 @@ def _rows(
     elif runner.startswith("tensorrt"):
         plan = (settings.plans or folder) / f"{source.manifest.sha256[:12]}-{runner}-{precision}.plan"
         job = replace(job, engine=str(plan.absolute()))
-        built = {} if plan.is_file() else _work(replace(job, action="build"), folder, settings)
-    result = built if "unmeasured" in built else _work(job, folder, settings)
+        built = {} if plan.is_file() else run_worker(replace(job, action="build"), folder, settings)
+    result = built if "unmeasured" in built else run_worker(job, folder, settings)
     common = {"runner": runner, "precision": precision}
     if "unmeasured" in result:
         return [common | {"batch": batch, "unmeasured": result["unmeasured"]} for batch in settings.batches]
@@ -304,7 +300,7 @@ def _write_onnx(source: Source, precision: Precision, folder: Path) -> Path:
     return path
 
 
-def _work(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
+def run_worker(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
     """Run a worker and return its result; its death is a result too."""
     Path(job.result).unlink(missing_ok=True)
     python = shlex.split(dict(settings.pythons).get(job.runner, "")) or [sys.executable]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from engines.manifest import read_manifest
+from engines.manifest import Layout, read_manifest
 from engines.parity import parity_clips
 from mer.errors import MerError
 from mer.preprocess import InputMode
@@ -41,6 +42,7 @@ class Job:
         batches: Batch sizes to measure.
         seconds: How long to measure each.
         threads: For the CPU.
+        layout: How the graph of a plan is written.
         started_s: `time.time()` when the process was started.
     """
 
@@ -54,6 +56,7 @@ class Job:
     batches: tuple[int, ...]
     seconds: float
     threads: int
+    layout: Layout = "joint"
     started_s: float = 0.0
 
 
@@ -84,6 +87,7 @@ def _build(job: Job) -> dict[str, Any]:
     options = build.BuildOptions(
         precision="fp16" if job.precision == "fp16" else "fp32",
         max_batch=max(job.batches),
+        layout=job.layout,
         timing_cache=Path(job.engine).with_suffix(".timing"),
     )
     begun = time.perf_counter()
@@ -101,8 +105,8 @@ def _measure(job: Job) -> dict[str, Any]:
     np.save(job.answers, np.concatenate([classify(clip[None]) for clip in clips]))
     batches = {}
     for batch in job.batches:
-        many = np.resize(clips, (batch, *clips.shape[1:]))
-        batches[str(batch)] = summary(times_ms(lambda many=many: classify(many), job.seconds)) | extra(batch)
+        times = times_ms(partial(classify, np.resize(clips, (batch, *clips.shape[1:]))), job.seconds)
+        batches[str(batch)] = summary(times) | extra(batch)
     return {"cold_start_s": cold_start_s, "batches": batches, "peak_memory_mib": peak_memory_mib()}
 
 
@@ -140,7 +144,7 @@ def _engine(job: Job) -> tuple[InputMode, Classify, Callable[[int], dict[str, An
     if job.runner == "onnxruntime":
         from engines.runtime.onnx import OnnxRuntimeEngine
 
-        return read_manifest(path).mode, OnnxRuntimeEngine(path, threads=job.threads).classify, lambda batch: {}
+        return read_manifest(path).mode, OnnxRuntimeEngine(path, threads=job.threads).classify, _nothing
     from engines.runtime import cuda
     from engines.runtime.tensorrt import TensorRtEngine
 
@@ -157,6 +161,10 @@ def _engine(job: Job) -> tuple[InputMode, Classify, Callable[[int], dict[str, An
         }
 
     return engine.mode, engine.classify, extra
+
+
+def _nothing(_batch: int) -> dict[str, Any]:
+    return {}
 
 
 def _torch(job: Job) -> tuple[InputMode, Classify, Callable[[int], dict[str, Any]]]:
@@ -186,7 +194,7 @@ def _torch(job: Job) -> tuple[InputMode, Classify, Callable[[int], dict[str, Any
             shares: NDArray[np.float32] = torch.softmax(logits, dim=1).cpu().numpy()
         return shares
 
-    def extra(batch: int) -> dict[str, Any]:
+    def extra(_batch: int) -> dict[str, Any]:
         reserved = torch.cuda.max_memory_reserved() / 2**20 if device.type == "cuda" else None
         return {} if reserved is None else {"gpu_memory_mib": reserved}
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import tensorrt_api
-from engines.graph import OPSET, Layout, build_graph
-from engines.manifest import INPUT, OUTPUT, Deviation, Manifest, Target, clip_shape, sha256, write_pair
+from engines.graph import OPSET, build_graph
+from engines.manifest import INPUT, OUTPUT, Deviation, Layout, Manifest, Target, clip_shape, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
 from engines.runtime.onnx import new_session

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.folding import fold
-from engines.graph import OPSET, Layout, build_graph
-from engines.manifest import INPUT, Deviation, Manifest, Precision, manifest_path, sha256, write_pair
+from engines.graph import OPSET, build_graph
+from engines.manifest import INPUT, Deviation, Layout, Manifest, Precision, manifest_path, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime.onnx import new_session
 from mer import checkpoint

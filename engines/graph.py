@@ -10,14 +10,14 @@ Written by hand because the recurrence decides the speed. Two layouts of its ste
 Only the token that is classified asks. In half precision the head stays in single precision.
 """
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.graph_writer import Arrays, GraphWriter
-from engines.manifest import INPUT, OUTPUT, Precision, clip_shape
+from engines.manifest import INPUT, OUTPUT, Layout, Precision, clip_shape
 from mer.errors import MerError
 from mer.preprocess import CHANNELS, InputMode
 from mer.sampling import APEX, N_FRAMES
@@ -25,7 +25,6 @@ from mer.sampling import APEX, N_FRAMES
 OPSET: Final = 17
 """The newest that TensorRT 8.6 reads."""
 _IR_VERSION: Final = 8
-Layout = Literal["gates", "joint"]
 _N_HEADS: Final = 4
 _BLOCK: Final = 30
 _GRID: Final = 3

@@ -31,6 +31,8 @@ TRAINING_DATA: Final = "synthetic data only"
 Backend = Literal["onnx", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["fp32", "fp16", "fp16-weights"]
 """fp16-weights: stored in half, computed in single precision."""
+Layout = Literal["gates", "joint"]
+"""How a graph is written; see `engines.graph`."""
 
 
 @dataclass(frozen=True, slots=True)

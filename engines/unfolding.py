@@ -30,7 +30,7 @@ def unfold(arrays: Arrays, *, model: str, mode: str) -> nn.Module:
     weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
     width = len(weights["query_weight"])
     attention, classifier = "head.attention", "head.classifier"
-    key, value = weights["key_value_weight"].split(ATTENTION_WIDTH, dim=1)
+    key, value = torch.tensor_split(weights["key_value_weight"], 2, dim=1)
     first = torch.zeros(width, ATTENTION_WIDTH)
     first[:ATTENTION_WIDTH] = torch.eye(ATTENTION_WIDTH)
     hidden = torch.zeros(weights["hidden_weight"].shape[1], width)

@@ -35,7 +35,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a five-fold run over four epochs."""
     out = tmp_path_factory.mktemp("runs") / "finished"
-    assert train.main(["--clips", str(toy), "--out", str(out), *QUICK, "--epochs", "4"]) == 0
+    assert train.main(["--clips", str(toy), "--out", str(out), *QUICK, "--epochs", "3"]) == 0
     return out
 
 
@@ -65,7 +65,7 @@ def test_the_spots_are_found_on_people_never_seen(finished: Path) -> None:
 def test_every_clip_is_reported_once_by_a_fold_that_never_saw_its_person(finished: Path) -> None:
     folds, _ = splits.load(finished / "folds.json")
     together = predictions.join([predictions.load(finished / fold.name / "predictions.csv") for fold in folds])
-    assert sorted(together.clips.tolist()) == list(range(48))
+    assert sorted(together.clips.tolist()) == list(range(36))
     tested = {fold.name: set(fold.test) for fold in folds}
     assert all(subject in tested[fold] for subject, fold in zip(together.subjects, together.folds))
 
@@ -85,7 +85,7 @@ def test_the_log_has_a_line_an_epoch(finished: Path) -> None:
     with (finished / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["fold"], row["epoch"]) for row in rows] == [
-        (f"fold-{k}", str(e)) for k in range(1, 6) for e in range(1, 5)
+        (f"fold-{k}", str(e)) for k in range(1, 6) for e in range(1, 4)
     ]
 
 
@@ -98,11 +98,11 @@ def test_curves_are_a_picture(finished: Path) -> None:
 def test_the_table_stands_beside_the_papers(finished: Path) -> None:
     text = (finished / "table.md").read_text()
     assert "| convlstm (paper) |" in text
-    assert "| conv3d | residual | 5fold | toy | 3 | 48 | 8 |" in text
+    assert "| conv3d | residual | 5fold | toy | 3 | 36 | 6 |" in text
 
 
 def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Path, tmp_path: Path) -> None:
-    assert run_it(toy, tmp_path / "again", "--epochs", "4", "--folds", str(finished / "folds.json")) == 0
+    assert run_it(toy, tmp_path / "again", "--epochs", "3", "--folds", str(finished / "folds.json")) == 0
     for fold in range(1, 6):
         name = f"fold-{fold}/predictions.csv"
         assert (tmp_path / "again" / name).read_bytes() == (finished / name).read_bytes()
@@ -110,7 +110,7 @@ def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Pat
 
 def test_a_finished_run_is_not_trained_again(finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (finished / "best.safetensors").stat().st_mtime_ns, accuracy(finished)
-    assert run_it(toy, finished, "--epochs", "4") == 0
+    assert run_it(toy, finished, "--epochs", "3") == 0
     assert "fold-5: done before" in capsys.readouterr().out
     assert accuracy(finished) == before[1]
 
@@ -118,20 +118,20 @@ def test_a_finished_run_is_not_trained_again(finished: Path, toy: Path, capsys: 
 def test_shuffled_labels_are_answered_at_chance(toy: Path, tmp_path: Path) -> None:
     shuffled = np.random.default_rng(0).permutation(toy_clips()["labels"])
     path = write_toy(tmp_path / "shuffled.npz", labels=shuffled)
-    assert run_it(path, tmp_path / "run", "--epochs", "4") == 0
-    assert 0.1 < accuracy(tmp_path / "run") < 0.57  # 1/3, and three standard deviations of 48 clips
+    assert run_it(path, tmp_path / "run", "--epochs", "3") == 0
+    assert 0.1 < accuracy(tmp_path / "run") < 0.57  # 1/3, and three standard deviations of 36 clips
 
 
 def test_the_onset_frame_alone_is_answered_at_chance(tmp_path: Path) -> None:
     onset = np.repeat(toy_clips()["clips"][:, :1], 13, axis=1)
     path = write_toy(tmp_path / "onset.npz", clips=onset)
-    assert run_it(path, tmp_path / "run", "--epochs", "4", "--input", "gray") == 0
+    assert run_it(path, tmp_path / "run", "--epochs", "3", "--input", "gray") == 0
     assert 0.1 < accuracy(tmp_path / "run") < 0.57
 
 
 def test_copies_are_made_of_training_people_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy_clips()
-    rare = np.flatnonzero((data["labels"] != "surprise") | (np.arange(48) % 4 == 1))
+    rare = np.flatnonzero((data["labels"] != "surprise") | (np.arange(36) % 4 == 1))
     path = write_toy(tmp_path / "rare.npz", **{name: array[rare] for name, array in data.items()})
     copied: list[set[str]] = []
     encode_all = run.encode_all
@@ -164,7 +164,7 @@ def interrupted_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--epochs", "5", "--protocol", "holdout")
+    options = ("--epochs", "4", "--protocol", "holdout")
     assert run_it(toy, tmp_path / "whole", *options) == 0
     undo = interrupted_after(2, monkeypatch)
     assert run_it(toy, tmp_path / "broken", *options) == 130
@@ -180,14 +180,14 @@ def test_another_run_in_the_same_folder_is_refused(
     finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_it(toy, finished, "--epochs", "9") == 1
-    assert "whose epochs is 4, now it is 9" in capsys.readouterr().err
+    assert "whose epochs is 3, now it is 9" in capsys.readouterr().err
 
 
 def test_other_data_in_the_same_folder_are_refused(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_toy(tmp_path / "toy.npz", clips=toy_clips(seed=1)["clips"])
-    assert run_it(path, finished, "--epochs", "4") == 1
+    assert run_it(path, finished, "--epochs", "3") == 1
     assert "fingerprint" in capsys.readouterr().err
 
 
@@ -275,10 +275,10 @@ def test_convlstm_learns_through_its_own_backward_pass() -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"labels": np.array(["happiness"] * 48)}, "no clip of class 'disgust'"),
-        ({"subjects": np.array(["P0"] * 48)}, "1 subject"),
-        ({"clips": np.zeros((48, 2, 90, 90), np.uint8)}, r"\(48, 2, 90, 90\)"),
-        ({"clips": np.zeros((48, 13, 90, 90), np.float32)}, "float32"),
+        ({"labels": np.array(["happiness"] * 36)}, "no clip of class 'disgust'"),
+        ({"subjects": np.array(["P0"] * 36)}, "1 subject"),
+        ({"clips": np.zeros((36, 2, 90, 90), np.uint8)}, r"\(36, 2, 90, 90\)"),
+        ({"clips": np.zeros((36, 13, 90, 90), np.float32)}, "float32"),
         ({"labels": np.array(["happiness"] * 3)}, "one each"),
     ],
 )

@@ -10,7 +10,7 @@ CLASSES = ("happiness", "disgust", "surprise")
 CENTRES = ((70, 45), (45, 20), (20, 70))
 
 
-def toy_clips(people: int = 8, each: int = 6, *, seed: int = 0) -> dict[str, NDArray[np.generic]]:
+def toy_clips(people: int = 6, each: int = 6, *, seed: int = 0) -> dict[str, NDArray[np.generic]]:
     """Return clips, labels and subjects: a class is a place where a spot brightens; onset frames say nothing."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:90, 0:90]

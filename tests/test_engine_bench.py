@@ -1,0 +1,189 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_models import random_network, save_random
+
+from engines import bench, bench_worker
+from engines.export import onnx_bytes, reference_probabilities
+from engines.folding import fold
+from engines.graph import read_arrays
+from engines.parity import deviation, parity_clips
+from engines.unfolding import unfold
+from mer.checkpoint import Configuration
+from mer.errors import MerError
+from mer.labels import CLASSES
+
+QUICK = ["--batch", "1", "2", "--seconds", "0.05"]
+
+
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "best.safetensors"
+    return save_random(path, temperature=2.0)
+
+
+@pytest.fixture(scope="module")
+def report(model):
+    """A real run of two runners that work here and one that does not."""
+    settings = bench.Settings(batches=(1, 2), seconds=0.05, runners=("torch-eager", "onnxruntime", "tensorrt"))
+    return bench.measure_all(model, settings)
+
+
+def rows(report, runner, precision="fp32"):
+    return [row for row in report["rows"] if (row["runner"], row["precision"]) == (runner, precision)]
+
+
+def test_each_batch_has_its_row(report):
+    assert [row["batch"] for row in rows(report, "onnxruntime")] == [1, 2]
+
+
+def test_figures_are_measured(report):
+    row = rows(report, "onnxruntime")[0]
+
+    assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+    assert row["repeats"] >= bench_worker.LEAST_REPEATS
+    assert row["cold_start_s"] > row["p50_ms"] / 1e3
+    assert row["peak_memory_mib"] > 10
+
+
+def test_the_error_is_that_against_torch_in_double_precision(report):
+    assert report["reference"] == "torch float64"
+    assert 0 < rows(report, "torch-eager")[0]["relative_error"] < 1e-4
+    assert 1e-6 < rows(report, "onnxruntime", "fp16-weights")[0]["relative_error"] < 1e-2
+
+
+def test_ratios_come_from_the_same_run(report):
+    eager, ours = rows(report, "torch-eager")[1], rows(report, "onnxruntime")[1]
+
+    assert ours["times_torch_eager"] == pytest.approx(eager["p50_ms"] / ours["p50_ms"])
+    assert ours["times_torch_compile"] is None
+
+
+def test_half_precision_is_compared_with_half_precision():
+    made_up = [
+        {"runner": runner, "precision": precision, "batch": 1, "p50_ms": ms}
+        for runner, precision, ms in (
+            ("torch-eager", "fp32", 8.0),
+            ("torch-eager", "fp16", 4.0),
+            ("tensorrt", "fp16", 1.0),
+            ("onnxruntime", "fp16-weights", 1.0),
+        )
+    ]
+    bench.add_ratios(made_up)
+
+    assert [row["times_torch_eager"] for row in made_up[2:]] == [4.0, 8.0]
+
+
+def test_what_cannot_be_measured_has_a_reason_and_no_figures(report, monkeypatch):
+    from engines.runtime import cuda
+
+    if not cuda.unavailable():
+        pytest.skip("this machine has a GPU")
+    for row in rows(report, "tensorrt"):
+        assert "there is none" in row["unmeasured"]
+        assert "p50_ms" not in row
+
+
+def test_a_worker_that_dies_is_reported(model, tmp_path):
+    job = bench_worker.Job("measure", "onnxruntime", "fp32", str(model), "", str(tmp_path / "r"), "", (1,), 0.1, 1)
+    settings = bench.Settings(pythons=(("onnxruntime", "python3 -c 'raise SystemExit(3)'"),))
+
+    assert "ended with 3" in bench.run_worker(job, tmp_path, settings)["unmeasured"]
+
+
+def test_a_python_that_does_not_exist_is_reported(model, tmp_path):
+    job = bench_worker.Job("measure", "tensorrt", "fp32", str(model), "", str(tmp_path / "r"), "", (1,), 0.1, 1)
+
+    result = bench.run_worker(job, tmp_path, bench.Settings(pythons=(("tensorrt", "/no/such/python"),)))
+    assert "/no/such/python" in result["unmeasured"]
+
+
+def test_the_table_leaves_out_empty_columns_and_names_the_unmeasured(report, capsys):
+    from rich.console import Console
+
+    bench.print_report(report, Console(width=140))
+    out = capsys.readouterr().out
+    assert "x eager" in out
+    assert "GPU MiB" not in out
+    assert "not measured: tensorrt fp16" in out
+
+
+def test_the_command_prints_json(model, capsys):
+    assert bench.main(["engine", str(model), "--json", "--runner", "onnxruntime", *QUICK]) == 0
+    printed = json.loads(capsys.readouterr().out)
+
+    assert {row["runner"] for row in printed["rows"]} == {"onnxruntime"}
+    assert printed["machine"]["cpu"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["missing.onnx"], 1, "missing.onnx does not exist"),
+        (["--seconds", "0"], 2, "must be positive"),
+        (["--python", "tensorrt"], 2, "expected RUNNER=COMMAND"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(capsys, options, code, words):
+    assert bench.main(["engine", *options]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_the_shipped_weights_can_run_in_torch():
+    network, configuration = random_network("convlstm", temperature=1.5)
+    arrays = read_arrays(onnx_bytes(network, configuration, precision="fp32", layout="gates"))
+    clips = parity_clips("gray", 1)
+
+    again = unfold(arrays, model="convlstm", mode="gray")
+    found = reference_probabilities(again, Configuration("convlstm", "gray", CLASSES), clips)
+
+    assert deviation(found, reference_probabilities(network, configuration, clips), reference="").relative < 1e-5
+
+
+def test_a_network_with_places_cannot_be_unfolded():
+    network, _ = random_network("conv2d")
+
+    with pytest.raises(MerError, match="give the checkpoint"):
+        unfold(fold(network, model="conv2d", mode="gray", temperature=1.0), model="conv2d", mode="gray")
+
+
+def test_percentiles():
+    found = bench_worker.summary([1.0] * 98 + [2.0, 3.0])
+
+    assert found["p50_ms"] == 1.0
+    assert found["p99_ms"] == pytest.approx(float(np.percentile([1.0] * 98 + [2.0, 3.0], 99)))
+
+
+@pytest.mark.parametrize(("p50_ms", "met"), [(0.19, True), (0.21, False)])
+def test_the_gpu_script_holds_figures_against_targets(p50_ms, met):
+    gpu = load_script("gpu_engines")
+    row = {"runner": "tensorrt", "precision": "fp16", "batch": 1, "p50_ms": p50_ms, "relative_error": 1e-3}
+    verdicts = gpu.judge(
+        {"rows": [row | {"times_torch_eager": 12.0, "times_torch_compile": None}]}, {"again": {"build_s": 9.0}}
+    )
+
+    assert [v.met for v in verdicts] == [met, None, True, True, True]
+
+
+def test_the_gpu_script_runs_without_a_gpu_and_says_not_measured(model, tmp_path, capsys, monkeypatch):
+    from engines.runtime import cuda
+
+    if not cuda.unavailable():
+        pytest.skip("this machine has a GPU")
+    gpu = load_script("gpu_engines")
+    options = ["--out", str(tmp_path / "gpu.json"), "--batch", "1", "--seconds", "0.05", "--runner", "tensorrt"]
+
+    assert gpu.main([str(model), *options]) == 0
+    written = json.loads((tmp_path / "gpu.json").read_text())
+    assert all(verdict["met"] is None for verdict in written["verdicts"])
+    assert "not measured" in capsys.readouterr().out

@@ -1,0 +1,56 @@
+import importlib.util
+
+import numpy as np
+import pytest
+
+from engines import train
+from engines.manifest import load_pair
+from engines.parity import parity_clips
+from engines.select import open_engine
+
+QUICK = [
+    "--model",
+    "conv3d",
+    "--classes",
+    "fear,surprise",
+    "--protocol",
+    "all",
+    "--epochs",
+    "1",
+    "--threads",
+    "2",
+    "--device",
+    "cpu",
+]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "clips.npz"
+    images = parity_clips("gray", 24)
+    labels = np.array([["fear", "surprise"][i % 2] for i in range(24)])
+    np.savez(path, clips=images, labels=labels, subjects=np.array([f"s{i // 4}" for i in range(24)]))
+    return path
+
+
+def test_training_ends_with_an_engine(clips, tmp_path):
+    assert train.main(["--clips", str(clips), *QUICK, "--out", str(tmp_path / "run")]) == 0
+    manifest, _ = load_pair(tmp_path / "run" / "best.onnx")
+
+    assert set(manifest.classes) == {"fear", "surprise"}
+    with open_engine(tmp_path / "run" / "best.onnx") as engine:
+        assert engine.classify(parity_clips("gray", 1)).shape == (1, 2)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
+)
+def test_training_can_end_with_a_tensorrt_plan(clips, tmp_path):
+    assert train.main(["--clips", str(clips), *QUICK, "--out", str(tmp_path / "run"), "--engine"]) == 0
+
+    assert load_pair(tmp_path / "run" / "best.plan")[0].target is not None
+
+
+def test_what_cannot_be_used_is_reported(tmp_path, capsys):
+    assert train.main(["--clips", str(tmp_path / "no.npz"), "--out", str(tmp_path / "run")]) == 1
+    assert capsys.readouterr().err.startswith("mer-train: error: ")
