@@ -159,6 +159,8 @@ def _progress(console: Console) -> Iterator[BuildProgress]:
 
         def cancel(_signal: int, _frame: FrameType | None) -> None:
             listener.cancelled = True
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            console.print("ending at the library's next step; Ctrl-C again ends at once")
 
         before = signal.signal(signal.SIGINT, cancel)
         try:
@@ -169,3 +171,7 @@ def _progress(console: Console) -> Iterator[BuildProgress]:
             raise
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

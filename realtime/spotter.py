@@ -6,7 +6,7 @@ more than the threshold and ends when they have come back; then it is judged (`r
 Whatever is turned down keeps its reason.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class SpotterConfig:
         foot_s: ... and then stayed below it for this long, ...
         edge_share: ... or fallen further, to this share.
         falling_share: Motion below this share of the peak is past its apex.
+        least_trust: Regions that are restless at rest count less, down to this share.
         rest_s: Stretch of time whose median is the resting state.
         warm_up_s: Face time before the first candidate.
         tail_s: How long the tail of a decided candidate may stay above the threshold.
@@ -38,13 +39,14 @@ class SpotterConfig:
         limits: What a candidate may look like.
     """
 
-    floor: float = 0.16
+    floor: float = 0.10
     noise_factor: float = 6.0
     return_share: float = 0.30
     foot_s: float = 0.1
     edge_share: float = 0.06
     falling_share: float = 0.7
-    rest_s: float = 1.2
+    least_trust: float = 0.3
+    rest_s: float = 0.6
     warm_up_s: float = 1.2
     tail_s: float = 0.25
     settle_s: float = 0.35
@@ -80,12 +82,17 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """Medians, level and noise of the motion at rest."""
+    """Medians, level and noise of the motion at rest, and how far each region can be believed."""
 
     centre: NDArray[np.float64]
+    trust: NDArray[np.float64]
     level: float
     noise: float
     updated_s: float
+
+    def moved(self, regions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (..., 13, 2) motion since the rest, that of restless regions scaled down."""
+        return (regions - self.centre) * self.trust[:, np.newaxis]
 
 
 _REST_EVERY_S = 0.05
@@ -153,7 +160,7 @@ class Spotter:
 
     def _advance(self, track: MotionTrack, sample: MotionSample) -> list[Interval]:
         """Move the state machine by one sample."""
-        self._motion = float(strength(sample.regions - self._rest.centre))
+        self._motion = float(strength(self._rest.moved(sample.regions)))
         if self._state == "warming-up":
             self._update_rest(track, sample.time_s)
             if sample.time_s - track.started_s >= self.config.warm_up_s:
@@ -187,13 +194,18 @@ class Spotter:
             self._candidate, self._rest_from_s = None, sample.time_s
             self._resting_from_s = sample.time_s + self.config.tail_s
             return [self._judged(track, candidate)]
-        if sample.time_s - candidate.start_s > 2.0 * self.config.limits.max_micro_s and self._still(track, sample):
-            self._candidate, self._state = None, "idle"
-            self._rest_from_s = sample.time_s - self.config.settle_s
-            rejected = self._rejected(track, candidate, "macro")
-            self._settle(track, sample.time_s)
-            return [rejected]
+        age_s = sample.time_s - candidate.start_s
+        if age_s > 2.0 * self.config.limits.max_micro_s and self._still(track, sample):
+            return [self._settle(track, candidate, sample)]
         return []
+
+    def _settle(self, track: MotionTrack, candidate: _Candidate, sample: MotionSample) -> Interval:
+        """Reject a candidate that does not come back; where the face is now is its new state of rest."""
+        self._candidate, self._state = None, "idle"
+        self._rest_from_s = sample.time_s - self.config.settle_s
+        recent = np.array([s.regions for s in track.since(self._rest_from_s)])
+        self._rest = replace(self._rest, centre=np.median(recent, axis=0), updated_s=sample.time_s)
+        return self._rejected(track, candidate, "macro")
 
     def _is_over(self, sample: MotionSample, candidate: _Candidate) -> bool:
         """Motion has come back, and for long enough to see where the flank ends."""
@@ -214,17 +226,15 @@ class Spotter:
             return
         window = np.array([sample.regions for sample in track.since(from_s)])
         centre = np.median(window, axis=0)
-        moved = strength(window - centre)
+        unrest = np.median(np.hypot(*np.moveaxis(window - centre, -1, 0)), axis=0)
+        trust = np.clip(np.median(unrest) / np.maximum(unrest, 1e-6), self.config.least_trust, 1.0)
+        moved = strength((window - centre) * trust[:, np.newaxis])
         level = float(np.median(moved))
-        self._rest = _Rest(centre, level, 1.4826 * float(np.median(np.abs(moved - level))), now_s)
+        self._rest = _Rest(centre, trust, level, 1.4826 * float(np.median(np.abs(moved - level))), now_s)
 
     def _still(self, track: MotionTrack, sample: MotionSample) -> bool:
         recent = np.array([s.regions for s in track.since(sample.time_s - self.config.settle_s)])
         return bool(strength(np.ptp(recent, axis=0)) < 1.5 * self.threshold)
-
-    def _settle(self, track: MotionTrack, now_s: float) -> None:
-        recent = np.array([sample.regions for sample in track.since(now_s - self.config.settle_s)])
-        self._rest = _Rest(np.median(recent, axis=0), self._rest.level, self._rest.noise, now_s)
 
     def _abandon(self, track: MotionTrack, reason: str) -> list[Interval]:
         candidate, self._candidate = self._candidate, None
@@ -247,4 +257,4 @@ class Spotter:
 
 
 def _unknown_rest() -> _Rest:
-    return _Rest(np.zeros((len(REGIONS), 2)), 0.0, 0.0, -np.inf)
+    return _Rest(np.zeros((len(REGIONS), 2)), np.ones(len(REGIONS)), 0.0, 0.0, -np.inf)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ from engine_models import export_random, save_random
 
 from engines import build, build_cli, tensorrt_api
 from engines.build import BuildOptions, Port
-from engines.manifest import load_pair, sha256
+from engines.manifest import load_pair, read_manifest, sha256
 from engines.runtime import cuda
+from engines.select import SHIPPED_MODEL
 from engines.source import read_source
 from mer.errors import MerError
 
@@ -42,14 +44,6 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """The shipped network with random weights: what `mer-build-trt` starts from."""
-    path = tmp_path_factory.mktemp("model") / "convlstm.onnx"
-    export_random(path, model="convlstm", precision="fp16-weights")
-    return path
-
-
-@pytest.fixture(scope="module")
 def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "conv3d.onnx"
     export_random(path, model="conv3d")
@@ -68,28 +62,31 @@ def gpu(monkeypatch):
 
 @needs_rtx
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
-def test_rtx_builds_the_shipped_network_in_ten_seconds_without_a_gpu(shipped, tmp_path, no_gpu, precision):
+def test_rtx_builds_the_shipped_model_in_ten_seconds_without_a_gpu(tmp_path, no_gpu, precision):
+    source = read_source(SHIPPED_MODEL)
     api = build.choose_api("auto")
-    started = time.perf_counter()
-    built = build.build_plan(
-        read_source(shipped), tmp_path / "m.plan", api, BuildOptions(precision=precision), Silent()
-    )
+    started = time.process_time()  # of all threads, so that a busy machine does not count
+    built = build.build_plan(source, tmp_path / "m.plan", api, BuildOptions(precision=precision), Silent())
 
-    assert time.perf_counter() - started < 10.0
+    assert time.process_time() - started < 10.0
     assert api.backend == "tensorrt-rtx"
-    assert built.ports == (Port("clips", (-1, 13, 90, 90), "UINT8"), Port("probabilities", (-1, 5), "FLOAT"))
+    assert built.ports == (
+        Port("clips", (-1, *source.manifest.clip_shape), "UINT8"),
+        Port("probabilities", (-1, len(source.manifest.classes)), "FLOAT"),
+    )
     assert len(built.content) > 4_000_000
 
 
 @needs_rtx
-def test_the_manifest_of_an_rtx_plan_names_versions_and_source(shipped, tmp_path, no_gpu):
-    assert build_cli.main([str(shipped), "-o", str(tmp_path / "m.plan"), "--compute-capability", "8.9"]) == 0
+def test_the_manifest_of_an_rtx_plan_names_versions_and_source(tmp_path, no_gpu):
+    assert build_cli.main(["-o", str(tmp_path / "m.plan"), "--compute-capability", "8.9"]) == 0
     manifest, _ = load_pair(tmp_path / "m.plan")
 
     assert manifest.backend == "tensorrt-rtx"
     assert manifest.deviation is None
+    assert manifest.classes == read_manifest(SHIPPED_MODEL).classes
     assert manifest.target.compute_capabilities == ("8.9",)
-    assert manifest.target.source_sha256 == sha256(shipped.read_bytes())
+    assert manifest.target.source_sha256 == sha256(SHIPPED_MODEL.read_bytes())
     assert manifest.target.tensorrt_version == tensorrt_api.load_api("tensorrt-rtx").version
 
 
@@ -123,6 +120,21 @@ def test_a_cancelled_build_writes_nothing(small, tmp_path, no_gpu):
             Silent(going=False),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_the_build_at_its_next_step(small, tmp_path, capsys, monkeypatch):
+    def interrupted(source, path, api, options, listener):
+        signal.raise_signal(signal.SIGINT)
+        assert listener.step("Building", 0) is False
+        raise MerError("built nothing")
+
+    monkeypatch.setattr(build, "choose_api", lambda backend: tensorrt_api.Api(signal, "tensorrt", "10.3.0"))
+    monkeypatch.setattr(build, "build_plan", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan")]) == 130
+    assert "interrupted; nothing was written" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @needs_rtx

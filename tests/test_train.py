@@ -23,7 +23,7 @@ from mer.training.data import read_npz
 from mer.training.forward import FastForward, plan_forward
 
 SMALL = ("--model", "conv3d", "--input", "residual", "--threads", "1", "--device", "cpu")
-QUICK = (*SMALL, "--classes", ",".join(CLASSES), "--batch", "8")
+QUICK = (*SMALL, "--classes", ",".join(CLASSES), "--batch", "4")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a five-fold run over four epochs."""
     out = tmp_path_factory.mktemp("runs") / "finished"
-    assert train.main(["--clips", str(toy), "--out", str(out), *QUICK, "--epochs", "3"]) == 0
+    assert train.main(["--clips", str(toy), "--out", str(out), *QUICK, "--epochs", "4"]) == 0
     return out
 
 
@@ -85,7 +85,7 @@ def test_the_log_has_a_line_an_epoch(finished: Path) -> None:
     with (finished / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["fold"], row["epoch"]) for row in rows] == [
-        (f"fold-{k}", str(e)) for k in range(1, 6) for e in range(1, 4)
+        (f"fold-{k}", str(e)) for k in range(1, 6) for e in range(1, 5)
     ]
 
 
@@ -102,7 +102,7 @@ def test_the_table_stands_beside_the_papers(finished: Path) -> None:
 
 
 def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Path, tmp_path: Path) -> None:
-    assert run_it(toy, tmp_path / "again", "--epochs", "3", "--folds", str(finished / "folds.json")) == 0
+    assert run_it(toy, tmp_path / "again", "--epochs", "4", "--folds", str(finished / "folds.json")) == 0
     for fold in range(1, 6):
         name = f"fold-{fold}/predictions.csv"
         assert (tmp_path / "again" / name).read_bytes() == (finished / name).read_bytes()
@@ -110,7 +110,7 @@ def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Pat
 
 def test_a_finished_run_is_not_trained_again(finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (finished / "best.safetensors").stat().st_mtime_ns, accuracy(finished)
-    assert run_it(toy, finished, "--epochs", "3") == 0
+    assert run_it(toy, finished, "--epochs", "4") == 0
     assert "fold-5: done before" in capsys.readouterr().out
     assert accuracy(finished) == before[1]
 
@@ -118,14 +118,14 @@ def test_a_finished_run_is_not_trained_again(finished: Path, toy: Path, capsys: 
 def test_shuffled_labels_are_answered_at_chance(toy: Path, tmp_path: Path) -> None:
     shuffled = np.random.default_rng(0).permutation(toy_clips()["labels"])
     path = write_toy(tmp_path / "shuffled.npz", labels=shuffled)
-    assert run_it(path, tmp_path / "run", "--epochs", "3") == 0
+    assert run_it(path, tmp_path / "run", "--epochs", "4") == 0
     assert 0.1 < accuracy(tmp_path / "run") < 0.57  # 1/3, and three standard deviations of 36 clips
 
 
 def test_the_onset_frame_alone_is_answered_at_chance(tmp_path: Path) -> None:
     onset = np.repeat(toy_clips()["clips"][:, :1], 13, axis=1)
     path = write_toy(tmp_path / "onset.npz", clips=onset)
-    assert run_it(path, tmp_path / "run", "--epochs", "3", "--input", "gray") == 0
+    assert run_it(path, tmp_path / "run", "--epochs", "4", "--input", "gray") == 0
     assert 0.1 < accuracy(tmp_path / "run") < 0.57
 
 
@@ -180,14 +180,14 @@ def test_another_run_in_the_same_folder_is_refused(
     finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_it(toy, finished, "--epochs", "9") == 1
-    assert "whose epochs is 3, now it is 9" in capsys.readouterr().err
+    assert "whose epochs is 4, now it is 9" in capsys.readouterr().err
 
 
 def test_other_data_in_the_same_folder_are_refused(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_toy(tmp_path / "toy.npz", clips=toy_clips(seed=1)["clips"])
-    assert run_it(path, finished, "--epochs", "3") == 1
+    assert run_it(path, finished, "--epochs", "4") == 1
     assert "fingerprint" in capsys.readouterr().err
 
 
@@ -269,7 +269,8 @@ def test_convlstm_learns_through_its_own_backward_pass() -> None:
     assert losses[-1] < 0.5 * losses[0]
     model.eval()
     with torch.no_grad():
-        assert float((plan.logits(clips) - model(clips)).abs().max()) < 0.1
+        exact = model(clips)
+        assert float((plan.logits(clips) - exact).abs().max() / exact.abs().max()) < 0.02
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class PaperRow:
     parameters: str
 
 
-PROTOCOL: Final = "5fold, as printed"
+PROTOCOL: Final = "5fold (theirs)"
 DATA: Final = "MMEW"
 TABLE_1: Final = (
     PaperRow("LBP-TOP", 39, ""),

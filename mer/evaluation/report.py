@@ -21,6 +21,7 @@ COLUMNS: Final = (
     *("system", "input", "protocol", "data", "classes", "clips", "subjects"),
     *("accuracy", "UF1", "UAR", "ECE", "parameters", "s/epoch"),
 )
+_SHOWN: Final = ("system", "input", "protocol", "data", "accuracy", "UF1", "UAR", "ECE", "parameters", "s/epoch")
 _FIGURES: Final = {"accuracy": "accuracy", "UF1": "uf1", "UAR": "uar"}
 
 
@@ -123,13 +124,17 @@ def to_markdown(rows: Sequence[Row]) -> str:
 def show(rows: Sequence[Row], console: Console) -> None:
     """Print the table and one confusion a system."""
     table = Table(title="Recognition, percent with 95 % intervals over subjects")
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in COLUMNS[:5] else "right")
-    for row in rows:
-        cells = _cells(row)
-        table.add_row(*(cells[name] for name in COLUMNS), style="bold")
-    for cells in _paper_cells():
-        table.add_row(*(cells[name] for name in COLUMNS), style="dim")
+    for name in _SHOWN:
+        number = name in _SHOWN[4:]
+        table.add_column(
+            "data (clips/classes)" if name == "data" else name,
+            justify="right" if number else "left",
+            no_wrap=number or name == "system",
+        )
+    lines = [(_cells(row), "bold") for row in rows] + [(cells, "dim") for cells in _paper_cells()]
+    for cells, style in lines:
+        data = f"{cells['data']} ({cells['clips']}/{cells['classes']})"
+        table.add_row(*({**cells, "data": data}[name] for name in _SHOWN), style=style)
     console.print(table)
     for row in rows:
         classes = row.figures["classes"]
@@ -178,7 +183,7 @@ def _title(row: Row) -> str:
 
 
 def _interval(figure: Mapping[str, float]) -> str:
-    return f"{100 * figure['value']:.1f} [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]"
+    return f"{100 * figure['value']:.1f} [{100 * figure['low']:.0f}, {100 * figure['high']:.0f}]"
 
 
 def _percent(share: float | None) -> str:

@@ -1,0 +1,36 @@
+"""The shipped model is what its manifest and card say."""
+
+import numpy as np
+import pytest
+
+from engines.manifest import load_pair
+from engines.parity import parity_clips
+from engines.select import SHIPPED_MODEL, open_engine
+from mer.labels import CLASSES
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return load_pair(SHIPPED_MODEL)[0]
+
+
+def test_it_answers_the_five_classes_in_their_order(manifest):
+    assert manifest.classes == CLASSES
+
+
+def test_it_was_trained_on_synthetic_data_and_says_so(manifest):
+    assert manifest.training_data.startswith("synthetic data only")
+    assert "Trained on synthetic data only" in (SHIPPED_MODEL.parent / "README.md").read_text()
+
+
+def test_its_error_was_measured(manifest):
+    assert manifest.deviation.reference == "torch float64"
+    assert 0 < manifest.deviation.relative < 1e-2
+
+
+def test_it_opens_and_answers_probabilities(manifest):
+    with open_engine("onnxruntime") as engine:
+        answers = engine.classify(parity_clips(manifest.mode, 2))
+
+    assert answers.shape == (2, 5)
+    assert np.allclose(answers.sum(axis=1), 1.0, atol=1e-6)
