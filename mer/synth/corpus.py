@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,12 +13,15 @@ import numpy as np
 from mer.errors import MerError, UsageError
 from mer.labels import CLASSES
 from mer.synth.clip import ClipPlan
+from mer.synth.jitter import with_shifted_copies
 from mer.synth.pool import Journal, rendered
 from mer.synth.portrait import Portrait, find_portraits, load_portrait, packaged_portrait, vary
 from mer.synth.recording import DISCLAIMER
 
 COLUMNS: Final = ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
 """Columns of the manifest. Positions count from 0; the offset frame is part of the movement."""
+SHIFTED: Final = "shifted.csv"
+"""A second manifest, for training: every clip as it is and once more with moments as a spotter gives them."""
 MMEW_SHAPE: Final = {"happiness": 36, "disgust": 72, "fear": 16, "surprise": 89, "sadness": 13}
 """Clips a class in MMEW without Anger and Others (Upadhyay & Verlekar, section 3)."""
 MMEW_SUBJECTS: Final = 36
@@ -194,10 +197,16 @@ def deal(
 
 def _write(manifest: Path, about: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     try:
-        with manifest.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        _write_rows(manifest, rows)
+        shifted = with_shifted_copies(rows, np.random.default_rng([about["seed"], len(rows)]))
+        _write_rows(manifest.with_name(SHIFTED), shifted)
         manifest.with_name("corpus.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise MerError(f"cannot write {manifest}: {error.strerror}; free some space or choose another place") from error
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
