@@ -31,7 +31,10 @@ class TrainSettings:
         classes: Class names in the order of the logits; clips of others are left out.
         epochs: Most passes over the training part.
         batch: Clips an update.
-        lr: First learning rate of Adam.
+        lr: Largest learning rate of Adam.
+        warmup: Updates over which the rate rises to `lr`; not in the paper. Adam's first updates are
+            all of full size, and tokens 15,488 numbers wide make of them jumps that leave conv2d with
+            no living unit: constant answers from the first epoch on. 0 for none.
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
         oversample: Clips of each class in multiples of the most frequent one, made up by copies.
@@ -46,6 +49,7 @@ class TrainSettings:
     epochs: int = 100
     batch: int = 32
     lr: float = 1e-3
+    warmup: int = 100
     halve_after: int = 4
     patience: int = 12
     oversample: float = 1.0
@@ -124,7 +128,16 @@ def _check_range(where: str, name: str, value: Any) -> None:
     choices: dict[str, tuple[str, ...]] = {"model": _MODELS, "input": tuple(CHANNELS), "protocol": tuple(PROTOCOLS)}
     if name in choices and value not in choices[name]:
         raise MerError(f"{where} is {value!r}; choose one of {', '.join(choices[name])}")
-    least = {"epochs": 1, "batch": 1, "halve_after": 1, "patience": 1, "oversample": 1.0, "seed": 0, "max_minutes": 0.0}
+    least = {
+        "epochs": 1,
+        "batch": 1,
+        "halve_after": 1,
+        "patience": 1,
+        "warmup": 0,
+        "oversample": 1.0,
+        "seed": 0,
+        "max_minutes": 0.0,
+    }
     if name in least and not value >= least[name]:
         raise MerError(f"{where} is {value}; expected at least {least[name]}")
     if name == "lr" and not 0.0 < value < 1.0:

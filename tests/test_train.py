@@ -23,7 +23,7 @@ from mer.training.data import read_npz
 from mer.training.forward import FastForward, plan_forward
 
 SMALL = ("--model", "conv3d", "--input", "residual", "--threads", "1", "--device", "cpu")
-QUICK = (*SMALL, "--classes", ",".join(CLASSES), "--batch", "4")
+QUICK = (*SMALL, "--classes", ",".join(CLASSES), "--batch", "4", "--warmup", "0")
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +214,21 @@ def test_the_learning_rate_is_halved_without_gain() -> None:
     assert [epoch.lr for epoch in history.epochs] == [1e-3] * 4 + [5e-4] * 3
     assert history.best_epoch == 6
     assert history.ended_by == ""
+
+
+def test_the_learning_rate_rises_during_the_warm_up() -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=9.0)
+    rates = []
+    for update in range(6):
+        loop.set_rate(optimiser, 1.0, update=update, warmup=4)
+        rates.append(optimiser.param_groups[0]["lr"])
+    assert rates == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+
+
+def test_without_a_warm_up_the_rate_is_full_at_once() -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=9.0)
+    loop.set_rate(optimiser, 1.0, update=0, warmup=0)
+    assert optimiser.param_groups[0]["lr"] == 1.0
 
 
 def test_training_on_everybody_reports_the_stopping_part_as_such(toy: Path, tmp_path: Path) -> None:

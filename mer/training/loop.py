@@ -164,6 +164,12 @@ def predict(model: nn.Module, logits: Callable[[Tensor], Tensor], clips: Clips, 
     return answer
 
 
+def set_rate(optimiser: torch.optim.Optimizer, lr: float, *, update: int, warmup: int) -> None:
+    """Give an optimiser the learning rate of an update, counted from 0; it rises linearly during the warm-up."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr * min(1.0, (update + 1) / max(warmup, 1))
+
+
 def _one_epoch(
     model: nn.Module,
     forward: FastForward,
@@ -178,13 +184,15 @@ def _one_epoch(
     torch.manual_seed(int(rng.integers(2**31)))  # for dropout
     order = rng.permutation(len(train.truth))
     device = next(model.parameters()).device
-    for group in optimiser.param_groups:
-        group["lr"] = lr
     model.train()
+    before = (seed[-1] - 1) * -(
+        -len(order) // settings.batch
+    )  # updates of earlier epochs; the seed ends with the epoch
     loss_sum = torch.zeros((), dtype=torch.float64)
     right = 0
     for start in range(0, len(order), settings.batch):
         batch = order[start : start + settings.batch]
+        set_rate(optimiser, lr, update=before + start // settings.batch, warmup=settings.warmup)
         optimiser.zero_grad()
         for at in range(0, len(batch), forward.part):
             chosen = batch[at : at + forward.part]
