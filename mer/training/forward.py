@@ -61,7 +61,8 @@ def multiplies_bfloat16() -> bool:
 def _compiled(dtype: torch.dtype) -> tuple[Recurrence, str]:
     """Compile the passes between the convolutions; without a C++ compiler they run as they stand."""
     threads = torch.get_num_threads()
-    options: dict[str, Any] = {"cpp.threads": 1}
+    # A wrapper in C++ lets go of the interpreter while it computes, so that the threads do not wait for each other.
+    options: dict[str, Any] = {"cpp.threads": 1, "cpp_wrapper": True}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the compiler's own
