@@ -49,11 +49,38 @@ class Sensor:
         read: Standard deviation at black.
         shot: Standard deviation that photon noise adds at white; it falls with the square root of brightness.
         colour: Share of the noise that differs between the colour channels, 0 to 1.
+        grain_px: Size of the grain, one standard deviation of a Gaussian in pixels; 0 for pixels of their own.
     """
 
     read: float = 0.8
     shot: float = 1.6
     colour: float = 0.5
+    grain_px: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """What light from one side and the camera's tone curve make of a picture.
+
+    Attributes:
+        gradient: Difference in brightness between the ends of the picture, as a share of it.
+        towards_rad: Where it is brighter: 0 is right, pi / 2 is down.
+        gamma: Exponent on brightness from 0 to 1; more than 1 darkens.
+    """
+
+    gradient: float = 0.0
+    towards_rad: float = 0.0
+    gamma: float = 1.0
+
+    def table(self) -> NDArray[np.uint8]:
+        """Return the tone curve as (256,) grey levels."""
+        return np.asarray(np.rint(255.0 * (np.arange(256) / 255.0) ** self.gamma), np.uint8)
+
+    def light(self, height: int, width: int) -> NDArray[np.float32]:
+        """Return (height, width, 3) factors on brightness."""
+        y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
+        along = x * np.cos(self.towards_rad) + y * np.sin(self.towards_rad)
+        return np.repeat((1.0 + self.gradient * along)[..., np.newaxis], 3, axis=2).astype(np.float32)
 
 
 class Camera:
@@ -66,11 +93,21 @@ class Camera:
         sensor: How noisy.
         still: (H, W, 3) picture at rest; brightness sets the shot noise.
         generator: Source of the noise.
+        tone: Uneven light and tone curve; None for even light and none.
     """
 
-    def __init__(self, sensor: Sensor, still: NDArray[np.float32], generator: np.random.Generator) -> None:
+    def __init__(
+        self,
+        sensor: Sensor,
+        still: NDArray[np.float32],
+        generator: np.random.Generator,
+        *,
+        tone: Tone | None = None,
+    ) -> None:
         height, width = still.shape[:2]
         self._generator = generator
+        self._light = None if tone is None else tone.light(height, width)
+        self._table = None if tone is None else tone.table()
         grey = cv2.GaussianBlur(still, (0, 0), 2.0) / 255.0
         self._spread = np.sqrt(sensor.read**2 + sensor.shot**2 * np.clip(grey, 0.0, 1.0)).astype(np.float32)
         shape = (height + _SLACK, width + _SLACK)
@@ -78,7 +115,7 @@ class Camera:
         for _ in range(_TILES):
             shared = generator.standard_normal((*shape, 1), np.float32) * np.float32(np.sqrt(1.0 - sensor.colour))
             single = generator.standard_normal((*shape, 3), np.float32) * np.float32(np.sqrt(sensor.colour))
-            self._tiles.append(shared + single)
+            self._tiles.append(_grainy(shared + single, sensor.grain_px))
 
     def expose(self, radiance: NDArray[np.float32], gain: float) -> NDArray[np.uint8]:
         """Return the (H, W, 3) uint8 picture of (H, W, 3) float32 radiance, 0 to 255, under `gain`."""
@@ -87,4 +124,14 @@ class Camera:
         y, x = self._generator.integers(0, _SLACK, 2)
         noise = cv2.multiply(tile[y : y + height, x : x + width], self._spread)
         sign = 1.0 if self._generator.random() < 0.5 else -1.0
-        return np.asarray(cv2.addWeighted(radiance, gain, noise, sign, 0.0, dtype=cv2.CV_8U), np.uint8)
+        lit = radiance if self._light is None else cv2.multiply(radiance, self._light)
+        picture = cv2.addWeighted(lit, gain, noise, sign, 0.0, dtype=cv2.CV_8U)
+        return np.asarray(picture if self._table is None else cv2.LUT(picture, self._table), np.uint8)
+
+
+def _grainy(noise: NDArray[np.float32], grain_px: float) -> NDArray[np.float32]:
+    """Return noise of the same strength whose neighbouring pixels resemble each other."""
+    if grain_px == 0.0:
+        return noise
+    blurred = cv2.GaussianBlur(noise, (0, 0), max(grain_px, 0.05))
+    return np.asarray(blurred / blurred.std(), np.float32)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from mer.errors import MerError
 from mer.synth import corpus, recording, script
+from mer.synth.conditions import CONDITIONS
 from mer.synth.portrait import load_portrait
 from mer.synth.video_file import CODECS, codec_for
 
@@ -88,6 +89,12 @@ def _add_corpus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar=("LOW", "HIGH"),
         help="peak displacement in percent of the distance between the eyes",
     )
+    many.add_argument(
+        "--conditions",
+        choices=tuple(CONDITIONS),
+        default="usual",
+        help="light, noise, compression, head and kind of movement; 'other' to measure what 'usual' has trained",
+    )
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -143,6 +150,7 @@ def _corpus(arguments: argparse.Namespace) -> None:
             jobs=arguments.jobs,
             fps_choices=arguments.fps_choices,
             amplitude_percent=tuple(arguments.amplitude),
+            conditions=arguments.conditions,
             progress=report,
         )
     seconds = time.perf_counter() - started

@@ -9,7 +9,8 @@ import numpy as np
 from mer.face import geometry
 from mer.synth import fields
 from mer.synth import timeline as acts
-from mer.synth.camera import Camera, Light, Sensor
+from mer.synth.camera import Camera, Light
+from mer.synth.conditions import CONDITIONS, Conditions, draw_sensor, draw_tone, log_uniform
 from mer.synth.expressions import draw_expression, units_of
 from mer.synth.portrait import Portrait, vary
 from mer.synth.scene import Scene
@@ -36,6 +37,7 @@ class ClipPlan:
         seed: Of everything random in the clip; it does not depend on other clips.
         fps_choices: Frame rates to draw from.
         amplitude_percent: Least and largest peak displacement in percent of the IOD.
+        conditions: Name in `mer.synth.conditions.CONDITIONS`.
     """
 
     index: int
@@ -44,6 +46,7 @@ class ClipPlan:
     seed: np.random.SeedSequence
     fps_choices: tuple[float, ...]
     amplitude_percent: tuple[float, float]
+    conditions: str = "usual"
 
 
 def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]:
@@ -52,9 +55,10 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
     Raises:
         MerError: If the file cannot be written.
     """
+    conditions = CONDITIONS[plan.conditions]
     draw, noise_of, acts_of = (np.random.default_rng(seed) for seed in plan.seed.spawn(3))
     person = vary(portrait, draw, strength=0.5)
-    style = _style(plan, draw)
+    style = _style(plan, draw, conditions)
     landmarks = geometry.apply(person.face_from_image, person.landmarks_px)
     basis = fields.build(landmarks, units_of([plan.label]), style)
     fps = float(draw.choice(plan.fps_choices))
@@ -66,7 +70,7 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
     n = int(np.ceil((shown.truth.offset_s + AFTER_S) * fps)) + 1
     timeline = Timeline(np.arange(n) / fps)
     timeline.add_units(shown.movement.weights(timeline.times_s))
-    _disturb(timeline, acts_of)
+    _disturb(timeline, acts_of, conditions)
     iod_px = float(np.exp(draw.uniform(*np.log(IOD_PX))))
     size_wh = tuple(2 * round(iod_px * draw.uniform(a, b) / 2) for a, b in ((3.4, 5.2), (3.7, 4.8)))
     origin = np.array([0.5, 0.40]) * size_wh + iod_px * draw.uniform(-0.25, 0.25, 2)
@@ -79,10 +83,10 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
         roll=float(np.radians(draw.uniform(-8, 8))),
         blur_px=float(draw.uniform(0.0, 0.012) * iod_px),
     )
-    codec, quality = _codec(draw, peak_iod * iod_px)
-    sensor = Sensor(_log_uniform(draw, 0.2, 2.5), _log_uniform(draw, 0.3, 3.5), float(draw.uniform(0.2, 0.9)))
+    codec, quality = _codec(draw, peak_iod * iod_px, conditions)
+    sensor, tone = draw_sensor(draw, conditions), draw_tone(draw, conditions)
     gain = _light(draw, n / fps).gain(timeline.times_s) * draw.uniform(0.75, 1.1)
-    camera = Camera(sensor, scene.render(*Timeline(np.zeros(1)).at(0)), noise_of)
+    camera = Camera(sensor, scene.render(*Timeline(np.zeros(1)).at(0)), noise_of, tone=tone)
     path = Path(plan.subject) / f"c{plan.index:05d}{CODECS[codec]}"
     with open_video(out / path, size_wh=scene.size_wh, fps=fps, codec=codec, quality=quality) as video:
         for index in range(n):
@@ -111,11 +115,11 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
     }
 
 
-def _style(plan: ClipPlan, generator: np.random.Generator) -> fields.Style:
+def _style(plan: ClipPlan, generator: np.random.Generator, conditions: Conditions) -> fields.Style:
     """Return the subject's way of moving, with a family and some freedom of the clip's own."""
     own = np.random.default_rng(list(plan.subject.encode()))
     subject = fields.draw_style(own, radius=(0.75, 1.45))
-    clip = fields.draw_style(generator)
+    clip = fields.draw_style(generator, families=conditions.families)
     return replace(
         subject,
         family=clip.family,
@@ -125,18 +129,18 @@ def _style(plan: ClipPlan, generator: np.random.Generator) -> fields.Style:
     )
 
 
-def _disturb(timeline: Timeline, generator: np.random.Generator) -> None:
+def _disturb(timeline: Timeline, generator: np.random.Generator, conditions: Conditions) -> None:
     end_s = float(timeline.times_s[-1])
     acts.add_head_sway(
         timeline,
         generator,
-        shift_iod=_log_uniform(generator, 0.001, 0.02),
-        turn_rad=_log_uniform(generator, 0.0005, 0.015),
+        shift_iod=log_uniform(generator, *conditions.sway_iod),
+        turn_rad=log_uniform(generator, *conditions.sway_rad),
     )
-    if generator.random() < 0.3:
+    if generator.random() < conditions.drift:
         start = generator.uniform(-0.2, 0.5 * end_s)
         acts.add_drift(timeline, generator, start_s=start, length_s=generator.uniform(0.4, 1.5))
-    if generator.random() < 0.12:
+    if generator.random() < conditions.blink:
         acts.add_blink(timeline, generator, start_s=generator.uniform(0.05, max(0.06, end_s - 0.2)))
     if generator.random() < 0.08:
         acts.add_gaze(timeline, generator, start_s=generator.uniform(0.05, max(0.06, end_s - 0.2)))
@@ -156,12 +160,8 @@ def _light(generator: np.random.Generator, length_s: float) -> Light:
     )
 
 
-def _codec(generator: np.random.Generator, peak_px: float) -> tuple[str, int]:
-    kind, quality = generator.random(), int(generator.integers(60, 93))
+def _codec(generator: np.random.Generator, peak_px: float, conditions: Conditions) -> tuple[str, int]:
+    kind, quality = generator.random(), int(generator.integers(*conditions.jpeg))
     if kind < 0.15 and peak_px > _MP4V_LEAST_PX:
         return "mp4v", quality
-    return ("ffv1" if kind > 0.95 else "mjpeg"), quality
-
-
-def _log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    return ("ffv1" if kind > 1.0 - conditions.lossless else "mjpeg"), quality

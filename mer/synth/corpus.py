@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ import numpy as np
 from mer.errors import MerError, UsageError
 from mer.labels import CLASSES
 from mer.synth.clip import ClipPlan
+from mer.synth.conditions import CONDITIONS
 from mer.synth.jitter import with_shifted_copies
 from mer.synth.pool import Journal, rendered
 from mer.synth.portrait import Portrait, find_portraits, load_portrait, packaged_portrait, vary
@@ -57,6 +58,7 @@ def build(
     jobs: int = 1,
     fps_choices: Sequence[float] = FPS_CHOICES,
     amplitude_percent: tuple[float, float] = AMPLITUDE_PERCENT,
+    conditions: str = "usual",
     progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
     """Render a corpus: `out`/SUBJECT/CLIP video files, `manifest.csv` and, with all settings, `corpus.json`.
@@ -71,12 +73,15 @@ def build(
         jobs: Processes.
         fps_choices: Frame rates to draw from.
         amplitude_percent: Least and largest peak displacement, in percent of the IOD; drawn log-uniformly.
+        conditions: Name in `mer.synth.conditions.CONDITIONS`.
         progress: Called with clips done and clips in all.
 
     Raises:
         MerError: If an argument makes no sense, no portrait shows a face, or a file cannot be written.
     """
     counts = check(shape, seed=seed, jobs=jobs, fps_choices=fps_choices, amplitude_percent=amplitude_percent)
+    if conditions not in CONDITIONS:
+        raise UsageError(f"conditions {conditions!r} given; choose one of {', '.join(CONDITIONS)}")
     manifest = out / "manifest.csv"
     if manifest.exists():
         raise MerError(f"{out} already holds a corpus ({manifest.name}); give another folder or remove it first")
@@ -94,10 +99,12 @@ def build(
         "shape": str(shape),
         "fps_choices": list(fps_choices),
         "amplitude_percent": list(amplitude_percent),
+        "conditions": conditions,
         "portraits": {subject: portrait.source for subject, portrait in portraits.items()},
         "skipped_portraits": skipped,
     }
     plans = deal(counts, list(portraits), np.random.default_rng(plan_of), clips_of, fps_choices, amplitude_percent)
+    plans = [replace(plan, conditions=conditions) for plan in plans]
     journal = Journal(out / "unfinished.jsonl", about)
     try:
         missing = [plan for plan in plans if plan.index not in journal.rows]

@@ -9,10 +9,13 @@ each subject has radii, centres and directions of its own:
 - `spline`: thin-plate spline through pulled and resting landmarks (Bookstein 1989);
 - `mesh`: landmarks displaced, piecewise affine in between over their Delaunay triangles.
 
+A fifth, `shepard`, is kept for measuring: no training clip is made with it. It weighs pulled and resting landmarks by
+their inverse distance (Shepard, "A two-dimensional interpolation function for irregularly-spaced data", ACM 1968).
+
 Face coordinates: inter-ocular distances (IOD), origin between the eyes, x to the right and y down in the picture.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -27,6 +30,7 @@ GRID_STEP: Final = 0.025
 GRID_X: Final = (-1.8, 1.8)
 GRID_Y: Final = (-1.7, 2.5)
 FAMILIES: Final = ("bumps", "muscle", "spline", "mesh")
+HELD_OUT_FAMILY: Final = "shepard"
 
 Field = NDArray[np.float32]
 """(rows, columns, 2) displacement (x, y) in IOD on the grid."""
@@ -46,7 +50,7 @@ class Style:
     """How one subject's face moves.
 
     Attributes:
-        family: One of FAMILIES.
+        family: One of FAMILIES, or HELD_OUT_FAMILY.
         radius: Factor on every radius.
         exponent: Fall-off of the bumps: 2 is a Gaussian, more is a plateau with steeper flanks.
         slit: Softness of the border between the lips and between the lids, in IOD.
@@ -64,10 +68,15 @@ class Style:
     seed: int = 0
 
 
-def draw_style(generator: np.random.Generator, *, radius: tuple[float, float] = (0.8, 1.3)) -> Style:
-    """Return a random style; `radius` bounds its factor, drawn log-uniformly."""
+def draw_style(
+    generator: np.random.Generator,
+    *,
+    radius: tuple[float, float] = (0.8, 1.3),
+    families: Sequence[str] = FAMILIES,
+) -> Style:
+    """Return a random style of one of some families; `radius` bounds its factor, drawn log-uniformly."""
     return Style(
-        family=str(generator.choice(FAMILIES)),
+        family=str(generator.choice(families)),
         radius=float(np.exp(generator.uniform(*np.log(radius)))),
         exponent=float(generator.uniform(1.4, 3.2)),
         slit=float(generator.uniform(0.015, 0.06)),
@@ -185,6 +194,8 @@ def _field(landmarks: NDArray[np.float64], pulls: list[_Placed], style: Style) -
             return _spline(landmarks, pulls, style)
         case "mesh":
             return _mesh(landmarks, pulls, style)
+        case "shepard":
+            return _shepard(landmarks, pulls, style)
         case _:
             return _bump_at(_nodes(), pulls, style)
 
@@ -215,6 +226,17 @@ def _muscle(pulls: list[_Placed], style: Style) -> Field:
 def _spline(landmarks: NDArray[np.float64], pulls: list[_Placed], style: Style) -> Field:
     from scipy.interpolate import RBFInterpolator
 
+    sources, motions = _controls(landmarks, pulls)
+    spline = RBFInterpolator(sources, motions, kernel="thin_plate_spline", smoothing=1e-3)
+    coarse = _nodes()[::3, ::3]
+    values = spline(coarse.reshape(-1, 2).astype(np.float64)).reshape(coarse.shape).astype(np.float32)
+    field = _refined(values, 3)
+    points = _nodes()
+    return np.asarray(field * _mean_slit(points, pulls, style), np.float32)
+
+
+def _controls(landmarks: NDArray[np.float64], pulls: list[_Placed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (N, 2) places and motions: the pulls, and landmarks and a border that stay where they are."""
     reach = 1.9
     resting = [
         mark
@@ -225,13 +247,21 @@ def _spline(landmarks: NDArray[np.float64], pulls: list[_Placed], style: Style) 
     sources = np.array([pull.centre for pull in pulls] + resting + border)
     motions = np.zeros(sources.shape)
     motions[: len(pulls)] = [pull.motion for pull in pulls]
-    spline = RBFInterpolator(sources, motions, kernel="thin_plate_spline", smoothing=1e-3)
-    coarse = _nodes()[::3, ::3]
-    values = spline(coarse.reshape(-1, 2).astype(np.float64)).reshape(coarse.shape).astype(np.float32)
-    field = _refined(values, 3)
-    points = _nodes()
-    slit = np.mean([_slit_weight(points, pull, style.slit) for pull in pulls], axis=0)
-    return np.asarray(field * slit[..., None], np.float32)
+    return sources, motions
+
+
+def _mean_slit(points: NDArray[np.float32], pulls: list[_Placed], style: Style) -> NDArray[np.floating]:
+    weights: NDArray[np.floating] = np.mean([_slit_weight(points, pull, style.slit) for pull in pulls], axis=0)
+    return weights[..., None]
+
+
+def _shepard(landmarks: NDArray[np.float64], pulls: list[_Placed], style: Style) -> Field:
+    sources, motions = _controls(landmarks, pulls)
+    coarse = _nodes()[::2, ::2]
+    apart = np.linalg.norm(coarse[..., None, :] - sources, axis=-1)
+    weights = 1.0 / (apart**2 + (0.06 * style.radius) ** 2) ** 1.5  # the softening takes the spikes off the controls
+    values = (weights @ motions) / weights.sum(axis=-1, keepdims=True)
+    return np.asarray(_refined(values.astype(np.float32), 2) * _mean_slit(_nodes(), pulls, style), np.float32)
 
 
 def _refined(coarse: Field, factor: int) -> Field:
