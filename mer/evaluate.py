@@ -111,6 +111,7 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
                 cache=given.cache,
                 jobs=given.threads,
                 classes=classes,
+                colour=network.mode == "rgb",
                 progress=progress,
             )
     return try_network(network, data, classes=classes, threads=given.threads)

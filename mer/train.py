@@ -121,6 +121,7 @@ def train(given: argparse.Namespace) -> Path:
                 cache=given.cache or given.out / "clips.npz",
                 jobs=given.threads,
                 classes=settings.classes,
+                colour=settings.input == "rgb",
                 progress=progress,
             )
     path = run(data, settings, given.out, folds_file=given.folds, device=device, threads=given.threads, console=console)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from fakes import FakeEngine
@@ -110,6 +111,19 @@ def test_training_loader_and_replay_cut_identical_clips(run, recording):
     clips = load_clips(samples).clips
 
     assert clips.tobytes() == np.stack([event.clip.images for event in run.events]).tobytes()
+
+
+def test_clips_in_colour_show_what_the_grey_ones_show(run, recording):
+    interval = run.events[0].interval
+    moments = (interval.onset.index, interval.apex.index, interval.offset.index)
+    sample = Sample("s", "1", recording[0], None, *moments, "happiness")
+
+    colour = load_clips([sample], colour=True).clips[0]
+
+    assert colour.shape == (13, 90, 90, 3)
+    grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in colour])
+    assert np.abs(grey.astype(int) - run.events[0].clip.images).mean() < 1.0
+    assert np.ptp(colour.astype(int), axis=-1).mean() > 5  # skin is not grey
 
 
 def test_without_a_face_there_are_no_events_and_it_is_said():

@@ -8,7 +8,8 @@ from mer.face import geometry
 from mer.face.landmarker import detect_once
 from mer.labels import ACTION_UNITS, CLASSES
 from mer.synth import fields, timeline
-from mer.synth.camera import Camera, Light, Sensor
+from mer.synth.camera import Camera, Light, Sensor, Tone
+from mer.synth.conditions import CONDITIONS
 from mer.synth.expressions import COMBINATIONS, draw_expression, units_of
 from mer.synth.portrait import Portrait, packaged_portrait, vary
 from mer.synth.profiles import EDGE, RAMPS, Profile
@@ -55,7 +56,7 @@ def tracked(before, after, points):
     return end - start
 
 
-@pytest.mark.parametrize("family", fields.FAMILIES)
+@pytest.mark.parametrize("family", [*fields.FAMILIES, fields.HELD_OUT_FAMILY])
 def test_unit_fields_peak_at_one_and_end_before_the_border(landmarks, family):
     for unit in UNITS:
         built = fields.build(landmarks, [unit], fields.Style(family=family))
@@ -64,7 +65,7 @@ def test_unit_fields_peak_at_one_and_end_before_the_border(landmarks, family):
         assert max(size[0].max(), size[-1].max(), size[:, 0].max(), size[:, -1].max()) < 1e-3
 
 
-@pytest.mark.parametrize("family", fields.FAMILIES)
+@pytest.mark.parametrize("family", [*fields.FAMILIES, fields.HELD_OUT_FAMILY])
 @pytest.mark.parametrize(
     ("unit", "landmark", "out", "up"),
     [
@@ -207,6 +208,34 @@ def test_noise_grows_with_brightness():
     dark, bright = pictures[:, :, :48].std(axis=0).mean(), pictures[:, :, 80:].std(axis=0).mean()
     assert dark == pytest.approx(np.sqrt(0.25 + 9 * 20 / 255), rel=0.1)
     assert bright == pytest.approx(np.sqrt(0.25 + 9 * 200 / 255), rel=0.1)
+
+
+def test_grain_makes_neighbours_alike_and_keeps_the_noise_as_strong():
+    still = np.full((96, 96, 3), 128.0, np.float32)
+    sharp, grainy = (
+        Camera(Sensor(2.0, 0.0, 0.0, grain_px), still, np.random.default_rng(0)).expose(still, 1.0).astype(float)
+        for grain_px in (0.0, 1.0)
+    )
+    assert grainy.std() == pytest.approx(sharp.std(), rel=0.15)
+    alike = [float(np.corrcoef(p[:, 1:].ravel(), p[:, :-1].ravel())[0, 1]) for p in (sharp, grainy)]
+    assert alike[0] < 0.1
+    assert alike[1] > 0.6
+
+
+def test_light_from_one_side_and_a_tone_curve_change_the_picture():
+    still = np.full((60, 80, 3), 100.0, np.float32)
+    tone = Tone(gradient=0.4, towards_rad=0.0, gamma=1.5)
+    picture = Camera(Sensor(0.0, 0.0), still, np.random.default_rng(0), tone=tone).expose(still, 1.0)
+    expected = [255 * (round(100 * factor) / 255) ** 1.5 for factor in (0.8, 1.2)]
+    assert picture[:, [0, -1], 0].mean(axis=0) == pytest.approx(expected, abs=1.0)
+
+
+def test_what_is_held_out_for_measuring_is_in_no_training_clip():
+    usual, other = CONDITIONS["usual"], CONDITIONS["other"]
+    assert not set(usual.families) & set(other.families)
+    for name in ("sway_iod", "sway_rad", "grain_px", "gradient", "gamma", "jpeg"):
+        (low, high), (other_low, other_high) = getattr(usual, name), getattr(other, name)
+        assert other_low >= high or other_high <= low
 
 
 def test_light_beats_and_steps():

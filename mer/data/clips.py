@@ -9,7 +9,8 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from operator import attrgetter
 from pathlib import Path
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 
 from mer.data.sample import Sample
 from mer.errors import MerError
+from mer.face.geometry import CROP_SIZE
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
-from mer.messages import Clip, FaceCrop, Interval, Moment
-from mer.preprocess import make_clip
+from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
+from mer.preprocess import make_clip, warp
 from mer.sampling import N_FRAMES
 from mer.video import FrameReader
 
@@ -37,7 +39,7 @@ class ClipSet:
     """Clips with their labels, in the order of the samples they were made from.
 
     Attributes:
-        clips: (N, 13, 90, 90) uint8 grey.
+        clips: (N, 13, 90, 90) uint8 grey, or (N, 13, 90, 90, 3) uint8 RGB.
         labels: (N,) class names.
         subjects: (N,) participants.
         skipped: Samples that gave no clip, each with the reason.
@@ -54,6 +56,7 @@ def load_clips(
     *,
     cache: Path | None = None,
     jobs: int = 1,
+    colour: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ClipSet:
     """Make the clips of all samples.
@@ -63,6 +66,7 @@ def load_clips(
         cache: An .npz file to read from if it was made from the same samples and files, and to
             write otherwise; None keeps nothing on disk.
         jobs: Processes that work side by side.
+        colour: Keep the colours of the pictures.
         progress: Called with (recordings done, recordings in all).
 
     Returns:
@@ -71,19 +75,20 @@ def load_clips(
     Raises:
         MerError: If not one sample gave a clip.
     """
-    key = _key(samples)
+    key = _key(samples, colour)
     if cache is not None and (kept := _read_cache(cache, key, samples)) is not None:
         return kept
     by_path = [list(group) for _, group in itertools.groupby(sorted(samples, key=_order), attrgetter("path", "fps"))]
+    cut = partial(_clips_of_recording, colour=colour)
     results: dict[Sample, Clip | str] = {}
     if jobs == 1:
         for done, group in enumerate(by_path, 1):
-            results.update(_clips_of_recording(group))
+            results.update(cut(group))
             if progress:
                 progress(done, len(by_path))
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            for done, part in enumerate(pool.map(_clips_of_recording, by_path, chunksize=4), 1):
+            for done, part in enumerate(pool.map(cut, by_path, chunksize=4), 1):
                 results.update(part)
                 if progress:
                     progress(done, len(by_path))
@@ -124,7 +129,7 @@ def clip_of(crops: Sequence[FaceCrop], sample: Sample) -> Clip:
     return make_clip(inside, Interval(onset, middle, offset))
 
 
-def _clips_of_recording(samples: list[Sample]) -> dict[Sample, Clip | str]:
+def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, Clip | str]:
     """Track the face through one recording and cut out all samples of it."""
     cv2.setNumThreads(1)
     last = max(sample.offset for sample in samples)
@@ -137,10 +142,16 @@ def _clips_of_recording(samples: list[Sample]) -> dict[Sample, Clip | str]:
             for frame in itertools.takewhile(lambda f: f.index <= last, frames):
                 crop = tracker.crop(frame)
                 if wanted[frame.index]:
-                    crops.append(crop)
+                    crops.append(_in_colour(crop, frame) if colour and crop.state == "tracked" else crop)
     except MerError as error:
         return {sample: str(error) for sample in samples}
     return {sample: _clip_or_reason(crops, sample) for sample in samples}
+
+
+def _in_colour(crop: FaceCrop, frame: Frame) -> FaceCrop:
+    """Return the crop with a (CROP_SIZE, CROP_SIZE, 3) RGB picture under the same transform."""
+    rgb = cv2.cvtColor(warp(frame.image, crop.crop_from_source, CROP_SIZE), cv2.COLOR_BGR2RGB)
+    return replace(crop, image=np.asarray(rgb, np.uint8))
 
 
 def _clip_or_reason(crops: Sequence[FaceCrop], sample: Sample) -> Clip | str:
@@ -154,7 +165,7 @@ def _strongest(crops: Sequence[FaceCrop]) -> int:
     """Return the position whose flow against the first crop is largest (mean of its top tenth)."""
     dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     size = crops[0].image.shape[0] // 2
-    small = [cv2.resize(crop.image, (size, size), interpolation=cv2.INTER_AREA) for crop in crops]
+    small = [cv2.resize(_grey(crop.image), (size, size), interpolation=cv2.INTER_AREA) for crop in crops]
     strengths = [0.0]
     for picture in small[1:]:
         flow = dense.calc(small[0], picture, np.zeros((size, size, 2), np.float32))
@@ -163,15 +174,19 @@ def _strongest(crops: Sequence[FaceCrop]) -> int:
     return int(np.argmax(strengths))
 
 
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 def _order(sample: Sample) -> tuple[str, float]:
     return str(sample.path), sample.fps or 0.0
 
 
-def _key(samples: Sequence[Sample]) -> str:
+def _key(samples: Sequence[Sample], colour: bool) -> str:
     rows = [
         (s.subject, s.clip, str(s.path), s.fps, s.onset, s.apex, s.offset, s.label, _stamp(s.path)) for s in samples
     ]
-    return hashlib.sha256(json.dumps([CACHE_VERSION, rows]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([CACHE_VERSION, rows, *(["rgb"] if colour else [])]).encode()).hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

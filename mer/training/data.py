@@ -81,6 +81,7 @@ def read_dataset(
     cache: Path | None,
     jobs: int,
     classes: Sequence[str],
+    colour: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ClipData:
     """Cut the clips of some classes out of a dataset.
@@ -91,6 +92,7 @@ def read_dataset(
         cache: An .npz file that keeps the clips for the next time; None for none.
         jobs: Processes that work side by side.
         classes: Class names; the three of MEGC2019 stand for the emotions they are composed of.
+        colour: Keep the colours of the pictures, for the input mode rgb.
         progress: Called with (recordings done, recordings in all).
 
     Raises:
@@ -99,7 +101,7 @@ def read_dataset(
     samples = [s for s in data.load(name, root) if _class_of(s.label, classes) is not None]
     if not samples:
         raise MerError(f"{root}: no clip of {', '.join(classes)}; `mer-data check {name} {root}` shows what is there")
-    made = load_clips(samples, cache=cache, jobs=jobs, progress=progress)
+    made = load_clips(samples, cache=cache, jobs=jobs, colour=colour, progress=progress)
     for sample, reason in made.skipped:
         _log.warning("left out: %s, %s: %s", sample.subject, sample.clip, reason)
     return ClipData(made.clips, made.labels, made.subjects, name)
