@@ -1,4 +1,4 @@
-"""`mer-evaluate`: figures of training runs and of trained networks, beside the paper's."""
+"""`mer-evaluate`: figures of training runs and of trained networks, beside the paper's; figures of spotting."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from rich.console import Console
 from mer.data import READERS
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
+from mer.evaluation.spotting_command import add_spotting
 from mer.metrics import COMPOSITE_CLASSES
 
 _RECOGNITION = """\
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="mer-evaluate", description=__doc__)
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
+    add_spotting(commands)
     return options
 
 

@@ -8,7 +8,8 @@ from fakes import event
 from rich.console import Console
 
 from mer.errors import MerError
-from realtime.compare import Label, Truth, compare, iou, label_from_event, read_truth, record_from_pairs, score, table
+from mer.evaluation.matching import Label, Truth, compare, iou, read_truth
+from realtime.compare import label_from_event, record_from_pairs, score, table
 
 FPS = 200.0
 

@@ -94,10 +94,15 @@ _portraits: dict[str, Portrait] = {}
 """Portraits of a worker process, set once when it starts."""
 
 
-def _start(portraits: dict[str, Portrait]) -> None:
+def start_worker() -> None:
+    """Prepare a worker process: one thread for OpenCV, and no life after its parent's."""
     cv2.setNumThreads(1)
-    _portraits.update(portraits)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _start(portraits: dict[str, Portrait]) -> None:
+    start_worker()
+    _portraits.update(portraits)
 
 
 def _leave_with_parent() -> None:

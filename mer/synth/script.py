@@ -158,7 +158,7 @@ def add_distractors(
         for _ in range(max(1, round(settings.seconds / 15))):
             for add, shortest, longest in (
                 (acts.add_speech, 0.8, 2.5),
-                (acts.add_macro, 0.6, 3.0),
+                (acts.add_macro, 0.5, 4.0),
                 (acts.add_nod, 0.6, 1.4),
                 (acts.add_turn, 0.7, 1.8),
                 (acts.add_drift, 0.5, 2.5),

@@ -1,0 +1,232 @@
+"""`mer-evaluate spotting`: found events against the truth of recordings."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mer.data import READERS, Recording, intervals
+from mer.errors import MerError, UsageError
+from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
+from mer.evaluation.spotting import WEAK_PERCENT, Spotted, spotted, summarise
+
+EVENTS_FILE: Final = "events.jsonl"
+SUMMARY_FILE: Final = "summary.json"
+SET_FILE: Final = "set.json"
+RESULTS: Final = "results"
+_ABOUT: Final = f"""\
+A found event is a hit if its interval and a true one have an intersection over union of {HIT_IOU} or more in frames,
+both ends included, one to one. Figures are pooled over all recordings. Give either truths and events one by one, or a
+folder that mer-synth set made, or a dataset of long videos; with the last two, --events is the --out of mer-replay.
+"""
+
+
+def add_spotting(commands: Any) -> None:
+    """Add the subcommand `spotting` to an argparse group of subcommands."""
+    options = commands.add_parser("spotting", help="how well micro-expressions are found", description=_ABOUT)
+    options.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help="truth files of mer-synth")
+    options.add_argument("--set", type=Path, metavar="FOLDER", help="folder of recordings, each with its truth")
+    options.add_argument(
+        "--dataset", choices=tuple(READERS), help="kind of data under --root, such as casme-sq, samm-lv"
+    )
+    options.add_argument("--root", type=Path, help="folder of the dataset")
+    options.add_argument(
+        "--events",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help=f"{EVENTS_FILE} for each --truth; else the folder of results (default: {RESULTS} in the folder of --set)",
+    )
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    options.set_defaults(command=spotting)
+
+
+def spotting(given: argparse.Namespace) -> None:
+    """Do what the options of `mer-evaluate spotting` say.
+
+    Raises:
+        MerError: If something given cannot be used.
+    """
+    if sum((bool(given.truth), given.set is not None, given.dataset is not None)) != 1:
+        raise UsageError("give one of --truth JSON..., --set FOLDER, or --dataset NAME with --root DIR")
+    if (given.dataset is None) != (given.root is None):
+        raise UsageError("--dataset and --root go together; give both")
+    if given.truth:
+        if len(given.truth) != len(given.events):
+            raise UsageError(
+                f"{len(given.events)} --events for {len(given.truth)} --truth; give one for each, in order"
+            )
+        recordings = [_one(truth, events) for truth, events in zip(given.truth, given.events)]
+    elif len(given.events) > 1 or (given.dataset is not None and not given.events):
+        raise UsageError("give one folder with --events: what mer-replay wrote with --out")
+    elif given.set is not None:
+        recordings = read_set(given.set, given.events[0] if given.events else given.set / RESULTS)
+    else:
+        recordings = read_dataset(given.dataset, given.root, given.events[0])
+    result = summarise(recordings)
+    if given.json:
+        print(json.dumps(result, indent=1))
+    else:
+        show(result, Console())
+
+
+def read_set(folder: Path, results: Path) -> list[Spotted]:
+    """Return what was found in a folder of recordings that each have a truth file beside them.
+
+    Raises:
+        MerError: If there are none, or a recording was not replayed.
+    """
+    truths = sorted(path for path in folder.glob("*.json") if path.name != SET_FILE) if folder.is_dir() else []
+    if not truths:
+        raise MerError(f"{folder} holds no truth files; give a folder that `mer-synth set --out {folder}` has filled")
+    missing = [path.stem for path in truths if not (results / path.stem / EVENTS_FILE).is_file()]
+    if missing:
+        raise MerError(
+            f"{len(missing)} of {len(truths)} recordings have no results in {results}, the first is {missing[0]}; "
+            f"run `mer-replay {folder}/*.mp4 --out {results}` first"
+        )
+    return [_one(path, results / path.stem / EVENTS_FILE) for path in truths]
+
+
+def read_dataset(name: str, root: Path, results: Path) -> list[Spotted]:
+    """Return what was found in the long videos of a dataset; macro-expressions count as distractors.
+
+    Raises:
+        MerError: If the layout is wrong, or none of its recordings was replayed.
+    """
+    recordings = intervals(name, root)
+    there = [recording for recording in recordings if (results / recording.path.stem / EVENTS_FILE).is_file()]
+    if len(there) < len(recordings) or not there:
+        missing = [str(recording.path) for recording in recordings if recording not in there]
+        raise MerError(
+            f"{len(missing)} of {len(recordings)} recordings of {name} have no results in {results}, the first is "
+            f"{missing[0] if missing else root}; run `mer-replay` on them with --out {results} first"
+        )
+    return [_of_dataset(recording, results / recording.path.stem) for recording in there]
+
+
+def _of_dataset(recording: Recording, folder: Path) -> Spotted:
+    summary = _summary(folder)
+    fps = recording.fps or float(summary.get("measured_fps") or 0.0)
+    if fps <= 0:
+        raise MerError(f"{folder / SUMMARY_FILE} names no frame rate; replay {recording.path} again")
+    labels = {kind: tuple(_label(i, fps) for i in recording.intervals if i.kind == kind) for kind in ("micro", "macro")}
+    macros = tuple(Label("macro", label.frames, label.times_s) for label in labels["macro"])
+    found = read_events(folder / EVENTS_FILE)
+    seconds = _seconds(None, folder)
+    return spotted(recording.name, Truth(labels["micro"], macros, False), found, seconds=seconds, fps=fps)
+
+
+def _label(interval: Any, fps: float) -> Label:
+    apex = interval.apex if interval.apex is not None else (interval.onset + interval.offset) // 2
+    frames = (interval.onset, apex, interval.offset)
+    return Label(interval.label, frames, (frames[0] / fps, frames[1] / fps, frames[2] / fps))
+
+
+def _one(truth_file: Path, events_file: Path) -> Spotted:
+    truth = read_truth(truth_file)
+    seconds = _seconds(truth.seconds, events_file.parent)
+    fps = truth.fps or float(_summary(events_file.parent).get("measured_fps") or 0.0)
+    return spotted(truth_file.stem, truth, read_events(events_file), seconds=seconds, fps=fps)
+
+
+def read_events(path: Path) -> list[Label]:
+    """Read found events as `mer-replay` writes them to `events.jsonl`.
+
+    Raises:
+        MerError: If there is no such file, or a line of it is no event.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise MerError(f"events {path} cannot be read ({reason}); give the {EVENTS_FILE} of mer-replay") from error
+    return [_event(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _event(path: Path, number: int, line: str) -> Label:
+    try:
+        record: Mapping[str, Any] = json.loads(line)
+        first, top, last = (int(record[f"{name}_frame"]) for name in MOMENTS)
+        onset_s, apex_s, offset_s = (float(record[f"{name}_s"]) for name in MOMENTS)
+        label = str(record["label"])
+        probability = float(record["probabilities"].get(label, 0.0))
+        confirmed_s = offset_s + float(record["latency"]["confirm_ms"]) / 1000.0
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MerError(
+            f"{path}, line {number} is not an event ({type(error).__name__}: {error}); "
+            f"give the {EVENTS_FILE} of mer-replay"
+        ) from error
+    return Label(label, (first, top, last), (onset_s, apex_s, offset_s), probability, confirmed_s=confirmed_s)
+
+
+def _seconds(known: float | None, folder: Path) -> float:
+    seconds = known if known is not None else _summary(folder).get("seconds")
+    if seconds is None:
+        raise MerError(
+            f"how long the recording is, stands neither in its truth nor in {folder / SUMMARY_FILE}; replay it"
+        )
+    return float(seconds)
+
+
+def _summary(folder: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def show(result: Mapping[str, Any], console: Console) -> None:
+    """Print the figures as tables that fit 80 columns."""
+    table = Table(
+        title=f"Spotting: {result['recordings']} recordings, {result['minutes']:.1f} minutes",
+        caption=f"Weak: below {WEAK_PERCENT} % of the eye distance. Errors in ms: median/95th percentile.",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
+    for heading in ("", "true", "hits", "false", "P", "R", "F1", "false/min", *MOMENTS, "confirm"):
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
+    for name, row in _rows(result):
+        errors = [_pair(row["error_ms"][moment]) for moment in MOMENTS]
+        shares = [_figure(row[key]) for key in ("precision", "recall", "f1", "false_per_minute")]
+        counts = [str(row[key]) for key in ("true", "hits", "false")]
+        table.add_row(name, *counts, *shares, *errors, _pair(row["confirm_ms"]))
+    console.print(table)
+    whole = result["all"]
+    if whole["strs"] is not None:
+        console.print(
+            f"Recognition F1 over the hits {whole['recognition_f1']:.3f}, spot-then-recognise {whole['strs']:.3f}"
+        )
+    if whole["false_during"]:
+        causes = ", ".join(f"{count} {name}" for name, count in whole["false_during"].items())
+        console.print(f"False events during: {causes}")
+    shares = [f"{name} {share['hits']}/{share['true']}" for name, share in result["by_class"].items()]
+    if shares:
+        console.print(f"Found of each class: {', '.join(shares)}")
+
+
+def _rows(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    rows = [("all", result["all"]), *_bands(result)]
+    for rate, figures in result["by_rate"].items():
+        rows += [(f"{rate} fps", figures), *_bands(figures)]
+    return rows
+
+
+def _bands(figures: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(f" {name}", row) for name, row in figures["by_amplitude"].items() if name != "unknown"]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _pair(spread: Mapping[str, float] | None) -> str:
+    return "-" if spread is None else f"{spread['median']:.0f}/{spread['p95']:.0f}"
