@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mer.errors import MerError
-from mer.synth import corpus, recording, script
+from mer.synth import corpus, recording, script, series
 from mer.synth.conditions import CONDITIONS
-from mer.synth.portrait import load_portrait
+from mer.synth.portrait import find_portraits, load_portrait
 from mer.synth.video_file import CODECS, codec_for
 
 
@@ -64,8 +64,35 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=defaults.seed, help="the same seed gives the same file")
     one.add_argument("--codec", choices=sorted(CODECS), help="mjpeg and mp4v go to .mp4, ffv1 (lossless) to .avi")
     one.add_argument("--quality", type=_quality, default=80, help="JPEG quality of mjpeg, 1 to 100")
+    _add_set(commands)
     _add_corpus(commands)
     return parser
+
+
+def _add_set(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    several = commands.add_parser(
+        "set",
+        help="long recordings of many people, rates, clocks and codecs, to measure a spotter with",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    several.set_defaults(run=_set)
+    like = series.LIKE
+    several.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill, or to go on with")
+    several.add_argument("--faces", type=Path, metavar="DIR", help="portraits, in turns; else variations of one")
+    several.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N", help="one recording a rate for each")
+    several.add_argument("--fps", type=float, nargs="+", default=series.RATES_FPS, help="frame rates")
+    several.add_argument("--seconds", type=float, default=like.seconds, help="length of each recording")
+    several.add_argument("--events", type=int, default=like.events, help="micro-expressions in each")
+    several.add_argument(
+        "--amplitude",
+        type=float,
+        nargs=2,
+        default=like.amplitude_percent,
+        metavar=("LOW", "HIGH"),
+        help="peak displacement, %% of the eye distance",
+    )
+    several.add_argument("--distractors", choices=script.LEVELS, default=like.distractors, help="what else moves")
+    several.add_argument("--jobs", type=int, default=2, help="processes")
 
 
 def _add_corpus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -137,6 +164,20 @@ def _recording(arguments: argparse.Namespace) -> None:
     Console().print(table)
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
     print(f"truth in {arguments.out.with_suffix('.json')}")
+
+
+def _set(arguments: argparse.Namespace) -> None:
+    like = script.Settings(
+        seconds=arguments.seconds,
+        events=arguments.events,
+        amplitude_percent=tuple(arguments.amplitude),
+        distractors=arguments.distractors,
+    )
+    faces = find_portraits(arguments.faces) if arguments.faces else ()
+    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like)
+    with _progress("recordings") as report:
+        series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
+    print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {arguments.out}, each with its truth")
 
 
 def _corpus(arguments: argparse.Namespace) -> None:

@@ -19,9 +19,11 @@ from mer.synth.recording import DISCLAIMER, render
 from mer.synth.script import Settings
 
 RATES_FPS: Final = (30.0, 60.0, 100.0, 200.0)
-CONDITIONS: Final = (("steady", "mjpeg"), ("variable", "mjpeg"), ("lossy", "mjpeg"), ("steady", "mp4v"))
+TURNS: Final = (("steady", "mjpeg"), ("variable", "mjpeg"), ("lossy", "mjpeg"), ("steady", "mp4v"))
 """Clock and codec, in turns over seeds and rates."""
 JPEG_QUALITY: Final = (55, 92)
+LIKE: Final = Settings(seconds=40.0, events=9, amplitude_percent=(0.3, 3.0), distractors="hard")
+"""What a recording of a set is like unless told otherwise."""
 SET_FILE: Final = "set.json"
 
 
@@ -47,7 +49,7 @@ class Plan:
 
 
 def plan(
-    seeds: Sequence[int], *, faces: Sequence[Path] = (), fps: Sequence[float] = RATES_FPS, like: Settings
+    seeds: Sequence[int], *, faces: Sequence[Path] = (), fps: Sequence[float] = RATES_FPS, like: Settings = LIKE
 ) -> list[Plan]:
     """Return one recording for each seed and rate.
 
@@ -63,8 +65,8 @@ def plan(
     if not seeds or not fps:
         raise UsageError("no seeds or no frame rates given; give at least one of each")
     plans = []
-    for (row, seed), (column, rate) in product(enumerate(seeds), enumerate(fps)):
-        clock, codec = CONDITIONS[(row + column) % len(CONDITIONS)]
+    for seed, (column, rate) in product(seeds, enumerate(fps)):
+        clock, codec = TURNS[(seed - 1 + column) % len(TURNS)]
         settings = Settings(
             **{**asdict(like), "fps": rate, "clock": clock, "seed": 1000 * seed + round(rate)},
         )
