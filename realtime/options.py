@@ -54,6 +54,19 @@ def pixels(text: str) -> int:
     return number
 
 
+def count(text: str) -> int:
+    """Return a number of things given on the command line, 1 or more."""
+    number = int(text)
+    if not 0 < number < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of things; give a whole number from 1 to 999")
+    return number
+
+
+def print_error(program: str, error: MerError) -> None:
+    """Say on one line of the error output what cannot be used."""
+    print(f"{program}: error: {error}", file=sys.stderr)
+
+
 def exit_code(program: str, work: Callable[[], int]) -> int:
     """Run a program and turn errors of the user into one line and an exit code.
 
@@ -67,7 +80,7 @@ def exit_code(program: str, work: Callable[[], int]) -> int:
     try:
         return work()
     except MerError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
+        print_error(program, error)
         return error.exit_code
     except BrokenPipeError:  # `... | head`; nothing more can be said, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

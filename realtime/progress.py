@@ -1,5 +1,6 @@
-"""The progress bar of a replay."""
+"""The progress bars of a replay and of a batch."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
@@ -38,6 +39,45 @@ class Bar:
             self._progress.update(self._task, completed=update.index + 1)
 
     def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class BatchBar:
+    """One bar for all recordings of a batch and one for each that is being replayed; nothing without a terminal.
+
+    Args:
+        names: Of the recordings.
+        console: Where to draw.
+    """
+
+    def __init__(self, names: Sequence[str], console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._all = self._progress.add_task("recordings", total=len(names))
+        self._tasks = [self._progress.add_task(name, total=None, visible=False) for name in names]
+
+    def update(self, frames: Sequence[tuple[int, int]]) -> None:
+        """Show how far each recording is.
+
+        Args:
+            frames: Done and expected (0: unknown) of each.
+        """
+        for task, (done, total) in zip(self._tasks, frames):
+            if done and not self._progress.tasks[task].finished:
+                self._progress.update(task, completed=done, total=total or None, visible=True)
+
+    def end(self, number: int) -> None:
+        """Take a recording's bar away and count it as done."""
+        self._progress.update(self._tasks[number], total=1, completed=1, visible=False)
+        self._progress.advance(self._all)
+
+    def __enter__(self) -> "BatchBar":
         self._progress.start()
         return self
 

@@ -1,10 +1,12 @@
 """`mer-replay`: spots and classifies the micro-expressions of recordings, every frame, as fast as it can."""
 
 import argparse
-import time
+import functools
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -12,153 +14,167 @@ from engines.protocol import Engine
 from engines.select import open_engine
 from mer.errors import MerError, UsageError
 from mer.video import FrameReader
-from realtime import compare, options
-from realtime.log import closing_lines
-from realtime.messages import Event, Totals, Update
+from realtime import batch, compare, options, tally
+from realtime.inputs import find_recordings
+from realtime.messages import Update
 from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
-from realtime.progress import Bar
-from realtime.sinks import RecordingFolder
-from realtime.summary import summarise
-from realtime.timing import Timing
+from realtime.progress import Bar, BatchBar
+from realtime.recording import Job, Screen, replay_recording
+from realtime.tally import Outcome
 
-
-def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
-    """Run a recording through the pipeline without loss, in this thread.
-
-    Args:
-        frames: The recording.
-        pipeline: Fresh; its totals and timing are filled.
-
-    Yields:
-        One update a frame, and one more if the end decides what was still open.
-    """
-    source = iter(frames)
-    while True:
-        started_s = time.perf_counter()
-        frame = next(source, None)
-        if frame is None:
-            break
-        pipeline.timing.add("decode", time.perf_counter() - started_s)
-        pipeline.buffer.put(pipeline.crop(frame))
-        crop = pipeline.buffer.get()
-        if crop is None:
-            raise RuntimeError(f"frame {frame.index} did not come back from the ring buffer")
-        update = pipeline.step(crop)
-        pipeline.timing.add("total", time.perf_counter() - started_s)
-        yield update
-    last = pipeline.finish()
-    if last is not None:
-        yield last
+_EPILOG: Final = (
+    "exit code: 0 all done, 1 nothing could be done, 2 options that make no sense, 3 some recordings failed and the "
+    "others are done, 130 interrupted. The same command goes on where an interrupted one stopped."
+)
+_DIED: Final = (
+    "the process that replayed it died, for lack of memory or because the recording upsets a decoder; "
+    "replay it alone, or convert it with another program"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `mer-replay`; returns 0, 1 for unusable input, 2 for unusable options, 130 after Ctrl-C."""
+    """Run `mer-replay`; its exit codes are in `--help`."""
     args = _parser().parse_args(argv)
     return options.exit_code("mer-replay", lambda: _run(args, Console()))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = options.parser("mer-replay", "Spot and classify micro-expressions in recordings: lossless, repeatable.")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="video file, or folder of pictures")
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="video, folder of pictures, folder to search, or '**/*.mp4'"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results go to DIR/<name of FILE>/")
     parser.add_argument(
         "--truth", nargs="+", default=[], type=Path, metavar="JSON", help="compare with these truths, one for each FILE"
     )
     parser.add_argument("--fps", type=options.frame_rate, help="frame rate that overrides the time stamps of FILE")
+    parser.add_argument("--jobs", type=options.count, default=1, metavar="N", help="recordings at a time (default: 1)")
+    parser.add_argument(
+        "--again", action="store_true", help="do again what is done already; --truth, --overlay, --screenshot do, too"
+    )
     parser.add_argument("--overlay", action="store_true", help="show what happens while it runs")
     parser.add_argument("--screenshot", type=Path, metavar="SVG", help="draw the overlay as each event is reported")
     return parser
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
-    _check(args.files, args.truth)
-    truths: list[compare.Truth | None] = [compare.read_truth(path) for path in args.truth] or [None] * len(args.files)
-    pooled: list[compare.Pair] = []
-    with open_engine(args.engine) as engine:
-        for file, truth in zip(args.files, truths):
-            session = _Session(file.resolve(), truth=truth)
-            _replay_into_folder(session, args, engine, console)
-            _report(session, console)
-            pooled += session.pairs
-            if not session.complete:
-                raise KeyboardInterrupt
+    recordings, errors = find_recordings(args.files, args.out)
+    if not recordings and len(errors) == 1:
+        raise errors[0]
+    _check(args, len(recordings) + len(errors))
+    truths: list[compare.Truth | None] = [compare.read_truth(path) for path in args.truth] or [None] * len(recordings)
+    again = bool(args.again or args.truth or args.overlay or args.screenshot)
+    jobs = [
+        Job(recording, truth, args.engine, args.face_model, args.fps, again)
+        for recording, truth in zip(recordings, truths)
+    ]
+    outcomes = [Outcome(None, "failed", error=error) for error in errors]
+    for outcome in outcomes:
+        _report(outcome, console)
+    interrupted = False
+    try:
+        for outcome in _outcomes(jobs, args, console):
+            outcomes.append(outcome)
+            _report(outcome, console)
+            interrupted |= outcome.status == "interrupted"
+    except KeyboardInterrupt:
+        interrupted = True
+    if len(outcomes) > 1:
+        console.print(tally.table(outcomes, planned=len(jobs) + len(errors)))
+        tally.write(outcomes, args.out)
     if len(args.truth) > 1:
+        pooled = [pair for outcome in outcomes for pair in outcome.pairs]
         console.print(compare.table(pooled, title=f"{len(args.truth)} recordings: true against found"))
-    return 0
+    if interrupted:
+        raise KeyboardInterrupt
+    return tally.exit_code(outcomes)
 
 
-def _check(files: Sequence[Path], truths: Sequence[Path]) -> None:
-    if truths and len(truths) != len(files):
-        raise UsageError(f"{len(truths)} --truth for {len(files)} recordings; give one for each, in the same order")
-    names: dict[str, Path] = {}
-    for file in files:
-        other = names.setdefault(file.resolve().stem, file)
-        if other is not file:
-            raise UsageError(
-                f"{other} and {file} would both write to a folder {file.stem!r}; replay them with different --out"
-            )
+def _check(args: argparse.Namespace, recordings: int) -> None:
+    if args.truth and len(args.truth) != recordings:
+        raise UsageError(f"{len(args.truth)} --truth for {recordings} recordings; give one for each, in the same order")
+    if args.jobs > 1 and (args.overlay or args.screenshot):
+        raise UsageError(f"--overlay and --screenshot show one recording at a time; leave out --jobs {args.jobs}")
 
 
-@dataclass(slots=True)
-class _Session:
-    """One recording and what came of it."""
+def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -> Iterator[Outcome]:
+    with open_engine(args.engine) as engine:
+        if min(args.jobs, len(jobs)) < 2:
+            for number, job in enumerate(jobs, start=1):
+                name = f"{number}/{len(jobs)} {job.recording.path.name}" if len(jobs) > 1 else job.recording.path.name
+                open_screen = functools.partial(_screen, args, console, engine, job, name)
+                outcome = replay_recording(job, engine, open_screen)
+                yield outcome
+                if outcome.status == "interrupted":
+                    return
+            return
+    with BatchBar([job.recording.path.name for job in jobs], console) as bar:
+        for number, ended in batch.in_processes(jobs, replay_in_process, processes=args.jobs, watch=bar.update):
+            bar.end(number)
+            recording = jobs[number].recording
+            yield ended or Outcome(recording, "failed", error=MerError(f"{recording.path}: {_DIED}"))
 
-    source: Path
-    truth: compare.Truth | None
-    events: list[Event] = field(default_factory=list)
-    pairs: list[compare.Pair] = field(default_factory=list)
-    folder: Path = Path()
-    totals: Totals = field(default_factory=Totals)
-    timing: Timing = field(default_factory=Timing)
-    wall_s: float = 0.0
-    notes: tuple[str, ...] = ()
-    complete: bool = True
+
+@functools.cache
+def _engine_of_this_process(choice: str) -> Engine:
+    return open_engine(choice, threads=1)
 
 
-def _replay_into_folder(session: _Session, args: argparse.Namespace, engine: Engine, console: Console) -> None:
-    with (
-        FrameReader(session.source, fps=args.fps) as frames,
-        RecordingFolder(args.out / session.source.stem, source=session.source, classes=engine.classes) as folder,
-        Pipeline(rate_hz=frames.rate_hz, engine=engine, face_model=args.face_model) as pipeline,
-    ):
-        header = _header(frames, engine, session.truth)
-        overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console)
-        bar = Bar(session.source.name, frames.claimed_frames, console)
-        started_s = time.perf_counter()
+def replay_in_process(job: Job, progress: batch.Progress) -> Outcome:
+    """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
+    return replay_recording(
+        job,
+        _engine_of_this_process(job.engine),
+        lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)),
+    )
+
+
+class _Told:
+    def __init__(self, total: int | None, progress: batch.Progress) -> None:
+        self._total = total
+        self._progress = progress
+
+    def update(self, update: Update) -> None:
+        self._progress.update(update.index + 1, self._total)
+
+
+class _Screenshots:
+    """A screen, and the overlay drawn into a file whenever an event is reported."""
+
+    def __init__(self, screen: Screen, overlay: Overlay, path: Path) -> None:
+        self._screen = screen
+        self._overlay = overlay
+        self._path = path
+
+    def update(self, update: Update) -> None:
+        self._screen.update(update)
+        if self._screen is not self._overlay:
+            self._overlay.update(update)
+        if not update.events:
+            return
         try:
-            with overlay if args.overlay and console.is_terminal else bar as screen:
-                for update in replay(frames, pipeline):
-                    folder.write(update)
-                    session.events += update.events
-                    screen.update(update)
-                    if args.screenshot and screen is not overlay:
-                        overlay.update(update)
-                    if args.screenshot and update.events:
-                        _draw(overlay, args.screenshot)
-        except KeyboardInterrupt:
-            session.complete = False
-        session.wall_s = time.perf_counter() - started_s
-        totals = pipeline.totals
-        summary = summarise(
-            session.source,
-            frames=frames,
-            totals=totals,
-            timing=pipeline.timing,
-            engine=engine,
-            wall_s=session.wall_s,
-            complete=session.complete,
-        )
-        if session.truth is not None:
-            found = [compare.label_from_event(event, start_s=totals.first_time_s) for event in session.events]
-            session.pairs = compare.compare(session.truth, found)
-            summary["comparison"] = {
-                "synthetic": session.truth.synthetic,
-                **compare.record_from_pairs(session.pairs),
-            }
-        folder.finish(summary)
-        session.folder, session.notes = folder.folder, frames.notes
-        session.totals, session.timing = totals, pipeline.timing
+            self._overlay.export_svg(self._path)
+        except OSError as error:
+            raise MerError(f"{self._path} cannot be written ({error.strerror}); give another --screenshot") from error
+
+
+@contextmanager
+def _screen(
+    args: argparse.Namespace,
+    console: Console,
+    engine: Engine,
+    job: Job,
+    name: str,
+    frames: FrameReader,
+    pipeline: Pipeline,
+) -> Iterator[Screen]:
+    header = _header(frames, engine, job.truth)
+    overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console)
+    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.claimed_frames, console)
+    with shown as screen:
+        yield _Screenshots(screen, overlay, args.screenshot) if args.screenshot else screen
 
 
 def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) -> Header:
@@ -174,18 +190,17 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
     )
 
 
-def _draw(overlay: Overlay, path: Path) -> None:
-    try:
-        overlay.export_svg(path)
-    except OSError as error:
-        raise MerError(f"{path} cannot be written ({error.strerror}); give another --screenshot") from error
-
-
-def _report(session: _Session, console: Console) -> None:
-    speed = session.totals.frames / session.wall_s if session.wall_s > 0 else 0.0
-    for line in closing_lines(session.source.name, totals=session.totals, timing=session.timing, notes=session.notes):
+def _report(outcome: Outcome, console: Console) -> None:
+    if outcome.error is not None:
+        options.print_error("mer-replay", outcome.error)
+        return
+    for line in outcome.lines:
         console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"  {speed:.0f} frames/s; results in {session.folder}", highlight=False, soft_wrap=True)
-    if session.truth is not None:
-        kind = "synthetic recording" if session.truth.synthetic else "recording"
-        console.print(compare.table(session.pairs, title=f"{session.source.name} ({kind}): true against found"))
+    if outcome.truth is not None:
+        kind = "synthetic recording" if outcome.truth.synthetic else "recording"
+        name = Path(outcome.summary["source"]).name
+        console.print(compare.table(outcome.pairs, title=f"{name} ({kind}): true against found"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -74,7 +74,7 @@ class FakeEngine:
     classes = CLASSES
     mode = "gray"
     none_threshold = 0.3
-    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in")
+    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in", sha256="0" * 64)
 
     def __init__(self) -> None:
         self.closed = False

@@ -13,7 +13,7 @@ from engines.select import open_engine
 from mer.synth.cli import main as synth
 from mer.video import FrameReader
 from realtime.pipeline import Pipeline
-from realtime.replay import replay
+from realtime.recording import replay
 
 
 def decode_only(path: Path) -> float:

@@ -1,0 +1,160 @@
+"""One recording from its first frame to its folder of results."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from engines.protocol import Engine
+from mer.errors import MerError
+from mer.video import FrameReader
+from realtime import compare, resume
+from realtime.inputs import Recording
+from realtime.log import closing_lines
+from realtime.messages import Update
+from realtime.pipeline import Pipeline
+from realtime.sinks import RecordingFolder
+from realtime.summary import summarise
+from realtime.tally import Outcome
+
+
+def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
+    """Run a recording through the pipeline without loss, in this thread.
+
+    Args:
+        frames: The recording.
+        pipeline: Fresh; its totals and timing are filled.
+
+    Yields:
+        One update a frame, and one more if the end decides what was still open.
+    """
+    source = iter(frames)
+    while True:
+        started_s = time.perf_counter()
+        frame = next(source, None)
+        if frame is None:
+            break
+        pipeline.timing.add("decode", time.perf_counter() - started_s)
+        pipeline.buffer.put(pipeline.crop(frame))
+        crop = pipeline.buffer.get()
+        if crop is None:
+            raise RuntimeError(f"frame {frame.index} did not come back from the ring buffer")
+        update = pipeline.step(crop)
+        pipeline.timing.add("total", time.perf_counter() - started_s)
+        yield update
+    last = pipeline.finish()
+    if last is not None:
+        yield last
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording and how to replay it; can be sent to another process.
+
+    Attributes:
+        recording: Where it is and where its results go.
+        truth: What to compare with.
+        engine: Which engine to open.
+        face_model: A face_landmarker.task, None to look for one.
+        fps: Overrides the time stamps.
+        again: Whether to do it although it is done.
+    """
+
+    recording: Recording
+    truth: compare.Truth | None
+    engine: str
+    face_model: Path | None
+    fps: float | None
+    again: bool
+
+    def settings(self, engine: Engine) -> dict[str, Any]:
+        """Return what, beside the recording, decides the results."""
+        return {
+            "mer_live": version("mer-live"),
+            "engine": engine.name,
+            "engine_sha256": engine.manifest.sha256,
+            "face_model": str(self.face_model.resolve()) if self.face_model else None,
+            "fps": self.fps,
+        }
+
+
+class Screen(Protocol):
+    """What shows how a replay gets on."""
+
+    def update(self, update: Update) -> None:
+        """Take one update."""
+
+
+OpenScreen = Callable[[FrameReader, Pipeline], AbstractContextManager[Screen]]
+
+
+def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
+    """Replay one recording into its folder, unless that is done.
+
+    Args:
+        job: The recording.
+        engine: Opened; not closed here.
+        open_screen: Called once the recording is open.
+
+    Returns:
+        What came of it; errors of the user are an outcome, too.
+    """
+    recording = job.recording
+    try:
+        settings = job.settings(engine)
+        done = resume.finished_summary(recording.folder, source=recording.path, settings=settings)
+        if done is not None and not job.again:
+            line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
+            return Outcome(recording, "skipped", summary=done, lines=(line,))
+        return _replay_into_folder(job, engine, settings, open_screen)
+    except MerError as error:
+        return Outcome(recording, "failed", error=error)
+
+
+def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open_screen: OpenScreen) -> Outcome:
+    recording, complete = job.recording, True
+    with (
+        FrameReader(recording.path, fps=job.fps) as frames,
+        RecordingFolder(recording.folder, source=recording.path, classes=engine.classes) as folder,
+        Pipeline(rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model) as pipeline,
+    ):
+        found: list[compare.Label] = []
+        before = resume.fingerprint(recording.path)
+        started_s = time.perf_counter()
+        try:
+            with open_screen(frames, pipeline) as screen:
+                for update in replay(frames, pipeline):
+                    folder.write(update)
+                    start_s = pipeline.totals.first_time_s
+                    found += [compare.label_from_event(event, start_s=start_s) for event in update.events]
+                    screen.update(update)
+        except KeyboardInterrupt:
+            complete = False
+        summary = summarise(
+            recording.path,
+            frames=frames,
+            totals=pipeline.totals,
+            timing=pipeline.timing,
+            engine=engine,
+            wall_s=time.perf_counter() - started_s,
+            complete=complete,
+        )
+        summary |= {resume.SETTINGS: settings, resume.RECORDING: before}
+        pairs: tuple[compare.Pair, ...] = ()
+        if job.truth is not None:
+            pairs = tuple(compare.compare(job.truth, found))
+            summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
+        folder.finish(summary)
+        lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
+        lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
+    return Outcome(
+        recording,
+        "done" if complete else "interrupted",
+        summary=summary,
+        lines=tuple(lines),
+        truth=job.truth,
+        pairs=pairs,
+    )

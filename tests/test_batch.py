@@ -1,0 +1,200 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeEngine, FakePipeline
+from recordings import pictures, write_video
+
+import realtime.recording
+import realtime.replay
+from realtime import batch
+from realtime.replay import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def replayed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Replace engine and pipeline; the list grows by one with each recording that is really replayed."""
+    rates: list[float] = []
+
+    def made(*, rate_hz: float, **_: Any) -> FakePipeline:
+        rates.append(rate_hz)
+        return FakePipeline(rate_hz=rate_hz, event_frames=(5,))
+
+    monkeypatch.setattr(realtime.replay, "open_engine", lambda choice: FakeEngine())
+    monkeypatch.setattr(realtime.recording, "Pipeline", made)
+    return rates
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    (tmp_path / "study").mkdir()
+    for name in "ab":
+        write_video(tmp_path / f"study/{name}.mp4", pictures(12))
+    return tmp_path / "study"
+
+
+def run(study: Path, *options: str) -> int:
+    return main([str(study), "--out", str(study.parent / "out"), *options])
+
+
+def statuses(study: Path) -> list[str]:
+    with (study.parent / "out/recordings.csv").open(newline="") as file:
+        return [row["status"] for row in csv.DictReader(file)]
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_batch_ends_with_a_table_of_all(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(study) == 0
+    assert "2 recordings: 2 done" in capsys.readouterr().out
+    rows = json.loads((study.parent / "out/recordings.json").read_text())
+    assert [(row["status"], row["frames"], row["events"]) for row in rows] == [("done", 12, 1)] * 2
+
+
+def test_what_is_done_is_skipped(study: Path, replayed: list[float]) -> None:
+    run(study)
+    assert run(study) == 0
+    assert len(replayed) == 2
+    assert statuses(study) == ["skipped", "skipped"]
+
+
+@pytest.mark.parametrize("option", [["--again"], ["--fps", "25"]])
+def test_what_is_done_is_done_again_if_asked_or_with_other_settings(
+    study: Path, replayed: list[float], option: list[str]
+) -> None:
+    run(study)
+    run(study, *option)
+    assert len(replayed) == 4
+
+
+def test_a_recording_that_has_changed_is_done_again(study: Path, replayed: list[float]) -> None:
+    run(study)
+    write_video(study / "b.mp4", pictures(13))
+    run(study)
+    assert len(replayed) == 3
+    assert statuses(study) == ["skipped", "done"]
+
+
+def test_a_result_that_lost_a_file_is_done_again(study: Path, replayed: list[float]) -> None:
+    run(study)
+    (study.parent / "out/a/events.csv").unlink()
+    run(study)
+    assert len(replayed) == 3
+
+
+def test_a_summary_that_does_not_say_what_was_done_is_replaced(study: Path, replayed: list[float]) -> None:
+    run(study)
+    (study.parent / "out/a/summary.json").write_text(json.dumps({"source": str((study / "a.mp4").resolve())}))
+    assert run(study) == 0
+    assert len(replayed) == 3
+
+
+@pytest.mark.parametrize("text", ["", "[]"])
+def test_a_summary_that_names_no_recording_is_left_alone(study: Path, replayed: list[float], text: str) -> None:
+    run(study)
+    (study.parent / "out/a/summary.json").write_text(text)
+    assert run(study) == 3
+    assert statuses(study) == ["failed", "skipped"]
+    assert len(replayed) == 2
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_bad_recording_does_not_end_the_others(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (study / "a.mp4").write_text("this is no video\n" * 50)
+    assert run(study) == 3
+    assert statuses(study) == ["failed", "done"]
+    assert capsys.readouterr().err.count("mer-replay: error: ") == 1
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_batch_of_which_nothing_can_be_done_ends_with_exit_code_1(study: Path) -> None:
+    for name in "ab":
+        (study / f"{name}.mp4").write_text("this is no video\n" * 50)
+    assert run(study) == 1
+
+
+def test_an_interrupted_batch_goes_on_where_it_stopped(
+    study: Path, replayed: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = FakePipeline.step
+
+    def interrupted(self: FakePipeline, crop: Any) -> Any:
+        if len(replayed) == 2 and crop.index == 6:
+            raise KeyboardInterrupt
+        return step(self, crop)
+
+    monkeypatch.setattr(FakePipeline, "step", interrupted)
+    assert run(study) == 130
+    assert statuses(study) == ["done", "interrupted"]
+    assert run(study) == 0
+    assert statuses(study) == ["skipped", "done"]
+
+
+def test_several_at_a_time_cannot_share_one_overlay(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(study, "--jobs", "2", "--overlay") == 2
+    assert "leave out --jobs" in capsys.readouterr().err
+
+
+def test_two_processes_find_the_same_as_one(study: Path) -> None:
+    (study / "c.mp4").write_text("this is no video\n" * 50)
+    for out, jobs in (("one", "1"), ("two", "2")):
+        command = [sys.executable, "-m", "realtime.replay", str(study), "--engine", "onnxruntime", "--jobs", jobs]
+        answer = subprocess.run(
+            [*command, "--out", str(study.parent / out)], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        assert answer.returncode == 3, answer.stderr
+        assert "2 done" in answer.stdout
+        assert "1 failed" in answer.stdout
+    for name in ("a/events.csv", "a/rejected.csv", "b/events.csv"):
+        assert (study.parent / "one" / name).read_bytes() == (study.parent / "two" / name).read_bytes()
+
+
+def nothing(_: Sequence[tuple[int, int]]) -> None:
+    pass
+
+
+def double(job: int, progress: batch.Progress) -> int:
+    progress.update(job, 10)
+    return 2 * job
+
+
+def die_at_two(job: int, progress: batch.Progress) -> int:
+    if job == 2:
+        os._exit(9)
+    return double(job, progress)
+
+
+def interrupt_the_parent(job: int, progress: batch.Progress) -> int:
+    if job == 0:
+        os.kill(os.getppid(), signal.SIGINT)
+    while True:  # until the parent says stop
+        try:
+            progress.update(job, None)
+        except KeyboardInterrupt:
+            return -1
+
+
+def test_jobs_in_processes_come_back_with_their_place() -> None:
+    seen: list[Sequence[tuple[int, int]]] = []
+    outcomes = dict(batch.in_processes([3, 4, 5], double, processes=2, watch=seen.append))
+    assert outcomes == {0: 6, 1: 8, 2: 10}
+    assert seen[-1] == [(3, 10), (4, 10), (5, 10)]
+
+
+def test_only_the_job_that_kills_its_process_is_lost() -> None:
+    assert dict(batch.in_processes([1, 2, 3], die_at_two, processes=2, watch=nothing)) == {0: 2, 1: None, 2: 6}
+
+
+def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
+    ending = batch.in_processes([0, 1, 2, 3], interrupt_the_parent, processes=1, watch=nothing)
+    assert next(ending) == (0, -1)
+    with pytest.raises(KeyboardInterrupt):
+        next(ending)
