@@ -81,6 +81,8 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             interrupted |= outcome.status == "interrupted"
     except KeyboardInterrupt:
         interrupted = True
+    planned = [None, *(job.recording for job in jobs)]
+    outcomes.sort(key=lambda outcome: planned.index(outcome.recording))
     if len(outcomes) > 1:
         console.print(tally.table(outcomes, planned=len(jobs) + len(errors)))
         tally.write(outcomes, args.out)
