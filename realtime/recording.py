@@ -12,6 +12,8 @@ from engines.protocol import Engine
 from mer.errors import MerError
 from mer.video import FrameReader
 from realtime import compare, resume
+from realtime.exports import Found
+from realtime.extras import REPLACED, Extras, Wanted
 from realtime.inputs import Recording
 from realtime.log import closing_lines
 from realtime.messages import Update
@@ -61,6 +63,7 @@ class Job:
         face_model: A face_landmarker.task, None to look for one.
         fps: Overrides the time stamps.
         again: Whether to do it although it is done.
+        wanted: What to write beyond the usual four files.
     """
 
     recording: Recording
@@ -69,6 +72,7 @@ class Job:
     face_model: Path | None
     fps: float | None
     again: bool
+    wanted: Wanted
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return what, beside the recording, decides the results."""
@@ -105,7 +109,9 @@ def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outco
     recording = job.recording
     try:
         settings = job.settings(engine)
-        done = resume.finished_summary(recording.folder, source=recording.path, settings=settings)
+        done = resume.finished_summary(
+            recording.folder, source=recording.path, settings=settings, wanted=job.wanted.names
+        )
         if done is not None and not job.again:
             line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
             return Outcome(recording, "skipped", summary=done, lines=(line,))
@@ -122,12 +128,14 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
         Pipeline(rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model) as pipeline,
     ):
         found: list[compare.Label] = []
+        extras = Extras(job.wanted)
         before = resume.fingerprint(recording.path)
         started_s = time.perf_counter()
         try:
             with open_screen(frames, pipeline) as screen:
                 for update in replay(frames, pipeline):
                     folder.write(update)
+                    extras.add(update)
                     start_s = pipeline.totals.first_time_s
                     found += [compare.label_from_event(event, start_s=start_s) for event in update.events]
                     screen.update(update)
@@ -147,7 +155,9 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, found))
             summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
-        folder.finish(summary)
+        files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
+        summary |= {resume.OUTPUTS: job.wanted.names, resume.FILES: sorted(files)}
+        folder.finish(summary, files, replaces=REPLACED)
         lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(

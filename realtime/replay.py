@@ -14,7 +14,7 @@ from engines.protocol import Engine
 from engines.select import open_engine
 from mer.errors import MerError, UsageError
 from mer.video import FrameReader
-from realtime import batch, compare, options, tally
+from realtime import batch, compare, extras, options, tally
 from realtime.inputs import find_recordings
 from realtime.messages import Update
 from realtime.overlay import Header, Overlay
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--again", action="store_true", help="do again what is done already; --truth, --overlay, --screenshot do, too"
     )
+    extras.add_options(parser)
     parser.add_argument("--overlay", action="store_true", help="show what happens while it runs")
     parser.add_argument("--screenshot", type=Path, metavar="SVG", help="draw the overlay as each event is reported")
     return parser
@@ -66,8 +67,9 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     _check(args, len(recordings) + len(errors))
     truths: list[compare.Truth | None] = [compare.read_truth(path) for path in args.truth] or [None] * len(recordings)
     again = bool(args.again or args.truth or args.overlay or args.screenshot)
+    wanted = extras.wanted_from(args)
     jobs = [
-        Job(recording, truth, args.engine, args.face_model, args.fps, again)
+        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted)
         for recording, truth in zip(recordings, truths)
     ]
     outcomes = [Outcome(None, "failed", error=error) for error in errors]

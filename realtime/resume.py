@@ -10,6 +10,8 @@ from realtime.sinks import EVENTS_CSV, EVENTS_JSONL, REJECTED_CSV, SCHEMA, SUMMA
 
 SETTINGS: Final = "settings"
 RECORDING: Final = "recording"
+OUTPUTS: Final = "outputs"
+FILES: Final = "files"
 """Fields of `summary.json` that decide whether it still holds."""
 
 
@@ -40,7 +42,7 @@ def finished_summary(
         folder: Of the results.
         source: Full path of the recording.
         settings: What shapes the results: engine, rates, thresholds.
-        wanted: Files beyond the usual four that must be there.
+        wanted: What was asked for beyond the usual four files.
 
     Raises:
         MerError: If the recording cannot be looked at.
@@ -58,5 +60,8 @@ def finished_summary(
     }
     if not isinstance(summary, dict) or any(summary.get(key) != value for key, value in expected.items()):
         return None
-    files = (EVENTS_JSONL, EVENTS_CSV, REJECTED_CSV, *wanted)
+    outputs, files = summary.get(OUTPUTS, []), summary.get(FILES, [])
+    if not (isinstance(outputs, list) and isinstance(files, list) and set(wanted) <= set(map(str, outputs))):
+        return None
+    files = (EVENTS_JSONL, EVENTS_CSV, REJECTED_CSV, *map(str, files))
     return summary if all((folder / name).exists() for name in files) else None

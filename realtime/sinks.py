@@ -6,7 +6,7 @@ The fields are documented in `realtime/README.md`; SCHEMA changes whenever their
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -149,6 +149,10 @@ class RecordingFolder:
         source: Full path of the recording; events carry its last part.
         classes: Class names of the engine, for the columns of the table.
 
+    Attributes:
+        records: Lines of `events.jsonl` so far.
+        rejected: Rows of `rejected.csv` so far.
+
     Raises:
         MerError: If the folder cannot be written, or holds results of another recording.
     """
@@ -157,8 +161,8 @@ class RecordingFolder:
         self.folder = folder
         self._source = source.name
         self._columns = _event_columns(classes)
-        self._records: list[dict[str, Any]] = []
-        self._rejected: list[dict[str, Any]] = []
+        self.records: list[dict[str, Any]] = []
+        self.rejected: list[dict[str, Any]] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _refuse_foreign(folder, str(source))
@@ -177,32 +181,41 @@ class RecordingFolder:
         """
         for event in update.events:
             record = record_from_event(event, source=self._source)
-            self._records.append(record)
+            self.records.append(record)
             try:
                 self._log.write(record)
             except OSError as error:
                 raise _disk_error(self.folder, error) from error
-        self._rejected += [{"reason": r.reason, **_interval_fields(r)} for r in update.rejected]
+        self.rejected += [{"reason": r.reason, **_interval_fields(r)} for r in update.rejected]
 
-    def finish(self, summary: dict[str, Any]) -> None:
+    def finish(
+        self, summary: dict[str, Any], extras: Mapping[str, bytes] | None = None, *, replaces: Iterable[str] = ()
+    ) -> None:
         """Write the tables and the summary and put all files in place.
 
         Args:
             summary: See `realtime.summary`.
+            extras: Further files, name below the folder to content.
+            replaces: Patterns of files of an earlier result that go if they are not written again.
 
         Raises:
             MerError: If the disk refuses it.
         """
         self._log.close()
-        texts = {
-            EVENTS_CSV: _csv_text(self._columns, [row_from_record(record) for record in self._records]),
-            REJECTED_CSV: _csv_text(_REJECTED_COLUMNS, self._rejected),
-            SUMMARY_JSON: json.dumps(summary, indent=2, ensure_ascii=False) + "\n",
+        contents: dict[str, bytes] = {
+            **(extras or {}),
+            EVENTS_CSV: _csv_text(self._columns, [row_from_record(record) for record in self.records]).encode(),
+            REJECTED_CSV: _csv_text(_REJECTED_COLUMNS, self.rejected).encode(),
+            SUMMARY_JSON: (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(),
         }
         try:
-            for name, text in texts.items():
-                self._part(name).write_text(text, encoding="utf-8", newline="")
-            for name in (EVENTS_JSONL, *texts):
+            for name, content in contents.items():
+                self._part(name).parent.mkdir(exist_ok=True)
+                self._part(name).write_bytes(content)
+            for pattern in replaces:
+                for path in self.folder.glob(pattern):
+                    path.unlink()
+            for name in (EVENTS_JSONL, *contents):
                 self._part(name).replace(self.folder / name)
         except OSError as error:
             raise _disk_error(self.folder, error) from error

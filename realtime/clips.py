@@ -1,0 +1,73 @@
+"""Pictures of single events: a strip of the 13 that the classifier saw, or a short film of the face."""
+
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.errors import MerError
+from realtime.messages import Event, Update
+
+MARGIN_S: Final = 0.25
+"""Shown before the onset and, as far as it had been seen when the event was decided, after the offset."""
+SLOWER: Final = 4.0
+"""A film runs this much slower than life."""
+_KEPT_S: Final = 3.0
+
+
+def strip_png(event: Event, *, scale: int = 2) -> bytes:
+    """Return the 13 pictures of an event side by side as PNG.
+
+    Args:
+        event: The event.
+        scale: Pixels for each pixel of the classifier's 90.
+    """
+    strip = np.concatenate(list(event.clip.images), axis=1)
+    strip = cv2.resize(strip, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return encode_picture(strip, ".png")
+
+
+def encode_picture(image: NDArray[np.uint8], suffix: str) -> bytes:
+    """Return a picture, (H, W) or (H, W, 3) BGR, in the format of a suffix."""
+    ok, data = cv2.imencode(suffix, image)
+    if not ok:
+        raise MerError(f"this OpenCV cannot write {suffix} pictures; install opencv-python from PyPI")
+    return data.tobytes()
+
+
+class Films:
+    """Keeps the last seconds of the face crop and cuts a film out for each event."""
+
+    def __init__(self) -> None:
+        self._crops: deque[tuple[float, NDArray[np.uint8]]] = deque()
+
+    def add(self, update: Update) -> list[bytes]:
+        """Take one update and return a film (VP9 in MP4, four times slower than life) of each of its events.
+
+        Raises:
+            MerError: If this OpenCV has no encoder for it.
+        """
+        self._crops.append((update.time_s, update.crop))
+        while self._crops[0][0] < update.time_s - _KEPT_S:
+            self._crops.popleft()
+        return [self._film(event) for event in update.events]
+
+    def _film(self, event: Event) -> bytes:
+        first_s = event.interval.onset.time_s - MARGIN_S
+        last_s = event.interval.offset.time_s + MARGIN_S
+        crops = [crop for time_s, crop in self._crops if first_s <= time_s <= last_s]
+        size = crops[0].shape[1], crops[0].shape[0]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "event.mp4"
+            code = cv2.VideoWriter.fourcc(*"vp09")
+            writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, event.quality.rate_hz / SLOWER, size)
+            if not writer.isOpened():
+                raise MerError("this OpenCV has no VP9 encoder; use --clips png, or opencv-python from PyPI")
+            for crop in crops:
+                writer.write(cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR))
+            writer.release()
+            return path.read_bytes()
