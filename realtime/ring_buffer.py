@@ -52,9 +52,9 @@ class RingBuffer:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the writer has finished and everything was read."""
+        """Whether the writer has finished in order and everything was read; never after `fail`, which `get` raises."""
         with self._changed:
-            return self._closed and self._read == self._written
+            return self._closed and self._error is None and self._read == self._written
 
     def put(self, crop: FaceCrop) -> None:
         """Write a crop; its picture is copied. Never waits for the reader."""

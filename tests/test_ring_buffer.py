@@ -128,6 +128,14 @@ def test_an_error_is_raised_in_the_reader_after_what_came_before_it() -> None:
         buffer.get()
 
 
+def test_an_error_that_came_before_anybody_looked_is_not_taken_for_the_end() -> None:
+    buffer = filled(0)
+    buffer.fail(OSError("camera gone"))
+    assert not buffer.exhausted
+    with pytest.raises(OSError, match="camera gone"):
+        buffer.get()
+
+
 @pytest.mark.parametrize(("seconds", "rate_hz"), [(0.0, 30.0), (4.0, 0.0), (4.0, float("nan")), (-1.0, -30.0)])
 def test_refuses_an_impossible_size(seconds: float, rate_hz: float) -> None:
     with pytest.raises(MerError, match="not possible"):
