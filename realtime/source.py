@@ -15,6 +15,7 @@ import numpy as np
 from mer.errors import MerError, UsageError
 from mer.messages import Frame
 from mer.video import Clock, FrameReader
+from realtime import cameras
 
 STREAM_PREFIXES: Final = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://", "udp://", "tcp://")
 OPEN_TIMEOUT_MS: Final = 5000
@@ -267,10 +268,11 @@ def _open_stream(url: str, *, fps: float | None) -> LiveSource:
 
 
 def _cameras_here() -> str:
-    devices = sorted(str(device) for device in Path("/dev").glob("video*")) if Path("/dev").is_dir() else []
-    if not devices:
+    found = cameras.find()
+    if not found:
         return "no camera was found on this machine; connect one, or name a file or a stream address instead"
-    return f"this machine has {', '.join(devices)}; is another program using it?"
+    named = ", ".join(f"{camera.device} ({camera.name})" for camera in found)
+    return f"this machine has {named}; is another program using it? mer-doctor tells more"
 
 
 def _fourcc_text(code: float) -> str | None:
