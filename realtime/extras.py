@@ -9,8 +9,10 @@ from mer.errors import UsageError
 from realtime.clips import Films, strip_png
 from realtime.exports import EXPORTERS, Found
 from realtime.messages import Update
+from realtime.report.gather import Gatherer
+from realtime.report.page import REPORT_HTML, report
 
-REPLACED: Final = (*(name for name, _ in EXPORTERS.values()), "clips/event-*.png", "clips/event-*.mp4")
+REPLACED: Final = (*(name for name, _ in EXPORTERS.values()), REPORT_HTML, "clips/event-*.png", "clips/event-*.mp4")
 """Patterns of all files that may come from an earlier run and go with its results."""
 
 
@@ -21,19 +23,27 @@ class Wanted:
     Attributes:
         exports: Keys of EXPORTERS.
         clips: Kind of the clips, None for none.
+        report: Whether a page about each recording is wanted.
     """
 
     exports: tuple[str, ...] = ()
     clips: Literal["png", "mp4"] | None = None
+    report: bool = False
 
     @property
     def names(self) -> list[str]:
         """One word for each thing, as `summary.json` lists them."""
-        return sorted({*self.exports, *([f"clips-{self.clips}"] if self.clips else [])})
+        clips = [f"clips-{self.clips}"] if self.clips else []
+        return sorted({*self.exports, *clips, *(["report"] if self.report else [])})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--export` and `--clips`."""
+    """Add `--report`, `--export` and `--clips`."""
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write a page about each recording, which holds pictures of the face in each event, and one about all",
+    )
     parser.add_argument(
         "--export",
         type=_formats,
@@ -54,7 +64,7 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     """
     if "eaf" in args.export and find_spec("pympi") is None:
         raise UsageError("--export eaf needs pympi; install it with: pip install 'mer-live[eaf]'")
-    return Wanted(args.export, args.clips)
+    return Wanted(args.export, args.clips, args.report)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -75,10 +85,13 @@ class Extras:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._films = Films() if wanted.clips == "mp4" else None
+        self._gatherer = Gatherer() if wanted.report else None
         self._files: dict[str, bytes] = {}
 
     def add(self, update: Update) -> None:
         """Take in one update."""
+        if self._gatherer is not None:
+            self._gatherer.add(update)
         if self._films is not None:
             for event, film in zip(update.events, self._films.add(update)):
                 self._files[f"clips/event-{event.number:03d}.mp4"] = film
@@ -87,10 +100,8 @@ class Extras:
                 self._files[f"clips/event-{event.number:03d}.png"] = strip_png(event)
 
     def files(self, found: Found) -> dict[str, bytes]:
-        """Return name below the folder of results and content of each file.
-
-        Raises:
-            MerError: If a library for one is missing.
-        """
+        """Return name below the folder of results and content of each file."""
         exports = {EXPORTERS[name][0]: EXPORTERS[name][1](found) for name in self._wanted.exports}
+        if self._gatherer is not None:
+            exports[REPORT_HTML] = report(found, self._gatherer)
         return self._files | exports

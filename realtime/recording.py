@@ -1,6 +1,7 @@
 """One recording from its first frame to its folder of results."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -150,7 +151,8 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             wall_s=time.perf_counter() - started_s,
             complete=complete,
         )
-        summary |= {resume.SETTINGS: settings, resume.RECORDING: before}
+        labels = dict(Counter(label.label for label in found))
+        summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}
         pairs: tuple[compare.Pair, ...] = ()
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, found))

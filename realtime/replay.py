@@ -13,6 +13,7 @@ from rich.console import Console
 from engines.protocol import Engine
 from engines.select import open_engine
 from mer.errors import MerError, UsageError
+from mer.files import write_atomically
 from mer.video import FrameReader
 from realtime import batch, compare, extras, options, tally
 from realtime.inputs import find_recordings
@@ -21,6 +22,7 @@ from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
 from realtime.progress import Bar, BatchBar
 from realtime.recording import Job, Screen, replay_recording
+from realtime.report.index import INDEX_HTML, index
 from realtime.tally import Outcome
 
 _EPILOG: Final = (
@@ -88,6 +90,8 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     if len(outcomes) > 1:
         console.print(tally.table(outcomes, planned=len(jobs) + len(errors)))
         tally.write(outcomes, args.out)
+        if args.report:
+            write_atomically(args.out / INDEX_HTML, index(outcomes, args.out))
     if len(args.truth) > 1:
         pooled = [pair for outcome in outcomes for pair in outcome.pairs]
         console.print(compare.table(pooled, title=f"{len(args.truth)} recordings: true against found"))

@@ -54,7 +54,13 @@ def summarise(
         "stages": timing.summary(),
         "wall_seconds": round(wall_s, 3),
         "frames_per_second": round(totals.frames / wall_s, 1) if wall_s > 0 else 0.0,
-        "engine": {"name": engine.name, "input": engine.mode, "classes": list(engine.classes)},
+        "engine": {
+            "name": engine.name,
+            "input": engine.mode,
+            "classes": list(engine.classes),
+            "none_threshold": engine.none_threshold,
+            "training_data": engine.manifest.training_data,
+        },
         "versions": component_versions(),
     }
 
