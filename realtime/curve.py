@@ -1,4 +1,4 @@
-"""The two large parts of the overlay: the face and the motion curve with its marks."""
+"""The motion curve of the overlay, with the marks of what was found and turned down below it."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,29 +22,6 @@ _OVER: Final = Style.parse("bold green")
 _TURNED_DOWN: Final = Style.parse("yellow")
 _THRESHOLD: Final = Style.parse("red")
 _DIM: Final = Style.parse("dim")
-
-
-class Picture:
-    """The face crop, as large as there is room.
-
-    Args:
-        crop: (S, S) uint8 grey, None without a face.
-    """
-
-    def __init__(self, crop: NDArray[np.uint8] | None) -> None:
-        self._crop = crop
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        height = options.height or options.max_height
-        width = options.max_width - 1
-        rows = min(height, width // 2)
-        if self._crop is None:
-            yield Segment("\n" * (rows // 2) + "no face".center(width))
-            return
-        colour = console.color_system is not None
-        for line in drawing.picture(self._crop, width=2 * rows, height=rows, colour=colour):
-            yield from line
-            yield Segment.line()
 
 
 class Curve:
@@ -80,6 +57,8 @@ class Curve:
         for event in self._events:
             _mark(styles, marks, self._cells(event.interval, first_s, width), _OVER, event.label)
         heading = f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}"
+        if len(heading) > width:
+            heading = f"motion to {top:.1f} %, from {threshold:.2f}"
         yield Segment(heading[:width].ljust(width), _DIM)
         yield Segment.line()
         threshold_row = height - 1 - int(min(threshold / top, 0.999) * height)

@@ -1,45 +1,59 @@
 """Pictures and curves out of characters: half blocks, Braille dots and bars. Pure functions."""
 
-from functools import cache
+from functools import cache, lru_cache
+from itertools import groupby
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
 _RAMP: Final = " .:-=+*#%@"
-_GREYS: Final = 32
+_LEVELS: Final = 32
+"""Shades of each colour; more cannot be told apart and would make runs of equal cells shorter."""
 _BRAILLE: Final = 0x2800
 # Unicode numbers the dots of a Braille cell down its left, then its right column, the lowest row last.
 _DOTS: Final = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
-def picture(image: NDArray[np.uint8], *, width: int, height: int, colour: bool) -> list[list[Segment]]:
-    """Draw a grey picture with two pixels in each character cell, one above the other.
+def picture(image: NDArray[np.uint8]) -> list[list[Segment]]:
+    """Draw a picture in half blocks, two pixels in each character cell, one above the other.
 
     Args:
-        image: (H, W) uint8.
-        width: Cells to fill.
-        height: Cells to fill; a cell is about twice as high as wide.
-        colour: False for a terminal without colours, where letters stand for shades.
+        image: (2 * rows, columns, 3) uint8 RGB.
 
     Returns:
-        `height` lines of segments.
+        A line of segments for each row; neighbours of equal colours share one.
     """
-    if not colour:
-        shades = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(int) * len(_RAMP) // 256
-        return [[Segment("".join(_RAMP[s] for s in line))] for line in shades]
-    small = cv2.resize(image, (width, 2 * height), interpolation=cv2.INTER_AREA).astype(int) * _GREYS // 256
-    return [[Segment("▀", _shades(int(a), int(b))) for a, b in zip(*small[2 * y : 2 * y + 2])] for y in range(height)]
+    levels = image.astype(np.int32) * _LEVELS // 256
+    codes = (levels[..., 0] * _LEVELS + levels[..., 1]) * _LEVELS + levels[..., 2]
+    lines = []
+    for above, below in zip(codes[::2].tolist(), codes[1::2].tolist()):
+        line: list[Segment] = []
+        for pair, run in groupby(zip(above, below)):
+            line.append(Segment("▀" * len(list(run)), _shades(*pair)))
+        lines.append(line)
+    return lines
+
+
+def letters(image: NDArray[np.uint8]) -> list[str]:
+    """Draw a (rows, columns) uint8 grey picture in letters, for terminals without colours."""
+    shades = image.astype(int) * len(_RAMP) // 256
+    return ["".join(_RAMP[s] for s in line) for line in shades]
+
+
+@lru_cache(maxsize=65536)
+def _shades(above: int, below: int) -> Style:
+    return Style(color=_colour(above), bgcolor=_colour(below))
 
 
 @cache
-def _shades(above: int, below: int) -> Style:
-    top, bottom = (255 * level // (_GREYS - 1) for level in (above, below))
-    return Style.parse(f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})")
+def _colour(code: int) -> Color:
+    parts = (code // _LEVELS**2, code // _LEVELS % _LEVELS, code % _LEVELS)
+    return Color.from_rgb(*(255 * part // (_LEVELS - 1) for part in parts))
 
 
 def curve(values: NDArray[np.float64], *, width: int, height: int, top: float) -> list[str]:

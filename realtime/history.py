@@ -65,6 +65,13 @@ class History:
             self.notices = (*self.notices, *((update.time_s, notice) for notice in update.notices))[-_KEPT:]
         self.latest = update
 
+    def copy(self) -> "History":
+        """Return the state of this moment, for a screen that stands still."""
+        held = History()
+        held.latest, held.events, held.rejected, held.notices = self.latest, self.events, self.rejected, self.notices
+        held._points, held._count = self._points.copy(), self._count
+        return held
+
     def last(self, seconds: float) -> Stretch:
         """Return the curve of the last `seconds` on the source's clock."""
         count = self._count

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Final
 
 import numpy as np
@@ -21,11 +21,13 @@ from mer.face.landmarker import Landmarker
 from mer.messages import Frame
 from realtime import options
 from realtime.capture import Capture
+from realtime.keys import Keys, record_from_mark
 from realtime.log import Log, closing_lines
 from realtime.messages import Event, Update
 from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
-from realtime.sinks import EventLog, record_from_event
+from realtime.records import STDOUT, Records, say
+from realtime.sinks import record_from_event
 from realtime.source import LiveSource, Source, is_stream, open_source, paced
 
 WAIT_S: Final = 0.1
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = options.parser("mer-live", "Spot and classify micro-expressions live. Ctrl-C ends it.")
+    parser = options.parser("mer-live", "Spot and classify micro-expressions live. q or Ctrl-C ends it.")
     parser.add_argument(
         "--camera",
         required=True,
@@ -93,7 +95,22 @@ def _parser() -> argparse.ArgumentParser:
         help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace",
     )
     parser.add_argument("--duration", type=options.seconds, metavar="S", help="end after so many seconds")
-    parser.add_argument("--events", type=Path, metavar="FILE", help="append one JSON line for each event")
+    parser.add_argument(
+        "--events",
+        type=Path,
+        metavar="FILE",
+        help="append one JSON line for each event and mark; - prints them",
+    )
+    parser.add_argument(
+        "--json",
+        dest="events",
+        action="store_const",
+        const=STDOUT,
+        help="JSON lines, and nothing else, on the standard output",
+    )
+    parser.add_argument(
+        "--save-dir", type=Path, default=Path(), metavar="DIR", help="where the key s saves to (default: here)"
+    )
     parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
     parser.add_argument("--width", type=options.pixels, help="picture width to ask the camera for")
     parser.add_argument("--height", type=options.pixels, help="picture height to ask the camera for")
@@ -107,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace, console: Console) -> int:
     stop = threading.Event()
     with ExitStack() as stack:
-        records = stack.enter_context(_Records(args.events))
+        records = stack.enter_context(Records(args.events))
         engine = stack.enter_context(open_engine(args.engine))
         Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         source = open_source(args.camera, fps=args.fps, width=args.width, height=args.height, fourcc=args.fourcc)
@@ -120,55 +137,32 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         else:
             frames = paced(source, clock=time.monotonic, wait=stop.wait)
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
-        with _screen(args, source, engine, pipeline, console) as screen:
+        keys = Keys(
+            pipeline,
+            stop=stop,
+            on_mark=lambda mark: records.write(record_from_mark(mark, source=args.camera)),
+            source=args.camera,
+            save_dir=args.save_dir,
+        )
+        with _screen(args, source, engine, pipeline, console, keys) as screen:
             for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
                 screen.update(update)
+                keys.update(update)
                 for event in update.events:
                     records.write(_record(event, args.camera, source, update))
     for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=source.notes):
-        print(line)
+        say(line, path=args.events)
     if records.error:
         print(f"mer-live: error: {records.error}", file=sys.stderr)
         return 1
     return 130 if signals == [signal.SIGINT] else 0
 
 
-class _Records:
-    """The file of `--events`, if there is one; a disk that refuses it ends the writing, not the session."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.error = ""
-        self._path = path
-        self._log = EventLog(path) if path else None
-
-    def write(self, record: dict[str, Any]) -> None:
-        if self._log is None:
-            return
-        try:
-            self._log.write(record)
-        except OSError as error:
-            self.error = f"{self._path} could not be written any more ({error.strerror}); later events are missing"
-            self.close()
-
-    def close(self) -> None:
-        log, self._log = self._log, None
-        if log is not None:
-            log.close()
-
-    def __enter__(self) -> "_Records":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
 def _screen(
-    args: argparse.Namespace, source: Source, engine: Engine, pipeline: Pipeline, console: Console
+    args: argparse.Namespace, source: Source, engine: Engine, pipeline: Pipeline, console: Console, keys: Keys
 ) -> Overlay | Log:
-    if args.no_overlay or not console.is_terminal:
-        return Log(totals=pipeline.totals)
+    if args.no_overlay or args.events == STDOUT or not console.is_terminal:
+        return Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events))
     camera = source if isinstance(source, LiveSource) and not is_stream(args.camera) else None
     header = Header(
         source=source.description,
@@ -177,8 +171,9 @@ def _screen(
         got=str(camera.got) if camera else "",
         warnings=(f"model trained on {engine.manifest.training_data}",),
         total_s=source.claimed_frames / source.rate_hz if source.claimed_frames else None,
+        none_threshold=engine.none_threshold,
     )
-    return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console)
+    return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys)
 
 
 def _record(event: Event, name: str, source: Source, update: Update) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What happens, in plain lines: for pipes, log files and terminals without the overlay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -53,16 +53,18 @@ class Log:
 
     Args:
         totals: Counters of the pipeline; read only.
+        say: Prints one line.
     """
 
-    def __init__(self, *, totals: Totals) -> None:
+    def __init__(self, *, totals: Totals, say: Callable[[str], None]) -> None:
         self._totals = totals
+        self._say = say
         self._next_status_s: float | None = None
 
     def update(self, update: Update) -> None:
         """Print the news of one frame, if there is any."""
         for line in self._lines(update):
-            print(f"{update.time_s - self._totals.first_time_s:9.3f} s  {line}", flush=True)
+            self._say(f"{update.time_s - self._totals.first_time_s:9.3f} s  {line}")
 
     def _lines(self, update: Update) -> Iterator[str]:
         start_s = self._totals.first_time_s

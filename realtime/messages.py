@@ -85,6 +85,10 @@ class Update:
         events: Events finished on this frame.
         notices: Plain sentences about what changed ("face lost", "2 faces: following the largest").
         dropped: Frames lost so far.
+        landmarks_px: (478, 2) float32 face mesh of the anchor frame in crop pixels; None if not known.
+        head: (2, 3) float64 similarity from the anchor frame's crop pixels to those of this frame.
+        regions: (13, 2) motion of each of `realtime.motion.REGIONS` since the rest, percent of the
+            inter-ocular distance; None without a face.
     """
 
     time_s: float
@@ -99,6 +103,9 @@ class Update:
     events: tuple[Event, ...] = ()
     notices: tuple[str, ...] = ()
     dropped: int = 0
+    landmarks_px: NDArray[np.float32] | None = None
+    head: NDArray[np.float64] | None = None
+    regions: NDArray[np.float64] | None = None
 
 
 @dataclass(slots=True)

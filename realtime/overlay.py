@@ -5,7 +5,8 @@ A thread of its own redraws the latest state a dozen times a second; nothing els
 
 import io
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,22 +14,25 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.layout import Layout
-from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from realtime.curve import Curve, Picture
-from realtime.drawing import bar
+from realtime.curve import Curve
 from realtime.history import History
 from realtime.messages import Event, Totals, Update
+from realtime.panels import Picture, Probabilities, Strip, events_table, help_table
+from realtime.terminal import Terminal
 from realtime.timing import Timing
 
 REDRAWS_HZ: Final = 12.0
 CURVE_S: Final = 5.0
 _TOP_ROWS: Final = 3
-_BOTTOM_ROWS: Final = 2
-_NAMED_COLUMNS: Final = 22
-"""Columns that one more class with its probability takes."""
+_BOTTOM_ROWS: Final = 3
+_BARS_COLUMNS: Final = 26
+_LEAST_WIDTH: Final = 76
+"""Columns below which there is no room for probabilities and the strip."""
+_LEAST_HEIGHT: Final = 22
+_STRIP_ROWS: Final = 9
+_SAID_S: Final = 4.0
 _STATE_STYLES: Final = {"tracked": "green", "absent": "yellow", "lost": "red"}
 
 
@@ -43,6 +47,7 @@ class Header:
         engine: Name of the classifier.
         warnings: What must not be overlooked, such as "synthetic recording".
         total_s: Length of the recording in seconds, None if it has no known end.
+        none_threshold: Probability below which an event is called "none".
     """
 
     source: str
@@ -51,6 +56,11 @@ class Header:
     got: str = ""
     warnings: tuple[str, ...] = field(default=())
     total_s: float | None = None
+    none_threshold: float = 0.0
+
+
+Keys = Callable[[str], str]
+"""Does what a key asks for, in the drawing thread, and returns what to tell about it, empty for nothing."""
 
 
 class Overlay:
@@ -61,14 +71,22 @@ class Overlay:
         totals: Counters of the pipeline; read only.
         timing: Durations of its stages; read only.
         console: Terminal to draw on.
+        keys: Asked about each key but `p` and `h`, which only concern the screen; None for no keys.
     """
 
-    def __init__(self, header: Header, *, totals: Totals, timing: Timing, console: Console) -> None:
+    def __init__(
+        self, header: Header, *, totals: Totals, timing: Timing, console: Console, keys: Keys | None = None
+    ) -> None:
         self._header = header
         self._totals = totals
         self._timing = timing
         self._console = console
+        self._keys = keys
         self._history = History()
+        self._terminal = Terminal(console)
+        self._held: History | None = None
+        self._helping = False
+        self._said: tuple[float, str] = (0.0, "")
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="overlay", daemon=True)
@@ -85,22 +103,32 @@ class Overlay:
 
     def render(self, *, width: int, height: int) -> RenderableType:
         """Return the screen of this moment, made for `width` x `height` cells."""
-        body_rows = max(6, (height - _TOP_ROWS - _BOTTOM_ROWS) * 5 // 9)
-        event_rows = height - body_rows - _TOP_ROWS - _BOTTOM_ROWS
-        picture_rows = min(body_rows, (width // 3) // 2)
+        roomy = width >= _LEAST_WIDTH and height >= _LEAST_HEIGHT
+        middle_rows = height - _TOP_ROWS - _BOTTOM_ROWS
+        strip_rows = min(_STRIP_ROWS, max(4, middle_rows // 4)) if roomy else 0
+        event_rows = max(2, (middle_rows - strip_rows) // 5)
+        body_rows = max(4, middle_rows - strip_rows - event_rows)
+        history = self._held or self._history
+        last: Event | None = history.events[-1] if history.events else None
         screen = Layout()
-        screen.split_column(
+        parts = [
             Layout(self._top(), size=_TOP_ROWS),
             Layout(name="body", size=body_rows),
-            Layout(_events(self._history.events, rows=event_rows, named=(width - 50) // _NAMED_COLUMNS)),
+            Layout(Strip(last) if last and roomy else Text(" "), name="strip", size=max(1, strip_rows)),
+            Layout(events_table(history.events, rows=event_rows, width=width)),
             Layout(self._bottom(), size=_BOTTOM_ROWS),
-        )
-        latest = self._history.latest
-        stretch = self._history.last(CURVE_S)
-        screen["body"].split_row(
-            Layout(Picture(latest.crop if latest and latest.face == "tracked" else None), size=2 * picture_rows + 1),
-            Layout(Curve(stretch, self._history.events, self._history.rejected, seconds=CURVE_S)),
-        )
+        ]
+        screen.split_column(*(part for part in parts if strip_rows or part.name != "strip"))
+        picture_rows = min(body_rows, (width // 3) // 2)
+        curve = Curve(history.last(CURVE_S), history.events, history.rejected, seconds=CURVE_S)
+        columns = [
+            Layout(Picture(history.latest), size=2 * picture_rows + 1),
+            Layout(help_table() if self._helping else curve),
+            Layout(
+                Probabilities(last, none_threshold=self._header.none_threshold), size=max(_BARS_COLUMNS, width // 5)
+            ),
+        ]
+        screen["body"].split_row(*columns[: 3 if roomy else 2])
         return screen
 
     def export_svg(self, path: Path, *, width: int = 120, height: int = 28) -> None:
@@ -118,8 +146,8 @@ class Overlay:
         console.save_svg(str(path), title="mer-live")
 
     def _top(self) -> Text:
-        header, latest = self._header, self._history.latest
-        stretch = self._history.last(1.0)
+        header, history = self._header, self._held or self._history
+        latest, stretch = history.latest, history.last(1.0)
         line = Text.assemble(
             (" mer-live ", "bold reverse"), " ", (header.source, "bold"), no_wrap=True, overflow="ellipsis"
         )
@@ -142,7 +170,7 @@ class Overlay:
         for warning in header.warnings:
             line.append(f" {warning} ", "black on yellow")
             line.append(" ")
-        for time_s, notice in self._history.notices[-1:]:
+        for time_s, notice in history.notices[-1:]:
             if latest.time_s - time_s < CURVE_S:
                 line.append(f" {notice}", "yellow")
         return line
@@ -151,52 +179,61 @@ class Overlay:
         totals = self._totals
         total = [self._timing.percentile_ms("total", percent) for percent in (50, 95, 99)]
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f" frame {total[0]:.1f} ms, p95 {total[1]:.1f}, p99 {total[2]:.1f}  {self._header.engine}  ")
+        line.append(f" frame {total[0]:.1f} ms, p95 {total[1]:.1f}, p99 {total[2]:.1f}  ")
         line.append(f"dropped {totals.dropped}", "bold red" if totals.dropped else "")
+        line.append(f"  {self._header.engine}", "dim")
         line.append(f"\n events {totals.events}  rejected {sum(totals.rejected.values())}")
         reasons = sorted(totals.rejected.items(), key=lambda item: -item[1])
         line.append("".join(f"  {reason} {count}" for reason, count in reasons), "dim")
+        said_s, said = self._said
+        if said and time.monotonic() - said_s < _SAID_S:
+            line.append(f"\n {said}", "bold")
+        elif self._held:
+            line.append("\n the screen stands still, spotting goes on; p goes on", "bold")
+        elif self._keys is not None and self._terminal.has_keys:
+            line.append("\n q quit  p pause  space mark  + - sensitivity  s save  h help", "dim")
         return line
 
     def __enter__(self) -> "Overlay":
+        self._terminal.__enter__()
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
+        try:
+            self._stop.set()
+            self._thread.join()
+        finally:
+            self._terminal.__exit__(kind, error, trace)
         if self._error is not None and error is None:
             raise self._error
 
     def _run(self) -> None:
         try:
-            with Live(console=self._console, screen=True, auto_refresh=False) as live:
-                while not self._stop.wait(1.0 / REDRAWS_HZ):
-                    width, height = self._console.size
-                    live.update(self.render(width=width, height=height), refresh=True)
+            while not self._stop.is_set():
+                for key in self._terminal.keys(1.0 / REDRAWS_HZ):
+                    self._press(key)
+                if not self._stop.is_set():
+                    self._paint()
         except BaseException as error:  # raised in the main loop by `update` or on leaving
             self._error = error
 
+    def _paint(self) -> None:
+        width, height = self._console.size
+        screen = self.render(width=width, height=height)
+        try:
+            self._terminal.paint(screen)
+        except OSError:  # the terminal is gone; the session is not
+            self._stop.set()
 
-def _events(events: Sequence[Event], *, rows: int, named: int) -> RenderableType:
-    if not events:
-        return Text(" no micro-expression yet", style="dim")
-    drawn = Table.grid(padding=(0, 1), pad_edge=True)
-    for event in reversed(events[-max(1, rows) :]):
-        interval = event.interval
-        best = max(event.probabilities.values())
-        flags = [name for name in ("gap", "interpolated") if getattr(event.quality, name)]
-        cells: list[RenderableType] = [
-            Text(f"{event.number:>3}", "dim"),
-            Text(f"{interval.apex.time_s:8.2f} s"),
-            Text(f"{1000 * (interval.offset.time_s - interval.onset.time_s):3.0f} ms"),
-            Text(f"{event.label:<9}", "bold green" if event.label in event.probabilities else "dim"),
-            Text(f"{bar(best, 10)} {100 * best:3.0f}%", "green"),
-        ]
-        others = sorted(event.probabilities.items(), key=lambda item: -item[1])[1 : 1 + named]
-        cells += [Text(f"{name} {bar(p, 6)} {100 * p:2.0f}%", "dim") for name, p in others]
-        cells.append(Text(", ".join(flags), "yellow"))
-        drawn.add_row(*cells)
-    return drawn
+    def _press(self, key: str) -> None:
+        if self._keys is None:
+            return
+        if key == "p":
+            self._held = None if self._held else self._history.copy()
+        elif key == "h":
+            self._helping = not self._helping
+        elif said := self._keys(key):
+            self._said = (time.monotonic(), said)

@@ -27,6 +27,8 @@ from realtime.timing import Timing
 BUFFER_S: Final = 4.0
 """Length of the ring buffer: the longest candidate, its confirmation and a second to spare."""
 
+_SENSITIVITIES: Final = (0.25, 4.0)
+
 
 class Pipeline:
     """Frames in, updates out.
@@ -64,7 +66,23 @@ class Pipeline:
         self._engine = engine
         self._tracker = FaceTracker(Landmarker(face_model))
         self._spotter = Spotter(spotter)
+        self._sensitivity = 1.0
+        self._thresholds = self._spotter.config
         self._before: FaceCrop | None = None
+
+    @property
+    def sensitivity(self) -> float:
+        """What the spotter's thresholds are divided by; may be changed at any time, from any thread."""
+        return self._sensitivity
+
+    @sensitivity.setter
+    def sensitivity(self, factor: float) -> None:
+        self._sensitivity = min(max(factor, _SENSITIVITIES[0]), _SENSITIVITIES[1])
+        self._spotter.config = replace(
+            self._thresholds,
+            floor=self._thresholds.floor / self._sensitivity,
+            noise_factor=self._thresholds.noise_factor / self._sensitivity,
+        )
 
     def crop(self, frame: Frame) -> FaceCrop:
         """Find the face of one frame."""
@@ -123,6 +141,9 @@ class Pipeline:
             events=tuple(events),
             notices=notices,
             dropped=self.totals.dropped,
+            landmarks_px=crop.landmarks_px,
+            head=crop.motion,
+            regions=self._spotter.regions,
         )
 
     def _classified(self, interval: Interval, decided_s: float, arrived_s: float) -> Event | Interval:

@@ -195,6 +195,7 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
         engine=engine.name,
         warnings=tuple(warnings),
         total_s=claimed / frames.rate_hz if claimed else None,
+        none_threshold=engine.none_threshold,
     )
 
 

@@ -145,6 +145,13 @@ class Spotter:
         """Motion that starts a candidate now, percent of the inter-ocular distance."""
         return max(self.config.floor, self._rest.level + self.config.noise_factor * self._rest.noise)
 
+    @property
+    def regions(self) -> NDArray[np.float64] | None:
+        """(13, 2) motion of each region since the rest on the last measured frame; None without a face."""
+        if self._track is None or not self._track.samples:
+            return None
+        return self._rest.moved(self._track.samples[-1].regions)
+
     def _spotting(self, decided: list[Interval]) -> Spotting:
         return Spotting(self._state, self._motion, self.threshold, tuple(decided))
 

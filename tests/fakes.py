@@ -102,6 +102,7 @@ class FakePipeline:
         self.timing = Timing()
         self.totals = Totals()
         self.finished = False
+        self.sensitivity = 1.0
         self._event_frames = event_frames
 
     def crop(self, frame: Frame) -> FaceCrop:

@@ -160,3 +160,13 @@ def test_a_signal_ends_the_session_with_everything_written(tmp_path: Path, numbe
     assert "1 events" in output
     assert "Traceback" not in errors
     assert labels_in(tmp_path / "e.jsonl") == ["happiness"]
+
+
+@pytest.mark.parametrize("option", [["--json"], ["--events", "-"]])
+def test_json_lines_alone_stand_on_the_standard_output(
+    recording: Path, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--camera", str(recording), *option]) == 0
+    printed = capsys.readouterr()
+    assert [json.loads(line)["label"] for line in printed.out.splitlines()] == ["happiness", "happiness"]
+    assert "200 frames" in printed.err
