@@ -41,28 +41,34 @@ for (const table of document.querySelectorAll("table.sortable")) {
     head.querySelector("button").addEventListener("click", () => sortBy(table, column));
   });
   const form = byId("filters");
-  form.addEventListener("input", () => filter(table));
+  for (const kind of ["input", "change"]) form.addEventListener(kind, () => filter(table));
   form.addEventListener("submit", (event) => event.preventDefault());
   filter(table);
 }
 
 const player = byId("player");
 if (player) {
-  const lost = () => { if (!player.src) { byId("lost").hidden = false; player.parentElement.hidden = true; } };
-  const sources = player.querySelectorAll("source");
-  if (sources.length === 0 || player.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) lost();
-  sources[sources.length - 1]?.addEventListener("error", lost);
+  const show = (playable) => {
+    byId("lost").hidden = playable;
+    player.parentElement.hidden = !playable;
+  };
+  const last = player.querySelector("source:last-of-type");
+  last?.addEventListener("error", () => show(Boolean(player.src)));
+  player.addEventListener("error", () => show(false));
+  player.addEventListener("loadedmetadata", () => show(true));
+  // The last source may have failed before this script ran, which leaves a player without a source.
+  addEventListener("load", () => {
+    if (player.readyState === 0 && player.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) show(false);
+  });
+  if (!last) show(false);
 
   byId("choose").addEventListener("change", (event) => {
     const [file] = event.target.files;
     if (!file) return;
     if (player.src) URL.revokeObjectURL(player.src);
     player.src = URL.createObjectURL(file);
-    player.parentElement.hidden = false;
-    byId("lost").hidden = true;
+    show(true);
   });
-  player.addEventListener("error", () => { if (player.src) { byId("lost").hidden = false; player.parentElement.hidden = true; } });
-
   for (const button of document.querySelectorAll("button.jump")) {
     button.addEventListener("click", () => {
       byId("recording").scrollIntoView();
