@@ -190,11 +190,11 @@ class _Reference:
         weight = self.trust
         rest = flow
         for _ in range(_REWEIGHTINGS):
-            weighted = self.rigid * np.tile(weight, 2)
+            weighted = self.rigid * np.concatenate([weight, weight])
             head = np.linalg.solve(weighted @ self.rigid.T, weighted @ target)
             rest = (target - head @ self.rigid).reshape(2, points).T
             distance = np.hypot(rest[:, 0], rest[:, 1])
-            scale = max(1.4826 * float(np.median(distance)), _LEAST_SCALE)
+            scale = max(1.4826 * geometry.median(distance), _LEAST_SCALE)
             weight = self.trust / (1.0 + (distance / scale) ** 2)
         return rest
 

@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from engines.protocol import Engine
 from mer.errors import MerError
+from mer.messages import FaceCrop
 from mer.video import FrameReader
 from realtime import compare, resume
+from realtime.ahead import ahead
 from realtime.exports import Found
 from realtime.extras import REPLACED, Extras, Wanted
 from realtime.inputs import Recording
@@ -23,9 +25,15 @@ from realtime.sinks import RecordingFolder
 from realtime.summary import summarise
 from realtime.tally import Outcome
 
+CROPS_AHEAD: Final = 32
+"""Crops that may wait between decoding and spotting: enough for the time that a classification takes."""
+
 
 def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
-    """Run a recording through the pipeline without loss, in this thread.
+    """Run a recording through the pipeline without loss.
+
+    As in live, a thread decodes and cuts the face out while this one spots and classifies; here it waits for this
+    one instead of giving frames up, so the result is the same every time.
 
     Args:
         frames: The recording.
@@ -34,23 +42,31 @@ def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
     Yields:
         One update a frame, and one more if the end decides what was still open.
     """
+    for cut, before_s in ahead(_crops(frames, pipeline), most=CROPS_AHEAD, name="decode"):
+        started_s = time.perf_counter()
+        pipeline.buffer.put(cut)
+        crop = pipeline.buffer.get()
+        if crop is None:
+            raise RuntimeError(f"frame {cut.index} did not come back from the ring buffer")
+        update = pipeline.step(crop)
+        pipeline.timing.add("total", before_s + time.perf_counter() - started_s)
+        yield update
+    last = pipeline.finish()
+    if last is not None:
+        yield last
+
+
+def _crops(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[FaceCrop, float]]:
+    """Yield each frame's crop and the seconds that decoding and cutting took."""
     source = iter(frames)
     while True:
         started_s = time.perf_counter()
         frame = next(source, None)
         if frame is None:
-            break
+            return
         pipeline.timing.add("decode", time.perf_counter() - started_s)
-        pipeline.buffer.put(pipeline.crop(frame))
-        crop = pipeline.buffer.get()
-        if crop is None:
-            raise RuntimeError(f"frame {frame.index} did not come back from the ring buffer")
-        update = pipeline.step(crop)
-        pipeline.timing.add("total", time.perf_counter() - started_s)
-        yield update
-    last = pipeline.finish()
-    if last is not None:
-        yield last
+        crop = pipeline.crop(frame)
+        yield crop, time.perf_counter() - started_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Durations of named stages as percentiles, in constant memory."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ class Timing:
         counts = self._counts.get(stage)
         if counts is None:
             counts = self._counts.setdefault(stage, np.zeros(_DECADES * _BINS_PER_DECADE, np.int64))
-        place = int(np.log10(max(seconds, _SHORTEST_S) / _SHORTEST_S) * _BINS_PER_DECADE)
+        place = int(math.log10(max(seconds, _SHORTEST_S) / _SHORTEST_S) * _BINS_PER_DECADE)
         counts[min(place, len(counts) - 1)] += 1
         self._longest_s[stage] = max(seconds, self._longest_s.get(stage, 0.0))
 

