@@ -185,6 +185,11 @@ class FrameReader:
 
 
 def _open(path: Path, *, fps: float | None) -> _Pictures:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # OpenCV would take the process down with it
+        name = str(path).encode(errors="backslashreplace").decode()
+        raise MerError(f"the name {name} is no valid UTF-8; rename it") from None
     if path.is_dir():
         return _Folder(path, fps=fps)
     if not path.exists():

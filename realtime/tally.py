@@ -59,8 +59,8 @@ def record_from_outcome(outcome: Outcome) -> dict[str, Any]:
     """Return one recording as a flat row of `recordings.csv`."""
     summary, recording = outcome.summary, outcome.recording
     return {
-        "recording": str(recording.path) if recording else "",
-        "folder": str(recording.folder) if recording else "",
+        "recording": _text(recording.path) if recording else "",
+        "folder": _text(recording.folder) if recording else "",
         "status": outcome.status,
         "error": str(outcome.error) if outcome.error else "",
         "frames": summary.get("frames"),
@@ -71,6 +71,11 @@ def record_from_outcome(outcome: Outcome) -> dict[str, Any]:
         "rejected": sum(summary["rejected"].values()) if summary else None,
         "frames_per_second": summary.get("frames_per_second"),
     }
+
+
+def _text(path: Path) -> str:
+    """Return a path that can be written, even if its name is no valid UTF-8."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def table(outcomes: Sequence[Outcome], *, planned: int) -> Table:

@@ -115,6 +115,19 @@ def test_a_bad_recording_does_not_end_the_others(study: Path, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("replayed")
+def test_a_name_that_is_no_utf8_fails_alone(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = os.fsencode(study) + b"/caf\xe9.mp4"
+    try:
+        os.rename(study / "a.mp4", odd)  # noqa: PTH104 - pathlib takes no bytes
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    assert run(study, "--report") == 3
+    assert "rename it" in capsys.readouterr().err
+    assert sorted(statuses(study)) == ["done", "failed"]
+    assert (study.parent / "out/index.html").is_file()
+
+
+@pytest.mark.usefixtures("replayed")
 def test_a_batch_of_which_nothing_can_be_done_ends_with_exit_code_1(study: Path) -> None:
     for name in "ab":
         (study / f"{name}.mp4").write_text("this is no video\n" * 50)
