@@ -19,10 +19,11 @@ from engines.protocol import Engine
 from engines.select import open_engine
 from mer.face.landmarker import Landmarker
 from mer.messages import Frame
-from realtime import options
+from realtime import config, options
 from realtime.capture import Capture
-from realtime.keys import Keys, record_from_mark
+from realtime.keys import Keys, Mark, record_from_mark
 from realtime.log import Log, closing_lines
+from realtime.lsl import Outlets
 from realtime.messages import Event, Update
 from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
@@ -82,8 +83,9 @@ def live(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
-    args = _parser().parse_args(argv)
-    return options.exit_code("mer-live", lambda: _run(args, Console()))
+    parser = _parser()
+    args = config.parse(parser, argv)
+    return options.exit_code("mer-live", lambda: _run(parser, args, Console()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save-dir", type=Path, default=Path(), metavar="DIR", help="where the key s saves to (default: here)"
     )
+    parser.add_argument(
+        "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
+    )
+    parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and leave")
     parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
     parser.add_argument("--width", type=options.pixels, help="picture width to ask the camera for")
     parser.add_argument("--height", type=options.pixels, help="picture height to ask the camera for")
@@ -121,10 +127,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(args: argparse.Namespace, console: Console) -> int:
+def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Console) -> int:
+    if args.save_config is not None:
+        path, args.save_config = args.save_config, None
+        config.save(parser, args, path)
+        print(f"options are in {path}; use them with: mer-live --config {path}")
+        return 0
     stop = threading.Event()
     with ExitStack() as stack:
         records = stack.enter_context(Records(args.events))
+        outlets = stack.enter_context(Outlets(args.lsl, source=args.camera)) if args.lsl else None
         engine = stack.enter_context(open_engine(args.engine))
         Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         source = open_source(args.camera, fps=args.fps, width=args.width, height=args.height, fourcc=args.fourcc)
@@ -137,15 +149,23 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         else:
             frames = paced(source, clock=time.monotonic, wait=stop.wait)
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+
+        def mark(pressed: Mark) -> None:
+            records.write(record_from_mark(pressed, source=args.camera))
+            if outlets is not None:
+                outlets.mark(pressed)
+
         keys = Keys(
             pipeline,
             stop=stop,
-            on_mark=lambda mark: records.write(record_from_mark(mark, source=args.camera)),
+            on_mark=mark,
             source=args.camera,
             save_dir=args.save_dir,
         )
         with _screen(args, source, engine, pipeline, console, keys) as screen:
             for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
+                if outlets is not None:
+                    outlets.update(update)
                 screen.update(update)
                 keys.update(update)
                 for event in update.events:

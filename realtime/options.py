@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mer.errors import MerError
-from realtime.summary import component_versions
+from realtime.summary import component_versions, optional_versions
 
 
 def parser(program: str, description: str) -> argparse.ArgumentParser:
@@ -16,6 +16,12 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
         "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"
+    )
+    made.add_argument(
+        "--config", type=Path, metavar="TOML", help="take options from a file: fps = 60, no-overlay = true"
+    )
+    made.add_argument(
+        "--completion", action=_Completion, metavar="SHELL", help="print completions for bash, zsh or tcsh and leave"
     )
     made.add_argument("--version", action=_Version, help="print the versions of all components and leave")
     return made
@@ -26,7 +32,27 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print("\n".join(f"{name} {number}" for name, number in component_versions().items()))
+        print("\n".join(f"{name} {number}" for name, number in {**component_versions(), **optional_versions()}.items()))
+        parser.exit()
+
+
+class _Completion(argparse.Action):
+    def __init__(
+        self, option_strings: list[str], dest: str, metavar: str | None = None, help: str | None = None
+    ) -> None:
+        super().__init__(option_strings, dest, default=argparse.SUPPRESS, metavar=metavar, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, _namespace: object, shell: object, *_: object) -> None:
+        try:
+            import shtab
+        except ImportError:
+            parser.exit(1, f"{parser.prog}: error: --completion needs shtab; install it with: pip install shtab\n")
+        if shell not in shtab.SUPPORTED_SHELLS:
+            parser.error(f"no completions for {shell!r}; there are some for {', '.join(shtab.SUPPORTED_SHELLS)}")
+        for action in parser._actions:
+            if action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, shell=str(shell)))
         parser.exit()
 
 

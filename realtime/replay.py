@@ -15,7 +15,7 @@ from engines.select import open_engine
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.video import FrameReader
-from realtime import batch, compare, extras, options, tally
+from realtime import batch, compare, config, extras, options, tally
 from realtime.inputs import find_recordings
 from realtime.messages import Update
 from realtime.overlay import Header, Overlay
@@ -37,7 +37,7 @@ _DIED: Final = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-replay`; its exit codes are in `--help`."""
-    args = _parser().parse_args(argv)
+    args = config.parse(_parser(), argv)
     return options.exit_code("mer-replay", lambda: _run(args, Console()))
 
 

@@ -12,6 +12,7 @@ from realtime.sinks import SCHEMA
 from realtime.timing import Timing
 
 _PACKAGES: Final = ("mer-live", "mediapipe", "numpy", "onnxruntime", "opencv-python", "rich")
+_OPTIONAL: Final = ("torch", "onnx", "tensorrt", "tensorrt-rtx", "cuda-python", "pylsl", "pympi-ling", "shtab")
 
 
 def summarise(
@@ -67,10 +68,17 @@ def summarise(
 
 def component_versions() -> dict[str, str]:
     """Return the versions of Python, the system and the packages that shape the results."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    system = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    return system | {package: _version(package) for package in _PACKAGES}
+
+
+def optional_versions() -> dict[str, str]:
+    """Return the versions of the packages that only some features need."""
+    return {package: _version(package) for package in _OPTIONAL}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,137 @@
+"""Options from a TOML file, and options written to one: `--config` and `--save-config`.
+
+A file holds long option names without their dashes: `camera = "0"`, `fps = 60`, `no-overlay = true`. What the
+command line says wins. Relative paths are those of the current folder, as on the command line.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mer.errors import MerError, UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+
+_NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion"})
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line together with the file that its `--config` names.
+
+    Errors end the program like those of argparse, with exit code 2.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return parser.parse_args(_with_file(parser, given))
+    except UsageError as error:
+        parser.error(str(error))
+
+
+def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) -> None:
+    """Write the options that differ from their defaults to a new TOML file.
+
+    Args:
+        parser: What parsed them.
+        args: The options.
+        path: Must not exist yet.
+
+    Raises:
+        MerError: If it exists or cannot be written.
+    """
+    values = {}
+    for name, action in reversed(_options(parser).items()):
+        value = getattr(args, action.dest, None)
+        if value is not None and value != action.default and action.nargs != 0:
+            values[action.dest] = (name, value)
+        elif value is True and action.nargs == 0:
+            values[action.dest] = (name, True)
+    text = "".join(f"{name} = {_toml(value)}\n" for name, value in sorted(values.values()))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise MerError(f"{path} exists already; remove it, or give another --save-config") from error
+    except OSError as error:
+        raise MerError(f"{path} cannot be written ({error.strerror}); give another --save-config") from error
+
+
+def _with_file(parser: argparse.ArgumentParser, given: list[str]) -> list[str]:
+    """Return the command line with the options of the file after it, but for those that it has itself."""
+    path = _config_path(given)
+    if path is None:
+        return given
+    by_string = parser._option_string_actions
+    said = {by_string[token.split("=")[0]].dest for token in given if token.split("=")[0] in by_string}
+    options = _options(parser)
+    added: list[str] = []
+    for key, value in _read(path).items():
+        action = options.get(key.replace("_", "-"))
+        if action is None:
+            raise UsageError(f"{path} has {key!r}, which is no option; there are {', '.join(sorted(options))}")
+        if action.dest not in said:
+            added += _tokens(path, key, value, action)
+    end = given.index("--") if "--" in given else len(given)
+    return [*given[:end], *added, *given[end:]]
+
+
+def _config_path(given: Sequence[str]) -> Path | None:
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    finder.add_argument("--config", type=Path)
+    try:
+        found, _ = finder.parse_known_args(list(given))
+    except argparse.ArgumentError:  # said better by the program's own parser
+        return None
+    path: Path | None = found.config
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path} cannot be read ({error.strerror}); give a TOML file") from error
+    except ValueError as error:  # also for what is no UTF-8
+        raise UsageError(f"--config {path} is not TOML: {error}; write lines such as fps = 60") from error
+    return values
+
+
+def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Return the options by their long names without dashes."""
+    found = {}
+    for string, action in parser._option_string_actions.items():
+        name = string[2:]
+        if string.startswith("--") and name not in _NOT_IN_FILES:
+            found[name] = action
+    return found
+
+
+def _tokens(path: Path, key: str, value: object, action: argparse.Action) -> list[str]:
+    option = f"--{key.replace('_', '-')}"
+    if isinstance(value, bool) and (action.nargs in (0, "?") or action.const is not None):
+        return [option] if value else []
+    if action.nargs == 0 or isinstance(value, (bool, dict)):
+        expected = "true or false" if action.nargs == 0 else "a value, such as a text or a number"
+        raise UsageError(f"{path} has {key} = {_shown(value)}; give {expected}")
+    if isinstance(value, list):
+        if action.nargs not in ("+", "*"):
+            raise UsageError(f"{path} has a list for {key}; give one value")
+        return [option, *map(str, value)]
+    return [f"{option}={value}"]
+
+
+def _shown(value: object) -> str:
+    return "[...]" if isinstance(value, (dict, list)) else json.dumps(value, default=str)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    return json.dumps(str(value), ensure_ascii=False)

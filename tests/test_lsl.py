@@ -1,0 +1,81 @@
+import json
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from fakes import event, update
+
+from mer.errors import MerError
+from realtime.keys import Mark
+from realtime.lsl import ClockMap, Outlets
+
+pylsl = pytest.importorskip("pylsl", reason="pylsl is not installed")
+
+SETTINGS = "[ports]\nIPv6 = disable\n[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n"
+INLET = """
+import json, sys, pylsl
+inlets = []
+for name in ("test markers", "test motion"):
+    found = pylsl.resolve_byprop("name", name, timeout=40)
+    inlets.append(pylsl.StreamInlet(found[0]))
+    inlets[-1].open_stream(timeout=20)
+print("ready", flush=True)
+markers = [inlets[0].pull_sample(timeout=40) for _ in range(2)]
+motion = [inlets[1].pull_sample(timeout=40) for _ in range(3)]
+label = inlets[1].info().desc().child("channels").child("channel").child_value("label")
+print(json.dumps({"markers": markers, "motion": motion, "label": label, "correction": inlets[0].time_correction(20)}))
+"""
+
+
+def test_an_inlet_in_another_process_gets_events_at_their_apex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "lsl_api.cfg"
+    settings.write_text(
+        "[ports]\nIPv6 = disable\n[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n"
+    )
+    monkeypatch.setenv("LSLAPICFG", str(settings))
+    with (
+        Outlets("test", source="a.mp4") as outlets,
+        subprocess.Popen([sys.executable, "-c", INLET], stdout=subprocess.PIPE, text=True) as inlet,
+    ):
+        assert inlet.stdout is not None
+        assert inlet.stdout.readline() == "ready\n"
+        before_s = pylsl.local_clock()
+        outlets.update(update(0, 10.0, motion=0.5))
+        outlets.update(update(1, 10.01, motion=0.75))
+        found = event(1, first=1980, last=2000)  # the apex is at 9.95 s
+        outlets.update(update(2, 10.02, motion=0.25, events=(found,)))
+        outlets.mark(Mark(1, 10.02, datetime.now(timezone.utc)))
+        after_s = pylsl.local_clock()
+        got = json.loads(inlet.communicate(timeout=120)[0])
+    (marker, apex_s), (mark, mark_s) = got["markers"]
+    assert [sample[0] for sample, _ in got["motion"]] == [0.5, 0.75, 0.25]
+    record = json.loads(marker[0])
+    assert (record["event"], record["label"], record["probability"]) == (1, "happiness", 0.6)
+    assert record["apex_lsl_s"] == pytest.approx(apex_s, abs=1e-5)
+    assert record["offset_lsl_s"] - record["onset_lsl_s"] == pytest.approx(0.1, abs=1e-5)
+    assert before_s - 0.08 <= apex_s <= after_s - 0.05
+    assert json.loads(mark[0]) == {"mark": 1}
+    assert before_s <= mark_s <= after_s
+    assert got["label"] == "motion"
+
+
+def test_the_earliest_arrival_tells_the_clocks_apart() -> None:
+    clock = ClockMap()
+    for n, late_s in enumerate([0.05, 0.002, 0.3, 0.01]):
+        clock.add(0.1 * n, 1000.0 + 0.1 * n + late_s)
+    assert clock(0.2) == pytest.approx(1000.202)
+
+
+def test_a_drifting_clock_is_followed() -> None:
+    clock = ClockMap()
+    for n in range(1000):
+        clock.add(0.1 * n, 50.0 + 0.1 * n * 1.0001)
+    assert clock(100.0) == pytest.approx(150.01, abs=0.004)
+
+
+def test_without_pylsl_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pylsl", None)
+    with pytest.raises(MerError, match="pip install"):
+        Outlets("test", source="x")
