@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,16 @@ def test_a_synthetic_or_cut_short_recording_is_called_so(fields: dict[str, Any])
 def test_quality_flags_are_words(page: bytes) -> None:
     texts = " ".join(read(page).texts)
     assert "pictures are blended; frames are missing; unsteady tracking (50 %)" in texts
+
+
+def test_an_event_below_the_threshold_says_what_it_might_have_been() -> None:
+    gatherer = gathered()
+    first = gatherer.findings[0]
+    gatherer.findings[0] = replace(first, event=replace(first.event, label="none"))
+    assert (
+        "1. none (most likely happiness, 60 %)"
+        in read(report(found(Path("/a.mp4"), Path("/out"), gatherer), gatherer)).texts
+    )
 
 
 def test_a_recording_without_any_event_has_a_page() -> None:

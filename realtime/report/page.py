@@ -127,7 +127,9 @@ def _legend() -> Element:
 def _event(finding: Finding, found: Found, colours: dict[str, int]) -> Element:
     event, colour = finding.event, colours.get(finding.event.label, 9)
     interval = event.interval
-    title = f"{event.number}. {event.label} {100 * max(event.probabilities.values()):.0f} %"
+    best = max(event.probabilities, key=lambda name: event.probabilities[name])
+    sure = f"{100 * event.probabilities[best]:.0f} %"
+    title = f"{event.number}. {event.label} " + (sure if event.label == best else f"(most likely {best}, {sure})")
     duration_ms = 1000 * (interval.offset.time_s - interval.onset.time_s)
     times = (
         f"onset {interval.onset.time_s:.3f} s (frame {interval.onset.index}), apex {interval.apex.time_s:.3f} s "
