@@ -131,14 +131,15 @@ class Overlay:
         screen["body"].split_row(*columns[: 3 if roomy else 2])
         return screen
 
-    def export_svg(self, path: Path, *, width: int = 120, height: int = 28) -> None:
+    def export_svg(self, path: Path, *, width: int | None = None, height: int | None = None) -> None:
         """Write the screen of this moment as a picture.
 
         Args:
             path: Where to.
-            width: Cells.
-            height: Cells.
+            width: Cells; None for those of the terminal, or of COLUMNS.
+            height: Cells; None for those of the terminal, or of LINES.
         """
+        width, height = width or self._console.size.width, height or self._console.size.height
         console = Console(
             record=True, width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
