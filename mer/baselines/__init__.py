@@ -1,0 +1,1 @@
+"""Systems that the paper compares its networks with (Table 1)."""
