@@ -33,6 +33,15 @@ def small_corpus(tmp_path_factory):
     return out, built
 
 
+def test_clips_of_a_corpus_are_called_synthetic_wherever_they_go(small_corpus):
+    pytest.importorskip("torch", reason="torch (extra `train`) is not installed")
+    from mer.training.data import read_dataset
+
+    clips = read_dataset("manifest", small_corpus[1].manifest, cache=None, jobs=1, classes=CLASSES)
+
+    assert clips.name == "synthetic data only: mer-synth corpus"
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
         (tmp_path / name).mkdir()

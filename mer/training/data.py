@@ -1,6 +1,7 @@
 """From clips or a dataset to what a training run holds in memory."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from mer.metrics import COMPOSITE_CLASSES, composite_label
 from mer.preprocess import InputMode, encode
 from mer.sampling import N_FRAMES
 
+SYNTHETIC: Final = "synthetic data only: mer-synth corpus"
 _log: Final = logging.getLogger(__name__)
 
 
@@ -104,7 +106,7 @@ def read_dataset(
     made = load_clips(samples, cache=cache, jobs=jobs, colour=colour, progress=progress)
     for sample, reason in made.skipped:
         _log.warning("left out: %s, %s: %s", sample.subject, sample.clip, reason)
-    return ClipData(made.clips, made.labels, made.subjects, name)
+    return ClipData(made.clips, made.labels, made.subjects, _called(name, root))
 
 
 def keep(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[np.int64]]:
@@ -179,6 +181,15 @@ def encode_all(
             if progress:
                 progress(i + 1, len(copies))
     return result
+
+
+def _called(name: str, root: Path) -> str:
+    """Return what data are called in tables and manifests: synthetic ones are called synthetic."""
+    try:
+        about = json.loads((root.parent / "corpus.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return name
+    return SYNTHETIC if isinstance(about, dict) and about.get("synthetic") is True else name
 
 
 def _class_of(label: str, classes: Sequence[str]) -> str | None:
