@@ -7,12 +7,20 @@ from typing import Final, Literal
 
 from mer.errors import UsageError
 from realtime.clips import Films, strip_png
+from realtime.explain import EXPLAIN_CSV, EXPLAIN_SVG, Explainer
 from realtime.exports import EXPORTERS, Found
 from realtime.messages import Update
 from realtime.report.gather import Gatherer
 from realtime.report.page import REPORT_HTML, report
 
-REPLACED: Final = (*(name for name, _ in EXPORTERS.values()), REPORT_HTML, "clips/event-*.png", "clips/event-*.mp4")
+REPLACED: Final = (
+    *(name for name, _ in EXPORTERS.values()),
+    REPORT_HTML,
+    EXPLAIN_CSV,
+    EXPLAIN_SVG,
+    "clips/event-*.png",
+    "clips/event-*.mp4",
+)
 """Patterns of all files that may come from an earlier run and go with its results."""
 
 
@@ -24,21 +32,30 @@ class Wanted:
         exports: Keys of EXPORTERS.
         clips: Kind of the clips, None for none.
         report: Whether a page about each recording is wanted.
+        explain: Whether the spotter's curves and decisions are wanted.
     """
 
     exports: tuple[str, ...] = ()
     clips: Literal["png", "mp4"] | None = None
     report: bool = False
+    explain: bool = False
 
     @property
     def names(self) -> list[str]:
         """One word for each thing, as `summary.json` lists them."""
         clips = [f"clips-{self.clips}"] if self.clips else []
-        return sorted({*self.exports, *clips, *(["report"] if self.report else [])})
+        return sorted(
+            {*self.exports, *clips, *(["report"] if self.report else []), *(["explain"] if self.explain else [])}
+        )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--report`, `--export` and `--clips`."""
+    """Add `--report`, `--export`, `--clips` and `--explain`."""
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help=f"write the motion and the decisions of each frame to {EXPLAIN_CSV}, and a picture to {EXPLAIN_SVG}",
+    )
     parser.add_argument(
         "--report",
         action="store_true",
@@ -64,7 +81,7 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     """
     if "eaf" in args.export and find_spec("pympi") is None:
         raise UsageError("--export eaf needs pympi; install it with: pip install 'mer-live[eaf]'")
-    return Wanted(args.export, args.clips, args.report)
+    return Wanted(args.export, args.clips, args.report, args.explain)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -86,12 +103,15 @@ class Extras:
         self._wanted = wanted
         self._films = Films() if wanted.clips == "mp4" else None
         self._gatherer = Gatherer() if wanted.report else None
+        self._explainer = Explainer() if wanted.explain else None
         self._files: dict[str, bytes] = {}
 
     def add(self, update: Update) -> None:
         """Take in one update."""
         if self._gatherer is not None:
             self._gatherer.add(update)
+        if self._explainer is not None:
+            self._explainer.add(update)
         if self._films is not None:
             for event, film in zip(update.events, self._films.add(update)):
                 self._files[f"clips/event-{event.number:03d}.mp4"] = film
@@ -104,4 +124,6 @@ class Extras:
         exports = {EXPORTERS[name][0]: EXPORTERS[name][1](found) for name in self._wanted.exports}
         if self._gatherer is not None:
             exports[REPORT_HTML] = report(found, self._gatherer)
+        if self._explainer is not None:
+            exports |= self._explainer.files()
         return self._files | exports

@@ -1,0 +1,48 @@
+"""The table and the picture of `mer-replay --explain`."""
+
+import csv
+import io
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+from fakes import event, interval, update
+
+from realtime.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
+from realtime.extras import Extras, Wanted
+from realtime.motion import REGIONS
+
+
+def explained() -> dict[str, bytes]:
+    explainer = Explainer()
+    regions = np.arange(2.0 * len(REGIONS)).reshape(-1, 2)
+    explainer.add(replace(update(0, 0.0, motion=0.05), regions=regions))
+    explainer.add(update(1, 0.005, motion=0.4, rejected=(interval(0, 1, reason="blink"),)))
+    explainer.add(update(2, 0.010, events=(event(1, first=1, last=2),)))
+    return explainer.files()
+
+
+def test_every_frame_has_a_line_with_its_curves_and_decisions() -> None:
+    rows = list(csv.DictReader(io.StringIO(explained()[EXPLAIN_CSV].decode())))
+
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["frame"] for row in rows] == ["0", "1", "2"]
+    assert (rows[0]["chin_x"], rows[0]["chin_y"], rows[1]["chin_x"]) == ("24.0000", "25.0000", "")
+    assert [row["decided"] for row in rows] == ["", "blink from frame 0 to 1", "micro from frame 1 to 2"]
+
+
+def test_the_picture_names_every_decision() -> None:
+    picture = ElementTree.fromstring(explained()[EXPLAIN_SVG].decode())
+
+    texts = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"blink", "micro"} <= set(texts)
+
+
+def test_a_recording_without_frames_is_no_error() -> None:
+    assert set(Explainer().files()) == {EXPLAIN_CSV, EXPLAIN_SVG}
+
+
+def test_nothing_is_explained_unasked() -> None:
+    assert Wanted().names == []
+    assert Wanted(explain=True).names == ["explain"]
+    assert Extras(Wanted())._explainer is None
