@@ -45,7 +45,11 @@ def test_the_documentation_names_every_program() -> None:
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
-def test_a_documented_command_is_accepted(page: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_documented_command_is_accepted(
+    page: str, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "lab.toml").write_text('camera = "0"\n')  # what --save-config writes in the line before
+    monkeypatch.chdir(tmp_path)
     parse = argparse.ArgumentParser.parse_args
 
     def parse_and_stop(self: argparse.ArgumentParser, *given: Any, **named: Any) -> Any:
