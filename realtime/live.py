@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
+from engines.fallback import FallbackEngine
 from engines.protocol import Engine
-from engines.select import open_engine
+from engines.select import BACKENDS, open_engine
 from mer.face.landmarker import Landmarker
 from mer.messages import Frame
 from realtime import config, options
@@ -134,10 +135,16 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         print(f"options are in {path}; use them with: mer-live --config {path}")
         return 0
     stop = threading.Event()
+    failures: list[str] = []
+
+    def failed(text: str) -> None:
+        failures.append(text)
+        pipeline.announce(text)
+
     with ExitStack() as stack:
         records = stack.enter_context(Records(args.events))
         outlets = stack.enter_context(Outlets(args.lsl, source=args.camera)) if args.lsl else None
-        engine = stack.enter_context(open_engine(args.engine))
+        engine = stack.enter_context(_engine(args.engine, on_failure=failed))
         Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         source = open_source(args.camera, fps=args.fps, width=args.width, height=args.height, fourcc=args.fourcc)
         stack.callback(source.close)
@@ -170,12 +177,21 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                 keys.update(update)
                 for event in update.events:
                     records.write(_record(event, args.camera, source, update))
-    for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=source.notes):
+    notes = (*source.notes, *failures)
+    for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
         say(line, path=args.events)
     if records.error:
         print(f"mer-live: error: {records.error}", file=sys.stderr)
         return 1
     return 130 if signals == [signal.SIGINT] else 0
+
+
+def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
+    """Return the engine; one that runs the shipped weights is replaced by ONNX Runtime if it fails on the way."""
+    engine = open_engine(choice)
+    if choice not in ("auto", *BACKENDS):
+        return engine  # nothing here answers as somebody's own weights do
+    return FallbackEngine(engine, reserve=lambda: open_engine("onnxruntime"), on_failure=on_failure)
 
 
 def _screen(

@@ -69,6 +69,7 @@ class Pipeline:
         self._sensitivity = 1.0
         self._thresholds = self._spotter.config
         self._before: FaceCrop | None = None
+        self._announced: list[str] = []
 
     @property
     def sensitivity(self) -> float:
@@ -95,9 +96,14 @@ class Pipeline:
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
         self._count(crop)
-        notices = _notices(self._before, crop)
+        notices = (*self._announced, *_notices(self._before, crop))
+        self._announced.clear()
         self._before = crop
         return self._update(crop, spotting, arrived_s, notices)
+
+    def announce(self, notice: str) -> None:
+        """Have the next update say something that came from outside the stages."""
+        self._announced.append(notice)
 
     def finish(self) -> Update | None:
         """Decide what is still open when the source ends; None if nothing was."""

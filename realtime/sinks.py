@@ -6,6 +6,8 @@ The fields are documented in `realtime/README.md`; SCHEMA changes whenever their
 import csv
 import io
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,9 @@ from typing import Any, Final
 from mer.errors import MerError
 from mer.messages import Interval
 from realtime.messages import Event, Update
+
+if sys.platform != "win32":
+    import fcntl
 
 SCHEMA: Final = 1
 EVENTS_JSONL: Final = "events.jsonl"
@@ -98,9 +103,9 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         try:
-            cut_off = path.is_file() and not _ends_with_a_line(path)
             self._file = path.open("ab", buffering=0)
-            if cut_off:
+            _lock(self._file, path)
+            if path.is_file() and not _ends_with_a_line(path):
                 self._file.write(b"\n")
         except OSError as error:
             raise MerError(
@@ -117,8 +122,16 @@ class EventLog:
         while line:
             line = line[self._file.write(line) :]
 
+    def clear(self) -> None:
+        """Throw away what the file holds.
+
+        Raises:
+            OSError: If the disk refuses it.
+        """
+        self._file.truncate(0)
+
     def close(self) -> None:
-        """Close the file; safe to call twice."""
+        """Close the file, which lets others write it; safe to call twice."""
         self._file.close()
 
     def __enter__(self) -> "EventLog":
@@ -128,6 +141,24 @@ class EventLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _lock(file: io.FileIO, path: Path) -> None:
+    """Keep the file for this process until it is closed or the process ends, however it ends."""
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = (
+            path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
+        )  # not put in place meanwhile by who had it
+    except BlockingIOError:
+        free = False
+    except OSError:  # a file system without locks
+        return
+    if not free:
+        file.close()
+        raise MerError(f"{path} is being written by another process; end that one, or give this one another output")
 
 
 def _ends_with_a_line(path: Path) -> bool:
@@ -166,8 +197,8 @@ class RecordingFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _refuse_foreign(folder, str(source))
-            self._part(EVENTS_JSONL).unlink(missing_ok=True)
             self._log = EventLog(self._part(EVENTS_JSONL))
+            self._log.clear()  # what an interrupted run left, now that no other process writes there
         except OSError as error:
             raise MerError(
                 f"folder {folder} cannot be written ({error.strerror}); name another one with --out"
@@ -201,7 +232,8 @@ class RecordingFolder:
         Raises:
             MerError: If the disk refuses it.
         """
-        self._log.close()
+        if sys.platform == "win32":  # it moves no open file; elsewhere the lock lasts until all is in place
+            self._log.close()
         contents: dict[str, bytes] = {
             **(extras or {}),
             EVENTS_CSV: _csv_text(self._columns, [row_from_record(record) for record in self.records]).encode(),
@@ -219,6 +251,7 @@ class RecordingFolder:
                 self._part(name).replace(self.folder / name)
         except OSError as error:
             raise _disk_error(self.folder, error) from error
+        self._log.close()
 
     def close(self) -> None:
         """Close the event log without finishing; safe to call twice."""

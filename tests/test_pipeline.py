@@ -153,3 +153,14 @@ def test_below_the_threshold_the_answer_is_none(recording):
         run = replayed(frames, engine)
 
     assert {event.label for event in run.events} == {"none"}
+
+
+def test_what_is_announced_is_in_the_next_update_and_only_there():
+    empty = [Frame(np.full((240, 320, 3), 127, np.uint8), i / RATE_HZ, i) for i in range(2)]
+
+    with Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
+        pipeline.announce("engine a failed; going on with b")
+        updates = [pipeline.step(pipeline.crop(frame)) for frame in empty]
+
+    assert updates[0].notices == ("engine a failed; going on with b", "no face in view")
+    assert updates[1].notices == ()

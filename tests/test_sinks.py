@@ -151,3 +151,29 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None
 def test_refuses_an_event_log_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(MerError, match="cannot be written"):
         EventLog(tmp_path / "no/e.jsonl")
+
+
+def test_a_second_writer_of_one_file_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "e.jsonl") as log:
+        log.write({"n": 1})
+        with pytest.raises(MerError, match="being written by another process"):
+            EventLog(tmp_path / "e.jsonl")
+    with EventLog(tmp_path / "e.jsonl") as log:
+        log.write({"n": 2})
+    assert (tmp_path / "e.jsonl").read_text() == '{"n": 1}\n{"n": 2}\n'
+
+
+def test_a_second_replay_into_one_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    with folder_of(tmp_path) as folder:
+        folder.write(update(160, 0.8, events=(event(1),)))
+        with pytest.raises(MerError, match="being written by another process"):
+            folder_of(tmp_path)
+        folder.finish({"source": "/videos/a.mp4"})
+    assert len((tmp_path / "events.jsonl").read_text().splitlines()) == 1
+
+
+def test_what_an_interrupted_replay_left_is_not_kept(tmp_path: Path) -> None:
+    with folder_of(tmp_path) as folder:
+        folder.write(update(160, 0.8, events=(event(1),)))
+    finished(tmp_path)
+    assert len((tmp_path / "events.jsonl").read_text().splitlines()) == 2
