@@ -79,7 +79,8 @@ class Interval:
         score: Peak motion over the local noise level, dimensionless.
         verdict: "micro" for a micro-expression, "rejected" for anything else.
         reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
-            "short", "blink", "head" (the head moves), "lighting", "gap" (frames are missing),
+            "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
+            focus), "head" (the head moves), "lighting", "gap" (frames are missing),
             "face-lost", "unfinished" (the recording ends).
     """
 

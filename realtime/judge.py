@@ -19,6 +19,8 @@ _LOW: Final = 0.25
 _FOOT: Final = 0.8
 """From _LOW down to EDGE_SHARE takes this part of the time from _HIGH to _LOW (raised cosine: 0.82,
 quintic smoothstep: 0.88, straight line: 0.57)."""
+_LOOK_BACK_S: Final = 0.3
+_MARGIN_S: Final = 0.02
 _LOWER_FACE: Final = tuple(i for i, name in enumerate(REGIONS) if "brow" not in name)
 
 
@@ -36,17 +38,26 @@ class Limits:
         blink_ratio: Downward lid motion over regional motion above which it is a blink, ...
         blink_spill: ... if the lower face moves less than this share of it.
         head_ratio: Head motion over regional motion above which it is a head movement.
+        restless_before: Motion of the lower face in the 0.3 s before the onset, ...
+        restless_after: ... and from the offset to the decision, above which it belongs to speech
+            or to something longer, percent of the inter-ocular distance, ...
+        restless_noise: ... if it is also this many times the noise at rest.
+        blur_step: Relative change of sharpness above which the lens hunts for focus.
         light_step: Relative change of brightness above which it is a light change.
         max_gap_s: Longest hole between two frames.
     """
 
     max_micro_s: float = 0.54
     max_rise_s: float = 0.32
-    max_peak: float = 4.5
+    max_peak: float = 3.0
     min_micro_s: float = 0.05
-    blink_ratio: float = 0.8
-    blink_spill: float = 0.3
+    blink_ratio: float = 0.6
+    blink_spill: float = 0.5
     head_ratio: float = 6.0
+    restless_before: float = 0.36
+    restless_after: float = 0.23
+    restless_noise: float = 8.0
+    blur_step: float = 0.03
     light_step: float = 0.06
     max_gap_s: float = 0.08
 
@@ -59,7 +70,13 @@ def strength(regions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def judge(
-    around: Sequence[MotionSample], rest: NDArray[np.float64], *, peak_s: float, noise: float, limits: Limits
+    around: Sequence[MotionSample],
+    rest: NDArray[np.float64],
+    *,
+    peak_s: float,
+    noise: float,
+    limits: Limits,
+    rest_after: NDArray[np.float64] | None = None,
 ) -> Interval:
     """Return the interval of one candidate, accepted or rejected with its reason.
 
@@ -71,9 +88,14 @@ def judge(
         peak_s: Time of the strongest motion.
         noise: Scatter of the motion at rest, for the score.
         limits: What a micro-expression may look like.
+        rest_after: (13, 2) where the regions came to rest afterwards, None for the same place. In between the rest
+            is taken to have drifted evenly within 0.25 s of the peak.
     """
     times = np.array([sample.time_s for sample in around])
     moved = np.array([sample.regions for sample in around]) - rest
+    if rest_after is not None:
+        share = np.clip(0.5 + 2.0 * (times - peak_s), 0.0, 1.0)
+        moved -= share[:, np.newaxis, np.newaxis] * (rest_after - rest)
     apex = int(np.argmin(np.abs(times - peak_s)))
     direction = moved[max(apex - 1, 0) : apex + 2].mean(axis=0)
     curve = np.tensordot(moved, direction / np.linalg.norm(direction), 2)
@@ -84,6 +106,8 @@ def judge(
     peak = float(strength(moved[apex]))
     interval = interval_of(around, onset, apex, offset, score=peak / max(noise, 1e-3))
     reason = _objection(around[onset : offset + 1], interval, peak, limits)
+    if not reason and _is_restless(around, interval, noise, limits):
+        reason = "speech"
     return with_reason(interval, reason) if reason else interval
 
 
@@ -115,7 +139,25 @@ def _objection(inside: Sequence[MotionSample], interval: Interval, peak: float, 
     top = min(inside, key=lambda sample: abs(sample.time_s - interval.apex.time_s))
     if _is_blink(top.regions - inside[0].regions, top.eyes - inside[0].eyes, limits):
         return "blink"
+    # After blinks, which take the lashes' sharp edge away as well.
+    if np.ptp([sample.sharpness for sample in inside]) > limits.blur_step:
+        return "blur"
     return ""
+
+
+def _is_restless(around: Sequence[MotionSample], interval: Interval, noise: float, limits: Limits) -> bool:
+    """The lower face moves before or after as well: one syllable among others, not an expression between two rests."""
+    first_s, last_s = interval.onset.time_s - _MARGIN_S, interval.offset.time_s + _MARGIN_S
+    before = [s.regions for s in around if first_s - _LOOK_BACK_S <= s.time_s <= first_s]
+    after = [s.regions for s in around if s.time_s >= last_s]
+    least = limits.restless_noise * noise
+    return _unrest(before) > max(limits.restless_before, least) or _unrest(after) > max(limits.restless_after, least)
+
+
+def _unrest(regions: Sequence[NDArray[np.float64]]) -> float:
+    if len(regions) < 2:
+        return 0.0
+    return float(strength(np.ptp(np.array(regions)[:, list(_LOWER_FACE)], axis=0)))
 
 
 def _is_blink(regions: NDArray[np.float64], eyes: NDArray[np.float64], limits: Limits) -> bool:

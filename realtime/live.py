@@ -29,6 +29,7 @@ from realtime.messages import Event, Update
 from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
 from realtime.records import STDOUT, Records, say
+from realtime.sensitivity import spotter_config
 from realtime.sinks import record_from_event
 from realtime.source import LiveSource, Source, is_stream, open_source, paced
 
@@ -148,7 +149,14 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         source = open_source(args.camera, fps=args.fps, width=args.width, height=args.height, fourcc=args.fourcc)
         stack.callback(source.close)
-        pipeline = stack.enter_context(Pipeline(rate_hz=source.rate_hz, engine=engine, face_model=args.face_model))
+        pipeline = stack.enter_context(
+            Pipeline(
+                rate_hz=source.rate_hz,
+                engine=engine,
+                face_model=args.face_model,
+                spotter=spotter_config(args.sensitivity),
+            )
+        )
         signals = stack.enter_context(_ending_signals(stop))
         if isinstance(source, LiveSource):
             source.skip_backlog()

@@ -63,12 +63,14 @@ class Motion:
         eyes: (2, 2) float64 the same for the EYES.
         head: (2,) float64 how far the head as a whole has moved since the anchoring, same unit.
         gain: Brightness of the face against the reference, 1 for equal.
+        sharpness: Mean gradient of the face against the reference, 1 for equal; a lens that hunts lowers it.
     """
 
     regions: NDArray[np.float64]
     eyes: NDArray[np.float64]
     head: NDArray[np.float64]
     gain: float
+    sharpness: float = 1.0
 
 
 class MotionMeter:
@@ -117,13 +119,15 @@ class MotionMeter:
         moved = (reference.weights @ reference.without_head(flow)) * PERCENT_PER_PX
         centre = np.full((1, 2), CROP_SIZE / 2)
         head = (geometry.apply(crop.motion, centre) - centre)[0] * (100.0 / IOD_PX)
-        return Motion(moved[: len(REGIONS)], moved[len(REGIONS) :], head, 1.0 / gain)
+        sharpness = gain * _mean_gradient(picture[reference.core]) / reference.gradient
+        return Motion(moved[: len(REGIONS)], moved[len(REGIONS) :], head, 1.0 / gain, sharpness)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
     picture: NDArray[np.float32]
     mean: float
+    gradient: float
     core: tuple[slice, slice]
     gradients: NDArray[np.float32]
     at: tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -164,6 +168,7 @@ class _Reference:
         return _Reference(
             picture=picture,
             mean=float(picture[core].mean()),
+            gradient=max(_mean_gradient(picture[core]), 1e-3),
             core=core,
             gradients=np.stack([gx, gy], axis=-1),
             at=at,
@@ -197,6 +202,13 @@ class _Reference:
             scale = max(1.4826 * geometry.median(distance), _LEAST_SCALE)
             weight = self.trust / (1.0 + (distance / scale) ** 2)
         return rest
+
+
+def _mean_gradient(picture: NDArray[np.float32]) -> float:
+    """Return the mean difference of pixels two apart, which averages noise out and blur not."""
+    across = cv2.norm(picture[:, 2:], picture[:, :-2], cv2.NORM_L1)
+    down = cv2.norm(picture[2:], picture[:-2], cv2.NORM_L1)
+    return float(across + down) / picture.size
 
 
 def _box(channels: NDArray[np.float32]) -> NDArray[np.float32]:

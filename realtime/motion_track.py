@@ -33,6 +33,7 @@ class MotionSample:
         eyes: (2, 2) motion of each of `realtime.motion.EYES`.
         head: (2,) motion of the head as a whole.
         gain: Brightness against the reference, 1 for equal.
+        sharpness: Mean gradient against the reference, 1 for equal.
     """
 
     index: int
@@ -41,6 +42,7 @@ class MotionSample:
     eyes: NDArray[np.float64]
     head: NDArray[np.float64]
     gain: float
+    sharpness: float = 1.0
 
 
 class MotionTrack:
@@ -77,6 +79,7 @@ class MotionTrack:
             motion.eyes + self._join_eyes,
             motion.head,
             motion.gain,
+            motion.sharpness,
         )
         self._raw.append(raw)
         self._renew_reference(raw, picture, crop.landmarks_px, moving=moving)
@@ -125,7 +128,7 @@ def _weighted(centre: MotionSample, window: list[MotionSample], half: float) -> 
     weights /= weights.sum()
     regions = np.tensordot(weights, np.array([s.regions for s in near]), 1)
     eyes = np.tensordot(weights, np.array([s.eyes for s in near]), 1)
-    return MotionSample(centre.index, centre.time_s, regions, eyes, centre.head, centre.gain)
+    return MotionSample(centre.index, centre.time_s, regions, eyes, centre.head, centre.gain, centre.sharpness)
 
 
 def _since(samples: deque[MotionSample], time_s: float) -> list[MotionSample]:

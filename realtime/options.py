@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mer.errors import MerError
+from realtime.sensitivity import sensitivity
 from realtime.summary import component_versions, optional_versions
 
 
@@ -22,6 +23,13 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--completion", action=_Completion, metavar="SHELL", help="print completions for bash, zsh or tcsh and leave"
+    )
+    made.add_argument(
+        "--sensitivity",
+        type=sensitivity,
+        default="normal",
+        metavar="LEVEL",
+        help="low, normal, high or a number: less motion is enough, and more false events come (default: normal)",
     )
     made.add_argument("--version", action=_Version, help="print the versions of all components and leave")
     return made

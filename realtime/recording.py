@@ -21,6 +21,7 @@ from realtime.inputs import Recording
 from realtime.log import closing_lines
 from realtime.messages import Update
 from realtime.pipeline import Pipeline
+from realtime.sensitivity import spotter_config
 from realtime.sinks import RecordingFolder
 from realtime.summary import summarise
 from realtime.tally import Outcome
@@ -81,6 +82,7 @@ class Job:
         fps: Overrides the time stamps.
         again: Whether to do it although it is done.
         wanted: What to write beyond the usual four files.
+        sensitivity: Of the spotter, 1 is normal.
     """
 
     recording: Recording
@@ -90,6 +92,7 @@ class Job:
     fps: float | None
     again: bool
     wanted: Wanted
+    sensitivity: float = 1.0
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return what, beside the recording, decides the results."""
@@ -99,6 +102,7 @@ class Job:
             "engine_sha256": engine.manifest.sha256,
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
+            "sensitivity": self.sensitivity,
         }
 
 
@@ -142,7 +146,12 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
     with (
         FrameReader(recording.path, fps=job.fps) as frames,
         RecordingFolder(recording.folder, source=recording.path, classes=engine.classes) as folder,
-        Pipeline(rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model) as pipeline,
+        Pipeline(
+            rate_hz=frames.rate_hz,
+            engine=engine,
+            face_model=job.face_model,
+            spotter=spotter_config(job.sensitivity),
+        ) as pipeline,
     ):
         found: list[compare.Label] = []
         extras = Extras(job.wanted)

@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     again = bool(args.again or args.truth or args.overlay or args.screenshot)
     wanted = extras.wanted_from(args)
     jobs = [
-        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted)
+        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.sensitivity)
         for recording, truth in zip(recordings, truths)
     ]
     outcomes = [Outcome(None, "failed", error=error) for error in errors]

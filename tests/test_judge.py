@@ -115,3 +115,44 @@ def test_strength_is_the_mean_of_the_two_regions_that_move_most():
     regions[3], regions[5], regions[7] = (3, 4), (0, 3), (1, 0)
 
     assert strength(regions) == pytest.approx(4.0)
+
+
+def moving_mouth(around, from_s, to_s, size):
+    """The lips open and close in a stretch of time."""
+    made = []
+    for s in around:
+        regions = s.regions.copy()
+        if from_s <= s.time_s <= to_s:
+            regions[11, 1] += size * np.sin(np.pi * (s.time_s - from_s) / (to_s - from_s))
+            regions[12, 1] += size * np.sin(np.pi * (s.time_s - from_s) / (to_s - from_s))
+        made.append(replace(s, regions=regions))
+    return made
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(0.25, 0.45), (0.85, 1.05)])
+def test_a_mouth_that_also_moves_before_or_after_is_speech(from_s, to_s):
+    assert judged(moving_mouth(samples(), from_s, to_s, 0.8)).reason == "speech"
+
+
+def test_a_mouth_that_hardly_moves_before_and_after_is_none():
+    assert judged(moving_mouth(samples(), 0.25, 0.45, 0.1)).verdict == "micro"
+
+
+def test_what_is_unrest_is_told_from_noise():
+    assert judge(moving_mouth(samples(), 0.85, 1.05, 0.8), REST, peak_s=0.6, noise=0.2, limits=Limits()).reason == ""
+
+
+def test_a_lens_that_hunts_is_named():
+    blurred = [replace(s, sharpness=0.8 if 0.55 < s.time_s < 0.7 else 1.0) for s in samples()]
+
+    assert judged(blurred).reason == "blur"
+
+
+def test_a_rest_that_has_moved_on_meanwhile_does_not_lengthen_the_movement():
+    drift = np.zeros_like(REST)
+    drift[9:11, 1] = -0.3
+    moved = [replace(s, regions=s.regions + np.clip(2 * (s.time_s - 0.6) + 0.5, 0, 1) * drift) for s in samples()]
+
+    interval = judge(moved, REST, peak_s=0.6, noise=0.02, limits=Limits(), rest_after=drift)
+
+    assert interval.offset.time_s == pytest.approx(0.78, abs=0.03)

@@ -137,3 +137,31 @@ def test_motion_below_the_floor_is_ignored(course):
     course[0] = bump(3.0, 3.15, 3.4, 0.3)
 
     assert not intervals(run(Spotter(SpotterConfig(floor=0.5)), 5.0))
+
+
+def test_a_slow_drift_does_not_hide_what_comes_on_top_of_it(course):
+    drift = bump(2.6, 3.4, 9.0, 0.3)
+    quick = bump(3.9, 4.05, 4.3, 1.0)
+    course[0] = lambda time_s: drift(min(time_s, 3.4)) + quick(time_s)
+
+    found = intervals(run(Spotter(), 6.0))
+
+    assert [i.apex.time_s for i in found if i.verdict == "micro"] == [pytest.approx(4.05, abs=0.03)]
+
+
+def test_after_a_new_anchor_the_known_noise_shortens_the_warm_up(course):
+    course[0] = bump(3.7, 3.85, 4.1, 1.0)
+    spotter = Spotter()
+
+    spottings = [spotter.step(crop(i, anchor=0 if i < 320 else 1)) for i in range(500)]
+
+    assert [interval.verdict for interval in intervals(spottings)] == ["micro"]
+
+
+def test_the_decision_waits_for_what_follows_but_not_longer_than_a_quarter_of_a_second(course):
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+    spotter = Spotter()
+
+    (decided,) = [i for i in range(500) if spotter.step(crop(i)).intervals]
+
+    assert 3.5 < decided / RATE_HZ < 3.4 + 0.25

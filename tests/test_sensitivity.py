@@ -1,0 +1,37 @@
+"""The dial of the spotter and the options that turn it."""
+
+import argparse
+
+import pytest
+
+from realtime import options
+from realtime.sensitivity import LEVELS, sensitivity, spotter_config
+from realtime.spotter import SpotterConfig
+
+
+def test_normal_is_what_was_tuned() -> None:
+    assert spotter_config(LEVELS["normal"]) == SpotterConfig()
+
+
+def test_more_sensitivity_asks_for_less_motion_and_puts_up_with_more_unrest() -> None:
+    low, high = (spotter_config(LEVELS[name]) for name in ("low", "high"))
+
+    assert high.floor < low.floor
+    assert high.noise_factor < low.noise_factor
+    assert high.limits.restless_after > low.limits.restless_after
+    assert high.limits.max_micro_s == low.limits.max_micro_s
+
+
+@pytest.mark.parametrize(("text", "value"), [("low", LEVELS["low"]), ("1.2", 1.2), ("5", 5.0)])
+def test_a_level_or_a_number_is_understood(text: str, value: float) -> None:
+    assert sensitivity(text) == value
+
+
+@pytest.mark.parametrize("text", ["loud", "0", "-1", "nan", "99"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="low, normal, high"):
+        sensitivity(text)
+
+
+def test_both_programs_start_at_normal() -> None:
+    assert options.parser("mer-replay", "").parse_args([]).sensitivity == LEVELS["normal"]
