@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,7 @@ from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
-from mer.errors import MerError, UsageError
+from mer.errors import UsageError
 
 RUNNERS: Final[tuple[tuple[str, Precision], ...]] = (
     ("torch-eager", "fp32"),
@@ -81,19 +80,6 @@ def add_engine_command(commands: Any) -> None:
         help="start another Python for a runner, where its library needs one",
     )
     parser.set_defaults(run=_run)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
-    add_engine_command(parser.add_subparsers(required=True, metavar="COMMAND"))
-    arguments = parser.parse_args(argv)
-    try:
-        code: int = arguments.run(arguments)
-    except MerError as error:
-        print(f"mer-bench: error: {error}", file=sys.stderr)
-        return error.exit_code
-    return code
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -317,7 +303,3 @@ def run_worker(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
         return {"unmeasured": f"its process ended with {done.returncode}: {last}"}
     result: dict[str, Any] = json.loads(Path(job.result).read_text())
     return result
-
-
-if __name__ == "__main__":
-    sys.exit(main())

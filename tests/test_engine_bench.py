@@ -14,6 +14,7 @@ from engines.graph import read_arrays
 from engines.parity import deviation, parity_clips
 from engines.unfolding import unfold
 from mer.errors import MerError
+from realtime.bench import main
 
 QUICK = ["--batch", "1", "2", "--seconds", "0.05"]
 
@@ -118,7 +119,7 @@ def test_the_table_leaves_out_empty_columns_and_names_the_unmeasured(report, cap
 
 
 def test_the_command_prints_json(model, capsys):
-    assert bench.main(["engine", str(model), "--json", "--runner", "onnxruntime", *QUICK]) == 0
+    assert main(["engine", str(model), "--json", "--runner", "onnxruntime", *QUICK]) == 0
     printed = json.loads(capsys.readouterr().out)
 
     assert {row["runner"] for row in printed["rows"]} == {"onnxruntime"}
@@ -134,7 +135,7 @@ def test_the_command_prints_json(model, capsys):
     ],
 )
 def test_what_makes_no_sense_is_refused(capsys, options, code, words):
-    assert bench.main(["engine", *options]) == code
+    assert main(["engine", *options]) == code
     assert words in capsys.readouterr().err
 
 

@@ -1,0 +1,8 @@
+"""Speed of mer-replay by stage, beside landmarks on every frame. Run: python tests/benchmarks/bench_pipeline.py"""
+
+import sys
+
+from realtime.bench import main
+
+if __name__ == "__main__":
+    sys.exit(main(["pipeline", *sys.argv[1:]]))
