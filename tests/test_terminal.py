@@ -30,6 +30,13 @@ PROGRAM = (
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
+def _as_a_shell_starts_it() -> None:
+    """Take a process group of its own, or nothing can be suspended, and the signals that `nohup` leaves ignored."""
+    os.setpgrp()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Pty:
     """`mer-live` with stand-ins for face and classifier, its terminal, and what it has drawn so far."""
 
@@ -45,6 +52,7 @@ class Pty:
             stdout=theirs,
             stderr=theirs,
             cwd=ROOT,
+            preexec_fn=_as_a_shell_starts_it,
             env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | environment,
         )
 
