@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Pair, Truth, compare, read_truth
+from mer.labels import NONE_LABEL
 from mer.messages import Interval
 from realtime.messages import Event
 
@@ -67,7 +68,7 @@ def label_from_event(event: Event, *, start_s: float = 0.0) -> Label:
         event.label,
         frames,
         (onset, apex, offset),
-        event.probabilities.get(event.label, 0.0),
+        max(event.probabilities.values()),
         confirmed_s=offset + event.latency.confirm_ms / 1000.0,
     )
 
@@ -103,7 +104,10 @@ def record_from_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def table(pairs: Sequence[Pair], *, title: str) -> Table:
     """Return the comparison as a table that fits 80 columns; errors of the moments are found minus true."""
-    drawn = Table(title=title, caption=_closing_line(score(pairs)), box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    caption = _closing_line(score(pairs))
+    if any(pair.found is not None and pair.found.label == NONE_LABEL for pair in pairs):
+        caption += "\n(%): too improbable to be named."
+    drawn = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for heading in ("at s", "true", "found", "%", "IoU", *MOMENTS, "result"):
         text = heading in ("true", "found", "result")
         drawn.add_column(heading, justify="left" if text else "right", no_wrap=True)
@@ -114,12 +118,20 @@ def table(pairs: Sequence[Pair], *, title: str) -> Table:
             f"{side.times_s[0]:.2f}" if side else "",
             true.label if true else "-",
             found.label if found else "-",
-            f"{100 * found.probability:.0f}" if found else "",
+            _percent(found),
             f"{pair.iou:.2f}" if pair.hit else "",
             *(f"{pair.error_ms(i):+.0f}" if pair.hit else "" for i in range(len(MOMENTS))),
             _verdict(pair),
         )
     return drawn
+
+
+def _percent(found: Label | None) -> str:
+    """Return what the classifier was sure of; in brackets the best class of an event that is called "none"."""
+    if found is None:
+        return ""
+    percent = f"{100 * found.probability:.0f}"
+    return f"({percent})" if found.label == NONE_LABEL else percent
 
 
 def _verdict(pair: Pair) -> str:

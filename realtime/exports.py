@@ -53,15 +53,16 @@ _BORIS_COLUMNS: Final = (
     "Observation id",
     "Observation date",
     "Description",
-    "Observation duration",
     "Observation type",
     "Source",
+    "Time offset (s)",
+    "Coding duration",
     "Media duration (s)",
     "FPS (frame/s)",
     "Subject",
+    "Observation duration by subject by observation",
     "Behavior",
     "Behavioral category",
-    "Modifiers",
     "Behavior type",
     "Start (s)",
     "Stop (s)",
@@ -77,23 +78,30 @@ _BORIS_COLUMNS: Final = (
 
 
 def boris(found: Found) -> bytes:
-    """Return the table that BORIS 8 writes with "Export aggregated events", for whatever reads that.
+    """Return the table that BORIS 8.27 writes with "Export aggregated events", for whatever reads that.
+
+    Columns, their order, the form of the numbers and "NA" are those of its version 8.27.4 for one video without
+    modifiers and independent variables.
 
     Events are state events of the category "micro-expression", rejected candidates of the category
     "rejected", their apex and score in the comment.
     """
     rows = []
+    seconds = f"{found.summary['seconds']:.3f}"
+    coded_s = sum(record["offset_s"] - record["onset_s"] for record in (*found.events, *found.rejected))
     for category, records in (("micro-expression", found.events), ("rejected", found.rejected)):
         for record in records:
             start_s, stop_s = record["onset_s"], record["offset_s"]
             row = dict.fromkeys(_BORIS_COLUMNS, "") | {
                 "Observation id": found.source.stem,
-                "Observation duration": found.summary["seconds"],
                 "Observation type": "Media file",
                 "Source": f"player #1:{found.source.name}",
-                "Media duration (s)": found.summary["seconds"],
-                "FPS (frame/s)": found.summary["measured_fps"],
+                "Time offset (s)": "0",
+                "Coding duration": seconds,
+                "Media duration (s)": seconds,
+                "FPS (frame/s)": f"{found.summary['measured_fps']:.3f}",
                 "Subject": "No focal subject",
+                "Observation duration by subject by observation": f"{coded_s:.3f}",
                 "Behavior": record["label"] if category == "micro-expression" else record["reason"],
                 "Behavioral category": category,
                 "Behavior type": "STATE",
@@ -107,7 +115,7 @@ def boris(found: Found) -> bytes:
             }
             rows.append(row)
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=_BORIS_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=_BORIS_COLUMNS)  # ends lines with CR LF, as BORIS does
     writer.writeheader()
     writer.writerows(sorted(rows, key=lambda row: float(row["Start (s)"])))
     return text.getvalue().encode()

@@ -11,10 +11,11 @@ from typing import Any, Final
 from realtime.clips import strip_png
 from realtime.messages import Event, Update
 from realtime.pipeline import Pipeline
+from realtime.sensitivity import LEAST, MOST
 from realtime.sinks import SCHEMA, record_from_event
 
 STEP: Final = 1.25
-"""Factor of one press of + or -."""
+"""Factor of one press of + or - on the dial of `--sensitivity`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class Keys:
 
     def _sensitivity(self, factor: float) -> str:
         self._pipeline.sensitivity *= factor
-        return f"sensitivity {self._pipeline.sensitivity:.2f}: thresholds are 1 / {self._pipeline.sensitivity:.2f}"
+        value = self._pipeline.sensitivity
+        end = " (the end of the dial)" if value in (LEAST, MOST) else ""
+        return f"sensitivity {value:.2f}{end}"
 
     def _save(self) -> str:
         event = self._last_event

@@ -29,7 +29,6 @@ from realtime.messages import Event, Update
 from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
 from realtime.records import STDOUT, Records, say
-from realtime.sensitivity import spotter_config
 from realtime.sinks import record_from_event
 from realtime.source import LiveSource, Source, is_stream, open_source, paced
 
@@ -154,7 +153,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                 rate_hz=source.rate_hz,
                 engine=engine,
                 face_model=args.face_model,
-                spotter=spotter_config(args.sensitivity),
+                sensitivity=args.sensitivity,
             )
         )
         signals = stack.enter_context(_ending_signals(stop))

@@ -89,6 +89,7 @@ class Update:
         head: (2, 3) float64 similarity from the anchor frame's crop pixels to those of this frame.
         regions: (13, 2) motion of each of `realtime.motion.REGIONS` since the rest, percent of the
             inter-ocular distance; None without a face.
+        sensitivity: Where the dial of the spotter stands, 1 is normal.
     """
 
     time_s: float
@@ -106,6 +107,7 @@ class Update:
     landmarks_px: NDArray[np.float32] | None = None
     head: NDArray[np.float64] | None = None
     regions: NDArray[np.float64] | None = None
+    sensitivity: float = 1.0
 
 
 @dataclass(slots=True)

@@ -167,6 +167,7 @@ class Overlay:
         line.append(f" ({latest.n_faces} in view)  " if latest.n_faces > 1 else "  ")
         line.append("spotter ")
         line.append(latest.spotter, "bold cyan" if latest.spotter in ("rising", "apex", "falling") else "cyan")
+        line.append(f"  sensitivity {latest.sensitivity:.2f}", "" if latest.sensitivity == 1.0 else "cyan")
         line.append("\n ")
         for warning in header.warnings:
             line.append(f" {warning} ", "black on yellow")

@@ -21,13 +21,12 @@ from mer.messages import FaceCrop, Frame, Interval
 from mer.preprocess import check_mode, encode, make_clip
 from realtime.messages import Event, Latency, Quality, Totals, Update
 from realtime.ring_buffer import RingBuffer
+from realtime.sensitivity import LEAST, MOST, spotter_config
 from realtime.spotter import Spotter, SpotterConfig, Spotting
 from realtime.timing import Timing
 
 BUFFER_S: Final = 4.0
 """Length of the ring buffer: the longest candidate, its confirmation and a second to spare."""
-
-_SENSITIVITIES: Final = (0.25, 4.0)
 
 
 class Pipeline:
@@ -40,7 +39,8 @@ class Pipeline:
         rate_hz: Frames a second of the source, for the size of the buffer.
         engine: Classifier; not owned, the caller closes it.
         face_model: A face_landmarker.task, or None to look for one.
-        spotter: Thresholds of the spotter.
+        spotter: Thresholds of the spotter at sensitivity 1.
+        sensitivity: Where the dial of `realtime.sensitivity` stands at first.
 
     Raises:
         MerError: If no face model is found or the engine's input cannot be had from grey crops.
@@ -53,6 +53,7 @@ class Pipeline:
         engine: Engine,
         face_model: Path | None = None,
         spotter: SpotterConfig | None = None,
+        sensitivity: float = 1.0,
     ) -> None:
         self._mode = check_mode(engine.mode)
         if self._mode == "rgb":
@@ -66,24 +67,20 @@ class Pipeline:
         self._engine = engine
         self._tracker = FaceTracker(Landmarker(face_model))
         self._spotter = Spotter(spotter)
-        self._sensitivity = 1.0
         self._thresholds = self._spotter.config
+        self.sensitivity = sensitivity
         self._before: FaceCrop | None = None
         self._announced: list[str] = []
 
     @property
     def sensitivity(self) -> float:
-        """What the spotter's thresholds are divided by; may be changed at any time, from any thread."""
+        """Where the dial of `realtime.sensitivity` stands; may be turned at any time, from any thread."""
         return self._sensitivity
 
     @sensitivity.setter
-    def sensitivity(self, factor: float) -> None:
-        self._sensitivity = min(max(factor, _SENSITIVITIES[0]), _SENSITIVITIES[1])
-        self._spotter.config = replace(
-            self._thresholds,
-            floor=self._thresholds.floor / self._sensitivity,
-            noise_factor=self._thresholds.noise_factor / self._sensitivity,
-        )
+    def sensitivity(self, value: float) -> None:
+        self._sensitivity = min(max(value, LEAST), MOST)
+        self._spotter.config = spotter_config(self._sensitivity, self._thresholds)
 
     def crop(self, frame: Frame) -> FaceCrop:
         """Find the face of one frame."""
@@ -150,6 +147,7 @@ class Pipeline:
             landmarks_px=crop.landmarks_px,
             head=crop.motion,
             regions=self._spotter.regions,
+            sensitivity=self._sensitivity,
         )
 
     def _classified(self, interval: Interval, decided_s: float, arrived_s: float) -> Event | Interval:

@@ -21,7 +21,6 @@ from realtime.inputs import Recording
 from realtime.log import closing_lines
 from realtime.messages import Update
 from realtime.pipeline import Pipeline
-from realtime.sensitivity import spotter_config
 from realtime.sinks import RecordingFolder
 from realtime.summary import summarise
 from realtime.tally import Outcome
@@ -150,7 +149,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             rate_hz=frames.rate_hz,
             engine=engine,
             face_model=job.face_model,
-            spotter=spotter_config(job.sensitivity),
+            sensitivity=job.sensitivity,
         ) as pipeline,
     ):
         found: list[compare.Label] = []

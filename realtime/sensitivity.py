@@ -7,8 +7,8 @@ from typing import Final
 from realtime.spotter import SpotterConfig
 
 LEVELS: Final[dict[str, float]] = {"low": 0.6, "normal": 1.0, "high": 1.5}
-_LEAST: Final = 0.2
-_MOST: Final = 5.0
+LEAST: Final = 0.2
+MOST: Final = 5.0
 
 
 def sensitivity(text: str) -> float:
@@ -19,24 +19,25 @@ def sensitivity(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not _LEAST <= number <= _MOST:
+    if not LEAST <= number <= MOST:
         raise argparse.ArgumentTypeError(
             f"{text} is not a sensitivity; give one of {', '.join(LEVELS)}, "
-            f"or a number from {_LEAST:g} to {_MOST:g} (normal is 1)"
+            f"or a number from {LEAST:g} to {MOST:g} (normal is 1)"
         )
     return number
 
 
-def spotter_config(value: float) -> SpotterConfig:
+def spotter_config(value: float, normal: SpotterConfig | None = None) -> SpotterConfig:
     """Return the thresholds for a sensitivity.
 
     Twice the sensitivity halves the motion that starts a candidate, and doubles the unrest around it and the loss of
     focus during it that are put up with. What a micro-expression is (its duration, blinks, head motion) stays.
 
     Args:
-        value: 1 for the thresholds that were tuned.
+        value: 1 for the thresholds of `normal`.
+        normal: Where the dial stands at 1; None for the thresholds that were tuned.
     """
-    normal = SpotterConfig()
+    normal = normal or SpotterConfig()
     limits = replace(
         normal.limits,
         restless_before=value * normal.limits.restless_before,

@@ -20,6 +20,11 @@ SAMM_HEADER = (
     "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro",
     "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
 )  # fmt: skip
+CASME_SQ_RULES = {
+    "naming rule1": [[15, "s15", 1], [16, "s16", 2]],
+    "naming rule2": [["0101", "disgust1"], [102, "disgust2"]],
+}
+SAMM_LV_FRAMES = {"006_1": 950, "007_3": 80, "007_4": 80}
 MANIFEST_HEADER = ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
 
 
@@ -79,6 +84,29 @@ def mmew(root: Path, *rows: Sequence[object], frames: range = range(1, 61)) -> P
     write_workbook(root / "MMEW_Micro_Exp.xlsx", {"Sheet1": [MMEW_HEADER, *cells]})
     for _, clip, *_, label in rows:
         write_frames(root / "Micro_Expression" / label / clip, (f"{n}.jpg" for n in frames))
+    return root
+
+
+def casme_sq(
+    root: Path,
+    *rows: Sequence[object],
+    rules: Mapping[str, Iterable[Sequence[object]]] = CASME_SQ_RULES,
+    frames: int = 80,
+) -> Path:
+    """Write CAS(ME)^2 with the given rows and three recordings."""
+    write_workbook(root / "CAS(ME)^2code_final.xlsx", {"CASFEcode_final": rows, **rules})
+    for name in ("s15/15_0101disgustingteeth", "s15/15_0102eatingworms", "s16/16_0102eatingworms"):
+        write_frames(root / "rawpic" / name, (f"img{n:03d}.jpg" for n in range(1, frames + 1)))
+    return root
+
+
+def samm_lv(root: Path, *rows: Sequence[object], frames: Mapping[str, int] = SAMM_LV_FRAMES) -> Path:
+    """Write SAMM-LV with the given rows after its ten lines of text, and recordings of so many frames."""
+    text = [[f"line {n}"] for n in range(1, 11)]
+    write_workbook(root / "SAMM_LongVideos_V3_Release.xlsx", {"Sheet": [*text, *rows]})
+    for name, count in frames.items():
+        digits = 4 if name == "006_1" else 5  # the real ones differ, too
+        write_frames(root / "SAMM_longvideos" / name, (f"{name}_{n:0{digits}d}.jpg" for n in range(1, count + 1)))
     return root
 
 

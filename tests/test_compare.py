@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,15 @@ def test_times_of_found_events_count_from_the_first_frame() -> None:
     assert found.times_s[0] == pytest.approx(0.1)
     assert found.frames == (100, 130, 160)
     assert found.probability == pytest.approx(0.6)
+
+
+def test_an_event_without_a_name_shows_its_best_class_in_brackets() -> None:
+    unsure = label_from_event(replace(event(1, first=100, last=160), label="none"))
+    console = Console(width=80, file=io.StringIO())
+    console.print(table(compare(truth(label(100, 160)), [unsure]), title="a.mp4"))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "(60)" in text
+    assert "too improbable to be named" in text
 
 
 def test_the_record_for_the_summary_is_plain_data() -> None:

@@ -1,15 +1,11 @@
 """Long recordings: macro-expressions, missing offsets, recordings without anything."""
 
 import pytest
-from data_minis import SAMM_HEADER, write_frames, write_workbook
+from data_minis import SAMM_HEADER, casme_sq, samm_lv, write_workbook
 
 import mer.data
 from mer.data import TrueInterval
 
-RULES = {
-    "naming rule1": [[15, "s15", 1], [16, "s16", 2]],
-    "naming rule2": [["0101", "disgust1"], [102, "disgust2"]],
-}
 CASME_SQ_ROWS = [
     [1, "disgust1_1", 10, 16, 22, "4", "negative", "micro-expression", "disgust"],
     [1, "disgust1_2", 40, 48, 0, "4", "negative", "macro-expression", "disgust"],
@@ -18,15 +14,8 @@ CASME_SQ_ROWS = [
 ]
 
 
-def casme_sq(root, rows=CASME_SQ_ROWS, rules=RULES, frames=80):
-    write_workbook(root / "CAS(ME)^2code_final.xlsx", {"CASFEcode_final": rows, **rules})
-    for name in ("s15/15_0101disgustingteeth", "s15/15_0102eatingworms", "s16/16_0102eatingworms"):
-        write_frames(root / "rawpic" / name, (f"img{n:03d}.jpg" for n in range(1, frames + 1)))
-    return root
-
-
 def test_casme_sq_loads_micro_expressions_through_the_naming_rules(tmp_path):
-    samples = mer.data.load("casme-sq", casme_sq(tmp_path))
+    samples = mer.data.load("casme-sq", casme_sq(tmp_path, *CASME_SQ_ROWS))
     assert [(s.subject, s.clip, s.path.name, s.onset, s.apex, s.offset, s.label) for s in samples] == [
         ("s15", "disgust1_1", "15_0101disgustingteeth", 9, 15, 21, "negative"),
         ("s16", "disgust2_1", "16_0102eatingworms", 4, 8, 14, "positive"),
@@ -34,7 +23,7 @@ def test_casme_sq_loads_micro_expressions_through_the_naming_rules(tmp_path):
 
 
 def test_casme_sq_offset_0_is_missing_and_named(tmp_path):
-    report = mer.data.check("casme-sq", casme_sq(tmp_path))
+    report = mer.data.check("casme-sq", casme_sq(tmp_path, *CASME_SQ_ROWS))
     assert [(f.clip, f.reason) for f in report.findings if f.left_out] == [
         ("s15/disgust1_2", "offset is missing"),
         ("s15/disgust1_3", "offset is missing"),
@@ -44,24 +33,25 @@ def test_casme_sq_offset_0_is_missing_and_named(tmp_path):
 
 def test_casme_sq_without_naming_rules_is_found_by_the_names_of_folders(tmp_path):
     rows = [["15", "disgustingteeth_1", 10, 16, 22, "4", "negative", "micro-expression", "disgust"]]
-    (sample,) = mer.data.load("casme-sq", casme_sq(tmp_path, rows, rules={}))
+    (sample,) = mer.data.load("casme-sq", casme_sq(tmp_path, *rows, rules={}))
     assert (sample.subject, sample.path.name) == ("s15", "15_0101disgustingteeth")
 
 
 def test_casme_sq_says_which_sheets_are_missing(tmp_path):
     with pytest.raises(mer.errors.MerError, match="'naming rule1' and 'naming rule2', which this file does not have"):
-        mer.data.load("casme-sq", casme_sq(tmp_path, rules={}))
+        mer.data.load("casme-sq", casme_sq(tmp_path, *CASME_SQ_ROWS, rules={}))
 
 
 def test_casme_sq_with_other_columns_is_refused(tmp_path):
     rows = [[1, "disgust1_1", 10, 16, 22, "4", "negative", "disgust", "micro-expression"]]
     with pytest.raises(mer.errors.MerError, match=r"column 'type' is missing: no row says micro or macro.*'disgust'"):
-        mer.data.load("casme-sq", casme_sq(tmp_path, rows))
+        mer.data.load("casme-sq", casme_sq(tmp_path, *rows))
 
 
 def test_truth_of_casme_sq_holds_both_kinds_and_recordings_with_none(tmp_path):
     recordings = {
-        r.path.name if r.subject == "s15" else r.subject: r for r in mer.data.intervals("casme-sq", casme_sq(tmp_path))
+        r.path.name if r.subject == "s15" else r.subject: r
+        for r in mer.data.intervals("casme-sq", casme_sq(tmp_path, *CASME_SQ_ROWS))
     }
     assert recordings["15_0102eatingworms"].intervals == ()
     assert recordings["s16"].intervals == (TrueInterval(4, 8, 14, "positive", "micro", estimated=False),)
@@ -71,12 +61,12 @@ def test_truth_of_casme_sq_holds_both_kinds_and_recordings_with_none(tmp_path):
 
 
 def test_truth_mirrors_the_rise_where_the_offset_is_missing(tmp_path):
-    first = mer.data.intervals("casme-sq", casme_sq(tmp_path))[0]
+    first = mer.data.intervals("casme-sq", casme_sq(tmp_path, *CASME_SQ_ROWS))[0]
     assert first.intervals[1] == TrueInterval(39, 47, 55, "negative", "macro", estimated=True)
 
 
 def test_truth_ends_a_mirrored_fall_with_the_recording(tmp_path):
-    first = mer.data.intervals("casme-sq", casme_sq(tmp_path))[0]
+    first = mer.data.intervals("casme-sq", casme_sq(tmp_path, *CASME_SQ_ROWS))[0]
     assert first.intervals[2] == TrueInterval(69, 77, 79, "negative", "micro", estimated=True)
 
 
@@ -99,18 +89,9 @@ LV_ROWS = [
 ]
 
 
-def samm_lv(root, rows):
-    text = [[f"line {n}"] for n in range(1, 11)]
-    write_workbook(root / "SAMM_LongVideos_V3_Release.xlsx", {"Sheet": [*text, *rows]})
-    write_frames(root / "SAMM_longvideos/006_1", (f"006_1_{n:04d}.jpg" for n in range(1, 951)))
-    for name in ("007_3", "007_4"):
-        write_frames(root / "SAMM_longvideos" / name, (f"{name}_{n:05d}.jpg" for n in range(1, 81)))
-    return root
-
-
 @pytest.mark.parametrize("rows", [[LV_HEADER, *LV_ROWS], LV_ROWS], ids=["header", "no header"])
 def test_samm_lv_after_ten_rows_of_text(tmp_path, rows):
-    samples = mer.data.load("samm-lv", samm_lv(tmp_path, rows))
+    samples = mer.data.load("samm-lv", samm_lv(tmp_path, *rows))
     assert [(s.subject, s.clip, s.path.name, s.onset, s.apex, s.offset) for s in samples] == [
         ("006", "006_1_2", "006_1", 2, 19, 59),
         ("007", "007_3_1", "007_3", 9, 29, 69),
@@ -118,7 +99,7 @@ def test_samm_lv_after_ten_rows_of_text(tmp_path, rows):
 
 
 def test_samm_lv_says_that_it_has_no_emotions(tmp_path):
-    report = mer.data.check("samm-lv", samm_lv(tmp_path, [LV_HEADER, *LV_ROWS]))
+    report = mer.data.check("samm-lv", samm_lv(tmp_path, LV_HEADER, *LV_ROWS))
     assert report.classes == {"unlabelled": 2}
     assert report.notes == (
         "no SAMM_Micro_FACS_Codes_v2.xlsx beside the long videos: all micro-expressions are 'unlabelled'",
@@ -126,7 +107,7 @@ def test_samm_lv_says_that_it_has_no_emotions(tmp_path):
 
 
 def test_samm_lv_takes_emotions_from_samm(tmp_path):
-    root = samm_lv(tmp_path, [LV_HEADER, *LV_ROWS])
+    root = samm_lv(tmp_path, LV_HEADER, *LV_ROWS)
     row = ["006", "006_1_2", 2, 5562, 5588, 5632, 71, "Micro 1/2", "4", "Anger", 3, None]
     write_workbook(root / "SAMM_Micro_FACS_Codes_v2.xlsx", {"MICRO_ONLY": [SAMM_HEADER, row]})
     assert [s.label for s in mer.data.load("samm-lv", root)] == ["anger", "unlabelled"]
@@ -136,11 +117,11 @@ def test_samm_lv_names_a_missing_column(tmp_path):
     header = ["Kind" if name == "Type" else name for name in LV_HEADER]
     rows = [[*row[:7], "?", *row[8:]] for row in LV_ROWS]
     with pytest.raises(mer.errors.MerError, match="column 'Type' is missing"):
-        mer.data.load("samm-lv", samm_lv(tmp_path, [header, *rows]))
+        mer.data.load("samm-lv", samm_lv(tmp_path, header, *rows))
 
 
 def test_truth_of_samm_lv(tmp_path):
-    recordings = mer.data.intervals("samm-lv", samm_lv(tmp_path, [LV_HEADER, *LV_ROWS]))
+    recordings = mer.data.intervals("samm-lv", samm_lv(tmp_path, LV_HEADER, *LV_ROWS))
     assert [(r.subject, r.name, len(r.intervals)) for r in recordings] == [
         ("006", "006_1", 2),
         ("007", "007_3", 1),

@@ -9,6 +9,7 @@ import pytest
 from mer.evaluate import main
 from mer.evaluation.matching import Label, Truth
 from mer.evaluation.spotting import Spotted, recognition_f1, spotted, summarise
+from mer.evaluation.spotting_command import read_events
 
 FPS = 100.0
 
@@ -227,3 +228,10 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path, capsys: pytest.Capture
     assert main(["spotting", "--truth", str(truth), "--events", str(events)]) == 1
 
     assert "line 1 is not an event" in capsys.readouterr().err
+
+
+def test_marks_of_the_space_bar_are_no_events(tmp_path: Path) -> None:
+    events = write_events(tmp_path / "events.jsonl", (100, 139))
+    with events.open("a") as file:
+        file.write('{"schema": 1, "source": "0", "mark": 1, "time_s": 2.5, "utc": "2026-01-01T00:00:00.000+00:00"}\n')
+    assert [label.frames for label in read_events(events)] == [(100, 119, 139)]

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import realtime.replay
 from realtime import extras
 from realtime.clips import Films, strip_png
 from realtime.exports import Found, boris, eaf, srt
+from realtime.keys import Mark, record_from_mark
 from realtime.replay import main
 from realtime.sinks import record_from_event
 
@@ -81,6 +83,21 @@ def test_the_boris_table_holds_events_and_rejected_candidates_in_order_of_time()
     assert {row["Media file name"] for row in rows} == {NAME}
 
 
+def test_the_boris_table_has_the_columns_of_its_aggregated_events() -> None:
+    """Those of BORIS 8.27.4 for a video, without modifiers and independent variables, written down from its source."""
+    lines = boris(found((100, 160), (300, 340))).decode().split("\r\n")
+    assert lines[0].split(",") == [
+        *("Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"),
+        *("Coding duration", "Media duration (s)", "FPS (frame/s)", "Subject"),
+        *("Observation duration by subject by observation", "Behavior", "Behavioral category", "Behavior type"),
+        *("Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Image index start", "Image index stop"),
+        *("Image file path start", "Image file path stop", "Comment start", "Comment stop"),
+    ]
+    (row, _) = csv.DictReader(io.StringIO("\n".join(lines)))
+    assert (row["Media duration (s)"], row["FPS (frame/s)"]) == ("10.000", "200.000")
+    assert row["Observation duration by subject by observation"] == "0.500"
+
+
 def test_pympi_reads_the_elan_document_back(tmp_path: Path) -> None:
     document = read_eaf(eaf(found((100, 160), rejected=(rejected_row(200, 230, "blink"),))), tmp_path)
     assert sorted(document.get_tier_names()) == ["apex", "event", "rejected"]
@@ -119,6 +136,15 @@ def test_what_is_written_fits_the_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     for record in found((100, 160), (300, 340)).events:
         jsonschema.validate(json.loads(json.dumps(record)), schema)
+
+
+def test_a_mark_fits_the_schema_and_no_half_of_one() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    mark = record_from_mark(Mark(1, 2.5, datetime.now(timezone.utc)), source="0")
+    jsonschema.validate(mark, schema)
+    for wrong in ({**mark, "mark": 0}, {**mark, "label": "fear"}, {"schema": 1, "mark": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
 
 
 @pytest.mark.parametrize(("field", "value"), [("number", 0), ("label", 3), ("new", 1), ("quality", {}), ("schema", 2)])

@@ -67,7 +67,18 @@ def test_fills_the_terminal_and_no_more(width: int, height: int, frames: int) ->
 @pytest.mark.parametrize(("width", "height"), SIZES[:3])
 def test_shows_source_states_events_latency_and_losses(width: int, height: int) -> None:
     text = "\n".join(drawn(overlay_after(1000), width, height))
-    for wanted in ("a.mp4", "measured 200.0 fps", "tracked", "idle", "happiness", "60%", "p95", "dropped 0", "blink 1"):
+    for wanted in (
+        "a.mp4",
+        "measured 200.0 fps",
+        "tracked",
+        "idle",
+        "happiness",
+        "60%",
+        "p95",
+        "dropped 0",
+        "blink 1",
+        "sensitivity 1.00",
+    ):
         assert wanted in text
 
 

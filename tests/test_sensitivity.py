@@ -1,10 +1,16 @@
 """The dial of the spotter and the options that turn it."""
 
 import argparse
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fakes import FakeEngine
 
 from realtime import options
+from realtime.keys import Keys
+from realtime.pipeline import Pipeline
 from realtime.sensitivity import LEVELS, sensitivity, spotter_config
 from realtime.spotter import SpotterConfig
 
@@ -31,6 +37,30 @@ def test_a_level_or_a_number_is_understood(text: str, value: float) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="low, normal, high"):
         sensitivity(text)
+
+
+@pytest.fixture
+def pipeline() -> Iterator[Pipeline]:
+    with Pipeline(rate_hz=100.0, engine=FakeEngine(), sensitivity=LEVELS["high"]) as made:  # type: ignore[arg-type]
+        yield made
+
+
+def test_keys_turn_the_dial_that_the_option_sets(pipeline: Pipeline) -> None:
+    keys = Keys(pipeline, stop=threading.Event(), on_mark=lambda mark: None, source="0", save_dir=Path())
+    assert pipeline._spotter.config == spotter_config(1.5)
+    assert keys("+") == "sensitivity 1.88"
+    assert pipeline._spotter.config == spotter_config(1.875)
+    keys("-")
+    assert pipeline._spotter.config == spotter_config(1.5)
+
+
+def test_keys_stop_at_the_ends_of_the_dial(pipeline: Pipeline) -> None:
+    keys = Keys(pipeline, stop=threading.Event(), on_mark=lambda mark: None, source="0", save_dir=Path())
+    for key, end in (("+", 5.0), ("-", 0.2)):
+        for _ in range(20):
+            said = keys(key)
+        assert pipeline.sensitivity == end
+        assert "end of the dial" in said
 
 
 def test_both_programs_start_at_normal() -> None:

@@ -25,7 +25,7 @@ class Label:
         label: Class, or the kind of a distractor.
         frames: Onset, apex and offset as frame indices, all included.
         times_s: The same in seconds.
-        probability: Of the label, 1 for truth.
+        probability: Of the label, or of the best class where that is too improbable to be named; 1 for truth.
         amplitude_percent: True events: peak displacement in percent of the inter-ocular distance, where known.
         confirmed_s: Found events: time of the frame on which it was decided, where known.
     """

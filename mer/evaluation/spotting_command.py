@@ -147,16 +147,20 @@ def read_events(path: Path) -> list[Label]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         raise MerError(f"events {path} cannot be read ({reason}); give the {EVENTS_FILE} of mer-replay") from error
-    return [_event(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    found = [_event(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    return [label for label in found if label is not None]
 
 
-def _event(path: Path, number: int, line: str) -> Label:
+def _event(path: Path, number: int, line: str) -> Label | None:
+    """Return the event of a line, None for what somebody marked with the space bar."""
     try:
         record: Mapping[str, Any] = json.loads(line)
+        if "mark" in record:
+            return None
         first, top, last = (int(record[f"{name}_frame"]) for name in MOMENTS)
         onset_s, apex_s, offset_s = (float(record[f"{name}_s"]) for name in MOMENTS)
         label = str(record["label"])
-        probability = float(record["probabilities"].get(label, 0.0))
+        probability = max(float(p) for p in record["probabilities"].values())
         confirmed_s = offset_s + float(record["latency"]["confirm_ms"]) / 1000.0
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MerError(
