@@ -7,6 +7,7 @@ from pathlib import Path
 import mer.train
 from engines import build_cli
 from mer.errors import MerError
+from mer.systems import OURS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,26 +17,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = options.parse_args(argv)
     try:
         checkpoint = mer.train.train(given)
-        print(f"engine: {_export(checkpoint)}")
+        exported = _export(checkpoint)
     except MerError as error:
         print(f"mer-train: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
         return 130
-    if given.engine:
+    if given.engine and checkpoint is not None and exported:
         return build_cli.main([str(checkpoint), "-o", str(checkpoint.with_suffix(".plan"))])
     return 0
 
 
-def _export(path: Path) -> Path:
+def _export(path: Path | None) -> bool:
+    """Write best.onnx and say so, or say why there is none; return whether it was written."""
+    if path is None:
+        print("engine: none, the run left no weights; it is there to compare with")
+        return False
     from engines.export import export_network  # late: torch takes seconds to import
     from mer import checkpoint
 
     network, configuration = checkpoint.load(path)
+    if configuration.model not in OURS:
+        print(f"engine: none, only {', '.join(OURS)} become engines; {configuration.model} is there to compare with")
+        return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)
-    return target
+    print(f"engine: {target}")
+    return True
 
 
 if __name__ == "__main__":

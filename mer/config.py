@@ -16,8 +16,7 @@ from mer.errors import MerError, UsageError
 from mer.labels import CLASSES
 from mer.preprocess import CHANNELS
 from mer.splits import PROTOCOLS
-
-_MODELS = ("conv3d", "conv2d", "convlstm")  # not from mer.models, which needs torch
+from mer.systems import SYSTEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,13 @@ class TrainSettings:
     """What decides the outcome of a training run, beside the data. Each is a key of the TOML file.
 
     Attributes:
-        model: conv3d, conv2d or convlstm.
-        input: gray, rgb, residual or flow.
+        model: A key of `mer.systems.SYSTEMS`.
+        input: gray, rgb, residual or flow. Empty becomes the system's own input, or gray if it has none.
         protocol: 5fold, loso, holdout or all.
         classes: Class names in the order of the logits; clips of others are left out.
         epochs: Most passes over the training part.
         batch: Clips an update.
-        lr: Largest learning rate of Adam.
+        lr: Largest learning rate of Adam. 0 becomes the system's own.
         warmup: Updates over which the rate rises to `lr`; not in the paper. Adam's first updates are
             all of full size, and tokens 15,488 numbers wide make of them jumps that leave conv2d with
             no living unit: constant answers from the first epoch on. 0 for none.
@@ -43,18 +42,34 @@ class TrainSettings:
     """
 
     model: str = "convlstm"
-    input: str = "gray"
+    input: str = ""
     protocol: str = "5fold"
     classes: tuple[str, ...] = CLASSES
     epochs: int = 100
     batch: int = 32
-    lr: float = 1e-3
+    lr: float = 0.0
     warmup: int = 100
     halve_after: int = 4
     patience: int = 12
     oversample: float = 1.0
     seed: int = 0
     max_minutes: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Fill in what depends on the system.
+
+        Raises:
+            MerError: If the model is not known, or makes its own input and another one is given.
+        """
+        _check_range("model", "model", self.model)
+        system = SYSTEMS[self.model]
+        if self.input and system.own_input not in (None, self.input):
+            raise MerError(
+                f"input is {self.input!r}, but {self.model} makes its own input out of {system.own_input!r}; "
+                "leave input out"
+            )
+        object.__setattr__(self, "input", self.input or system.own_input or "gray")
+        object.__setattr__(self, "lr", self.lr or system.lr)
 
 
 def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSettings:
@@ -66,8 +81,8 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
 
     Raises:
         MerError: If the file cannot be read or has a key that does not exist, or a value of the wrong
-            type or range. All are named.
-        UsageError: If an option has a value out of range.
+            type or range, or an input that the model does not take. All are named.
+        UsageError: The same of an option.
     """
     stored = _read_toml(path) if path is not None else {}
     given = {name: value for name, value in options.items() if value is not None}
@@ -78,7 +93,10 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
             raise (UsageError(str(error)) if source == "--" else error) from None
         values.clear()
         values.update(checked)
-    return TrainSettings(**{**stored, **given})
+    try:
+        return TrainSettings(**{**stored, **given})
+    except MerError as error:
+        raise (UsageError(f"--{error}") if "input" in given else MerError(f"{path}: {error}")) from None
 
 
 def to_json(settings: TrainSettings) -> dict[str, Any]:
@@ -125,7 +143,11 @@ def _converted(where: str, value: Any, default: Any) -> Any:
 
 
 def _check_range(where: str, name: str, value: Any) -> None:
-    choices: dict[str, tuple[str, ...]] = {"model": _MODELS, "input": tuple(CHANNELS), "protocol": tuple(PROTOCOLS)}
+    choices: dict[str, tuple[str, ...]] = {
+        "model": tuple(SYSTEMS),
+        "input": tuple(CHANNELS),
+        "protocol": tuple(PROTOCOLS),
+    }
     if name in choices and value not in choices[name]:
         raise MerError(f"{where} is {value!r}; choose one of {', '.join(choices[name])}")
     least = {

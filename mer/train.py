@@ -1,4 +1,4 @@
-"""`mer-train`: train a network under a protocol and report on people it has not seen."""
+"""`mer-train`: train a system under a protocol and report on people it has not seen."""
 
 import argparse
 import logging
@@ -14,6 +14,7 @@ from mer.errors import MerError, UsageError
 from mer.metrics import COMPOSITE_CLASSES
 from mer.preprocess import CHANNELS
 from mer.splits import PROTOCOLS
+from mer.systems import EPOCHS_ONLY, SYSTEMS
 
 _EPILOG = """\
 A run that was stopped goes on when the same command is given again. The reported people never decide
@@ -31,15 +32,19 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
     source.add_argument("--classes", type=_names, help="class names with commas, or 'composite' for MEGC2019's three")
     source.add_argument("--folds", type=Path, help="folds.json of an earlier run, to divide the people as it did")
-    source.add_argument("--cache", type=Path, help="where clips are kept between runs (default: in --out)")
+    source.add_argument(
+        "--cache", type=Path, help="file for clips, beside it a folder for features (default: in --out)"
+    )
     training = options.add_argument_group("training")
-    training.add_argument("--model", choices=("conv3d", "conv2d", "convlstm"), help="default convlstm")
-    training.add_argument("--input", choices=tuple(CHANNELS), help="default gray")
+    training.add_argument("--model", choices=tuple(SYSTEMS), help="default convlstm")
+    training.add_argument(
+        "--input", choices=tuple(CHANNELS), help="default gray; systems that make their own input take no other"
+    )
     training.add_argument("--protocol", choices=PROTOCOLS, help="default 5fold; 'all' trains on everybody")
     training.add_argument("--config", type=Path, help="TOML file of settings")
     training.add_argument("--epochs", type=int, help="most passes over the training part (100)")
     training.add_argument("--batch", type=int, help="clips an update (32)")
-    training.add_argument("--lr", type=float, help="largest learning rate (0.001)")
+    training.add_argument("--lr", type=float, help="largest learning rate (default: that of the system)")
     training.add_argument("--warmup", type=int, help="updates over which the rate rises to --lr (100)")
     training.add_argument("--halve-after", type=int, help="epochs without gain before the rate is halved (4)")
     training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
@@ -60,7 +65,8 @@ def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], N
     Args:
         argv: Options; those of the process by default.
         on_checkpoint: Called at the end with the path of the run's best.safetensors, for what is made
-            from weights: an ONNX file, an engine. Its MerError is reported like any other.
+            from weights: an ONNX file, an engine. Its MerError is reported like any other. Not called if
+            the system keeps no weights.
 
     Returns:
         The exit code.
@@ -68,7 +74,7 @@ def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], N
     given = parser().parse_args(argv)
     try:
         path = train(given)
-        if on_checkpoint is not None:
+        if on_checkpoint is not None and path is not None:
             on_checkpoint(path)
     except MerError as error:
         print(f"mer-train: error: {error}", file=sys.stderr)
@@ -79,11 +85,11 @@ def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], N
     return 0
 
 
-def train(given: argparse.Namespace) -> Path:
+def train(given: argparse.Namespace) -> Path | None:
     """Do what the options of `parser` say.
 
     Returns:
-        The run's best.safetensors.
+        The run's best.safetensors; None if the system keeps no weights.
 
     Raises:
         MerError: If something given cannot be used.
@@ -124,11 +130,24 @@ def train(given: argparse.Namespace) -> Path:
                 colour=settings.input == "rgb",
                 progress=progress,
             )
-    path = run(data, settings, given.out, folds_file=given.folds, device=device, threads=given.threads, console=console)
+    if SYSTEMS[settings.model].kind == "svm":
+        unused = [f"--{name.replace('_', '-')}" for name in EPOCHS_ONLY if getattr(given, name) is not None]
+        if unused:
+            console.print(f"{settings.model} is fitted at once: {', '.join(unused)} left aside", highlight=False)
+    path = run(
+        data,
+        settings,
+        given.out,
+        folds_file=given.folds,
+        cache=given.cache.with_name(f"{given.cache.stem}-features") if given.cache else None,
+        device=device,
+        threads=given.threads,
+        console=console,
+    )
     row = row_of_run(given.out)
     write_files(given.out, [row])
     show([row], console)
-    console.print(f"weights: {path}")
+    console.print(f"weights: {path or 'none, support vector machines leave their answers only'}")
     return path
 
 

@@ -18,7 +18,8 @@ from mer import checkpoint, models, splits, train
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError, UsageError
 from mer.evaluation import predictions
-from mer.training import loop, run
+from mer.training import fold as fold_module
+from mer.training import loop
 from mer.training.data import read_npz
 from mer.training.forward import FastForward, plan_forward
 
@@ -50,11 +51,11 @@ def accuracy(out: Path) -> float:
 
 def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
-    fold = ("best.safetensors", "predictions.csv", "result.json")
+    parts = ("best.safetensors", "log.csv", "predictions.csv", "result.json")
     assert files == {
         *("run.json", "folds.json", "log.csv", "curves.png", "metrics.json", "table.md", "table.csv"),
         *("confusion.png", "reliability.png", "best.safetensors"),
-        *(f"fold-{number}/{name}" for number in range(1, 6) for name in fold),
+        *(f"fold-{number}/{name}" for number in range(1, 6) for name in parts),
     }
 
 
@@ -134,14 +135,14 @@ def test_copies_are_made_of_training_people_only(tmp_path: Path, monkeypatch: py
     rare = np.flatnonzero((data["labels"] != "surprise") | (np.arange(36) % 4 == 1))
     path = write_toy(tmp_path / "rare.npz", **{name: array[rare] for name, array in data.items()})
     copied: list[set[str]] = []
-    encode_all = run.encode_all
+    encode_all = fold_module.encode_all
 
     def spy(clips: Any, copies: Any, *rest: Any, **options: Any) -> Any:
         sources = {str(data["subjects"][rare][copy.source]) for copy in copies if copy.seed}
         copied.extend([sources] if sources else [])
         return encode_all(clips, copies, *rest, **options)
 
-    monkeypatch.setattr(run, "encode_all", spy)
+    monkeypatch.setattr(fold_module, "encode_all", spy)
     assert run_it(path, tmp_path / "run", "--epochs", "1") == 0
     folds, _ = splits.load(tmp_path / "run" / "folds.json")
     assert len(copied) == len(folds)

@@ -30,7 +30,8 @@ class Row:
     """A system on a set of data.
 
     Attributes:
-        system: What was tried: system, input, protocol, data, parameters, seconds_per_epoch (may be None).
+        system: What was tried: system, input, protocol, data; parameters, seconds_per_epoch, train_seconds
+            and ms_per_clip, means over the folds, None where there is nothing to say.
         figures: See `mer.evaluation.summary.summarise`.
     """
 
@@ -61,10 +62,17 @@ def row_of_run(run: Path) -> Row:
         "protocol": "all, on its stopping subjects (optimistic)" if protocol == "all" else protocol,
         "data": described["data"]["name"],
         "parameters": results[0]["parameters"],
-        "seconds_per_epoch": sum(result["seconds_per_epoch"] for result in results) / len(results),
+        "seconds_per_epoch": _mean(results, "seconds_per_epoch"),
+        "train_seconds": _mean(results, "train_seconds"),
+        "ms_per_clip": _mean(results, "ms_per_clip"),
         "folder": str(run),
     }
     return Row(system, summarise(together))
+
+
+def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    values = [result[name] for result in results if result.get(name) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:

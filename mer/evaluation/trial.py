@@ -1,5 +1,7 @@
 """A network on data it was given as it stands: no fold, no training."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from mer.evaluation.report import Row
 from mer.evaluation.summary import summarise
 from mer.evaluation.weights import Network
 from mer.metrics import COMPOSITE_CLASSES, composite_label
+from mer.preprocess import encode
 from mer.training.data import ClipData, encode_all, keep
 
 _PART = 64
@@ -33,10 +36,11 @@ def try_network(network: Network, data: ClipData, *, classes: tuple[str, ...], t
         raise MerError(
             f"{data.name}: no clip of {', '.join(classes)}; found: {', '.join(sorted(set(data.labels.tolist())))}"
         )
+    encoded = partial(encode, mode=network.mode)
     parts = []
     for i in range(0, len(truth), _PART):
         own = [Copy(k, ()) for k in range(i, min(i + _PART, len(truth)))]
-        parts.append(network.probabilities(encode_all(kept.clips, own, network.mode, threads=threads)))
+        parts.append(network.probabilities(encode_all(kept.clips, own, encoded, threads=threads)))
     probabilities = np.concatenate(parts)
     if classes != network.classes:
         probabilities = probabilities @ _composition(network.classes)

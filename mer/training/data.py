@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from mer.data.clips import load_clips
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
 from mer.metrics import COMPOSITE_CLASSES, composite_label
-from mer.preprocess import InputMode, encode
 from mer.sampling import N_FRAMES
 
 SYNTHETIC: Final = "synthetic data only: mer-synth corpus"
@@ -151,30 +150,30 @@ def select(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[n
 def encode_all(
     clips: NDArray[np.uint8],
     copies: Sequence[Copy],
-    mode: InputMode,
+    encode: Callable[[NDArray[np.uint8]], NDArray[Any]],
     *,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.uint8]:
-    """Return what the network sees of copies of clips, changed before they are encoded.
+) -> NDArray[Any]:
+    """Return what a system sees of copies of clips, changed before they are encoded.
 
     Args:
         clips: (N, 13, 90, 90[, 3]) clips that the copies are made from, not encoded.
         copies: At least one; those without a seed are left as they are.
-        mode: Input mode.
+        encode: From one clip to what the system sees; see `mer.training.inputs`.
         threads: Clips encoded side by side.
         progress: Called with (clips done, clips in all).
 
     Returns:
-        (len(copies), 13, 90, 90[, 3]) uint8; see `mer.preprocess.encode`.
+        (len(copies), ...) of the shape and type that `encode` returns.
     """
 
-    def encoded(copy: Copy) -> NDArray[np.uint8]:
+    def encoded(copy: Copy) -> NDArray[Any]:
         clip = clips[copy.source]
-        return encode(make_copy(clip, copy.seed) if copy.seed else clip, mode)
+        return encode(make_copy(clip, copy.seed) if copy.seed else clip)
 
     first = encoded(copies[0])
-    result = np.empty((len(copies), *first.shape), np.uint8)
+    result = np.empty((len(copies), *first.shape), first.dtype)
     with ThreadPoolExecutor(threads) as pool:
         for i, clip in enumerate(pool.map(encoded, copies)):
             result[i] = clip

@@ -27,11 +27,11 @@ class Examples:
     """Encoded clips and their classes.
 
     Attributes:
-        clips: (N, 13, 90, 90[, 3]) uint8.
+        clips: (N, 13, 90, 90[, 3]) uint8 for networks, (N, F) float32 features for others.
         truth: (N,) class indices.
     """
 
-    clips: Clips
+    clips: NDArray[Any]
     truth: Truth
 
 

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -60,7 +61,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
                 soft_wrap=True,
                 highlight=False,
             )
-            write_log(out / "log.csv", fold, history)
+            write_log(out, fold, history)
             if history.ended_by or time.monotonic() - drawn[0] >= _REDRAW_S:
                 draw_curves(out / "curves.png", out / "log.csv")
                 drawn[0] = time.monotonic()
@@ -68,15 +69,32 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
         yield Watch(on_batch, on_epoch)
 
 
-def write_log(path: Path, fold: str, history: History) -> None:
-    """Replace the lines of one fold in the log by its history; other folds' lines stay."""
-    others = [row for row in read_log(path) if row["fold"] != fold]
+def write_log(out: Path, fold: str, history: History) -> None:
+    """Write the log of one fold, then that of the run, put together from those of its folds.
+
+    Folds may run side by side: each writes its own file, and whichever comes last sees all of them.
+    """
+    own = [dict(zip(_COLUMNS, [fold, *(f"{value:.6g}" for value in astuple(epoch))])) for epoch in history.epochs]
+    _write_rows(out / fold / "log.csv", own)
+    logs = {path.parent.name: read_log(path) for path in out.glob("*/log.csv")}
+    before = read_log(out / "log.csv")
+    logs = {row["fold"]: [] for row in before if row["fold"] not in logs} | logs
+    for row in before:
+        if not (out / row["fold"] / "log.csv").exists():  # of a version that kept one log only
+            logs[row["fold"]].append(row)
+    _write_rows(out / "log.csv", [row for name in sorted(logs, key=_in_order) for row in logs[name]])
+
+
+def _in_order(fold: str) -> list[tuple[int, str]]:
+    """Return what sorts fold-2 before fold-10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", fold)]
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([row[name] for name in _COLUMNS] for row in others)
-    for epoch in history.epochs:
-        writer.writerow([fold, *(f"{value:.6g}" for value in astuple(epoch))])
+    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     write_atomically(path, text.getvalue())
 
 

@@ -1,0 +1,74 @@
+"""The folder of a run belongs to one run: the same settings and data go on, others are refused."""
+
+import json
+import platform
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mer import splits
+from mer.config import TrainSettings, to_json
+from mer.errors import MerError
+from mer.files import write_atomically
+from mer.splits import Fold
+from mer.training.data import ClipData
+
+_FIT_TO_RESUME: Final = ("settings", "data")
+
+
+def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
+    """Write run.json, or check that the run in the folder is this one.
+
+    Raises:
+        MerError: If the folder holds another run; names what differs.
+    """
+    path = out / "run.json"
+    described = {
+        "settings": to_json(settings),
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint(),
+            "clips": len(data.labels),
+            "subjects": len(set(data.subjects.tolist())),
+        },
+        "software": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    }
+    if not path.exists():
+        write_atomically(path, json.dumps(described, indent=1) + "\n")
+        return
+    try:
+        before = json.loads(path.read_text())
+        known = {(part, name): before[part][name] for part in _FIT_TO_RESUME for name in before[part]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MerError(f"{path} cannot be used ({error!r}); give another --out folder") from error
+    now: dict[str, Any] = described
+    for part, name in known:
+        if now[part].get(name) != known[part, name]:
+            raise MerError(
+                f"{out} holds a run whose {name} is {known[part, name]}, now it is {now[part].get(name)}; "
+                "give the same settings and data to go on, or another --out folder"
+            )
+
+
+def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path | None) -> list[Fold]:
+    """Return the folds of the run: those it has, those of another run's file, or new ones; they are kept.
+
+    Raises:
+        MerError: If the folds do not fit the data or the protocol.
+    """
+    subjects, labels = data.subjects.tolist(), data.labels.tolist()
+    path = out / "folds.json"
+    source = path if path.exists() else given
+    if source is None:
+        protocol: Any = settings.protocol
+        folds = splits.make_folds(subjects, labels, protocol, seed=settings.seed)
+    else:
+        folds, protocol = splits.load(source)
+        if protocol != settings.protocol:
+            raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")
+        splits.check(folds, subjects, labels)
+    if not path.exists():
+        splits.save(path, folds, protocol=settings.protocol, seed=settings.seed)
+    return folds

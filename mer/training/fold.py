@@ -1,0 +1,168 @@
+"""One fold of a run, whatever the system; can be called in any process that sees the run's folder."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from mer.augment import Copy, plan_copies
+from mer.checkpoint import Configuration
+from mer.config import TrainSettings, to_json
+from mer.evaluation import predictions
+from mer.evaluation.predictions import Predictions
+from mer.files import write_atomically
+from mer.splits import Fold
+from mer.training import calibrate, systems
+from mer.training.data import ClipData, encode_all
+from mer.training.inputs import Encode, input_of
+from mer.training.loop import Examples
+from mer.training.systems import Fitted, Task
+from mer.training.watching import counted
+
+_TIMED_CLIPS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a fold needs. Can be pickled.
+
+    Attributes:
+        data: Clips of the chosen classes, not encoded.
+        encoded: The same clips as the system sees them.
+        truth: (N,) class indices.
+        settings: See `TrainSettings`.
+        out: Folder of the run.
+        cache: Folder that keeps inputs that take time to make.
+        device: Where to train.
+        threads: Processor cores to use.
+    """
+
+    data: ClipData
+    encoded: NDArray[Any]
+    truth: NDArray[np.int64]
+    settings: TrainSettings
+    out: Path
+    cache: Path
+    device: torch.device
+    threads: int
+
+
+def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) -> dict[str, Any]:
+    """Train, calibrate and report one fold, unless that is done.
+
+    Args:
+        job: What all folds of a run share.
+        fold: Who trains, stops and is reported.
+        number: Position of the fold in the run, from 0; part of the seed.
+        console: Where progress goes; None for nowhere.
+
+    Returns:
+        What its result.json says.
+
+    Raises:
+        MerError: If the system cannot learn from the fold.
+    """
+    console = console or Console(quiet=True)
+    folder = job.out / fold.name
+    result_file = folder / "result.json"
+    if result_file.exists():
+        console.print(f"{fold.name}: done before")
+        done: dict[str, Any] = json.loads(result_file.read_text())
+        return done
+    torch.set_num_threads(job.threads)
+    cv2.setNumThreads(1)  # clips are encoded side by side
+    seed = (job.settings.seed, number)
+    encode, system = systems.create(job.settings, cache=job.cache)
+    stop = _part(job, fold.stop)
+    task = Task(
+        _training_part(job, fold, seed, encode, console),
+        Examples(job.encoded[stop], job.truth[stop]),
+        job.settings,
+        seed,
+        fold.name,
+        job.out,
+        job.device,
+        console,
+    )
+    result = _finish(job, fold, system.fit(task))
+    write_atomically(result_file, json.dumps(result, indent=1) + "\n")
+    (folder / systems.STATE_FILE).unlink(missing_ok=True)
+    return result
+
+
+def _part(job: Job, subjects: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the positions of the clips of some subjects."""
+    return np.flatnonzero(np.isin(job.data.subjects, subjects)).astype(np.int64)
+
+
+def _training_part(job: Job, fold: Fold, seed: tuple[int, int], encode: Encode, console: Console) -> Examples:
+    """Return the clips of the training subjects and the copies made from these and no others."""
+    own = _part(job, fold.train)
+    planned = plan_copies(job.truth[own], factor=job.settings.oversample, seed=seed)
+    if not planned:
+        return Examples(job.encoded[own], job.truth[own])
+    copies = [Copy(int(own[copy.source]), copy.seed) for copy in planned]
+    with counted(console, f"{fold.name}: copies") as progress:
+        made = encode_all(job.data.clips, copies, encode, threads=job.threads, progress=progress)
+    truth = job.truth[[copy.source for copy in copies]]
+    return Examples(np.concatenate([job.encoded[own], made]), np.concatenate([job.truth[own], truth]))
+
+
+def _finish(job: Job, fold: Fold, fitted: Fitted) -> dict[str, Any]:
+    """Calibrate on the stopping subjects, answer for the reported ones, save."""
+    settings, stop = job.settings, _part(job, fold.stop)
+    logits = fitted.logits(job.encoded[stop])
+    temperature = calibrate.fit_temperature(logits, job.truth[stop])
+    threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), job.truth[stop])
+    reported = _part(job, fold.test) if fold.test else stop
+    if fold.test:
+        logits = fitted.logits(job.encoded[reported])
+    result = {
+        "fold": fold.name,
+        **fitted.course,
+        "temperature": temperature,
+        "none_threshold": threshold,
+        "parameters": fitted.parameters,
+        "ms_per_clip": _ms_per_clip(fitted, input_of(settings, cache=None), job.data.clips[reported[:_TIMED_CLIPS]]),
+    }
+    folder = job.out / fold.name
+    if fitted.save is not None:
+        training = {
+            "data": job.data.name,
+            "fingerprint": job.data.fingerprint(),
+            "settings": to_json(settings),
+            **{name: value for name, value in result.items() if name == "fold" or name in fitted.course},
+            "software": {"torch": torch.__version__},
+        }
+        configuration = Configuration(
+            settings.model, settings.input, settings.classes, temperature, threshold, training
+        )
+        fitted.save(folder / "best.safetensors", configuration)
+    answers = Predictions(
+        settings.classes,
+        job.truth[reported],
+        calibrate.softmax(logits, temperature=temperature),
+        job.data.subjects[reported],
+        np.full(len(reported), fold.name),
+        reported,
+        np.full(len(reported), threshold),
+    )
+    predictions.save(folder / "predictions.csv", answers)
+    return result
+
+
+def _ms_per_clip(fitted: Fitted, encode: Encode, clips: NDArray[np.uint8]) -> float:
+    """Return the median time to encode and answer one clip at a time, nothing cached, in milliseconds."""
+    spent = []
+    for clip in clips:
+        started = time.perf_counter()
+        fitted.logits(encode(clip)[None])
+        spent.append(time.perf_counter() - started)
+    return 1000.0 * float(np.median(spent))

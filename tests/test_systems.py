@@ -1,0 +1,219 @@
+"""Systems beside our three, trained from the command line on toy clips, and the cache of their features."""
+
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from toy_clips import CLASSES, toy_clips, write_toy
+
+import engines.train
+from mer import train
+from mer.config import TrainSettings
+from mer.errors import MerError
+from mer.evaluation import predictions
+from mer.systems import SYSTEMS
+from mer.training import claim, inputs, svm
+from mer.training import fold as fold_module
+from mer.training import run as runs
+from mer.training.data import read_npz, select
+from mer.training.feature_cache import FeatureCache
+from mer.training.loop import Examples
+from mer.training.systems import Task
+
+COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")
+SVMS = tuple(name for name, system in SYSTEMS.items() if system.kind == "svm")
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 clips of four people."""
+    return write_toy(tmp_path_factory.mktemp("toy") / "toy.npz", **toy_clips(4))
+
+
+def run_it(clips: Path, out: Path, *options: str) -> int:
+    return train.main(["--clips", str(clips), "--out", str(out), *COMMON, *options])
+
+
+@pytest.fixture(scope="module")
+def lbp_run(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "lbp"
+    assert run_it(toy, out, "--model", "lbp-top", "--protocol", "loso") == 0
+    return out
+
+
+def test_a_machine_on_features_leaves_answers_and_figures_but_no_weights(lbp_run: Path) -> None:
+    files = {path.relative_to(lbp_run).as_posix() for path in lbp_run.rglob("*") if path.is_file()}
+    folds = [entry["name"] for entry in json.loads((lbp_run / "folds.json").read_text())["folds"]]
+    assert {name for name in files if not name.startswith("features/")} == {
+        *("run.json", "folds.json", "metrics.json", "table.md", "table.csv", "confusion.png", "reliability.png"),
+        *(f"{fold}/{name}" for fold in folds for name in ("predictions.csv", "result.json")),
+    }
+
+
+def test_the_table_says_what_a_machine_saw_and_has_no_parameters(lbp_run: Path) -> None:
+    assert "| lbp-top | gray | loso | toy | 3 | 24 | 4 |" in (lbp_run / "table.md").read_text()
+    [row] = json.loads((lbp_run / "metrics.json").read_text())
+    assert row["parameters"] is None
+    assert row["ms_per_clip"] > 0
+
+
+def test_every_clip_is_answered_once_with_probabilities(lbp_run: Path) -> None:
+    together = predictions.join([predictions.load(path) for path in sorted(lbp_run.glob("*/predictions.csv"))])
+    assert sorted(together.clips.tolist()) == list(range(24))
+    np.testing.assert_allclose(together.probabilities.sum(1), 1.0, atol=1e-6)
+
+
+def test_mdmo_finds_the_place_of_a_motion(toy: Path, tmp_path: Path) -> None:
+    assert run_it(toy, tmp_path / "run", "--model", "mdmo", "--protocol", "loso") == 0
+    [row] = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (row["system"], row["input"]) == ("mdmo", "flow")
+    assert row["figures"]["accuracy"]["value"] > 0.6  # chance is 1/3
+
+
+def test_features_are_worked_out_once(lbp_run: Path, toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in lbp_run.glob("*/result.json"):
+        path.unlink()
+    before = {path: path.read_bytes() for path in lbp_run.glob("*/predictions.csv")}
+
+    def never(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise AssertionError("worked out again")
+
+    monkeypatch.setattr(fold_module, "_ms_per_clip", lambda *_: 1.0)  # which is measured without the cache
+    monkeypatch.setattr(inputs, "lbp_top", never)
+    assert run_it(toy, lbp_run, "--model", "lbp-top", "--protocol", "loso") == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_fold_can_be_run_elsewhere_from_a_pickled_job(toy: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(model="mdmo", protocol="holdout", classes=CLASSES)
+    data, truth = select(read_npz(toy), CLASSES)
+    out, console = tmp_path / "run", Console(quiet=True)
+    claim.claim(out, data, settings)
+    [fold] = claim.claim_folds(out, data, settings, None)
+    cpu = torch.device("cpu")
+    job = runs.make_job(data, truth, settings, out, cache=None, device=cpu, threads=1, console=console)
+    there, work = pickle.loads(pickle.dumps((job, fold_module.run_fold)))
+    result = work(there, fold, 0)
+    assert json.loads((out / fold.name / "result.json").read_text()) == result
+
+
+def test_no_engine_is_promised_of_what_keeps_no_weights(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--model", "mdmo", "--protocol", "holdout", "--epochs", "3", "--engine")
+    assert engines.train.main(["--clips", str(toy), "--out", str(tmp_path / "run"), *COMMON, *options]) == 0
+    said = capsys.readouterr().out
+    assert "--epochs left aside" in said
+    assert "weights: none" in said
+    assert "engine: none" in said
+
+
+@pytest.mark.parametrize("model", SVMS)
+def test_an_input_that_a_system_does_not_take_is_refused(
+    model: str, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_it(toy, tmp_path / "run", "--model", model, "--input", "residual") == 2
+    assert f"{model} makes its own input" in capsys.readouterr().err
+
+
+def test_an_unknown_system_in_the_settings_is_named() -> None:
+    with pytest.raises(MerError, match=r"'lbptop'; choose one of conv3d, .*lbp-top"):
+        TrainSettings(model="lbptop")
+
+
+def test_input_and_rate_become_the_systems_own() -> None:
+    assert (TrainSettings().input, TrainSettings().lr) == ("gray", 1e-3)
+    assert TrainSettings(model="mdmo").input == "flow"
+
+
+def task(features: Any, truth: Any, stop: Any, stop_truth: Any, tmp_path: Path) -> Task:
+    settings = TrainSettings(model="mdmo", classes=CLASSES)
+    examples = Examples(np.asarray(features, np.float32), np.asarray(truth))
+    others = Examples(np.asarray(stop, np.float32), np.asarray(stop_truth))
+    return Task(examples, others, settings, (0, 0), "fold-1", tmp_path, torch.device("cpu"), Console(quiet=True))
+
+
+def test_a_machine_answers_a_class_it_has_never_seen_last(tmp_path: Path) -> None:
+    features = [[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [1.0, 1.0], [0.9, 1.0], [1.0, 0.9]]
+    fitted = svm.SvmSystem().fit(task(features, [0, 0, 0, 2, 2, 2], features, [0, 0, 0, 2, 2, 2], tmp_path))
+    logits = fitted.logits(np.array([[0.0, 0.0], [1.0, 1.0]], np.float32))
+    assert logits.argmax(1).tolist() == [0, 2]
+    assert logits.argmin(1).tolist() == [1, 1]
+
+
+def test_a_machine_decides_as_scikit_learns_own_polynomial_kernel_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.arange(30) % 3
+    features = (rng.normal(0, 1, (30, 5)) + truth[:, None]) * [1, 10, 100, 1, 1]
+    fitted = svm.SvmSystem().fit(task(features, truth, features[:9], truth[:9], tmp_path))
+    own = SVC(kernel="poly", degree=2, coef0=1.0, gamma="scale", C=fitted.course["C"])
+    expected = make_pipeline(StandardScaler(), own).fit(features, truth).decision_function(features)
+    np.testing.assert_allclose(fitted.logits(features.astype(np.float32)), expected, atol=1e-2)
+
+
+def test_a_machine_with_one_class_to_learn_says_so(tmp_path: Path) -> None:
+    with pytest.raises(MerError, match="all training clips are of class 'disgust'"):
+        svm.SvmSystem().fit(task([[0.0], [1.0]], [1, 1], [[0.0]], [1], tmp_path))
+
+
+def count_calls(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    count_calls.calls += 1  # type: ignore[attr-defined]
+    return np.arange(10) + int(images.ravel()[0])
+
+
+@pytest.fixture
+def clip() -> NDArray[np.uint8]:
+    count_calls.calls = 0  # type: ignore[attr-defined]
+    return np.full((13, 90, 90), 7, np.uint8)
+
+
+def test_the_cache_gives_back_what_was_made(clip: NDArray[np.uint8], tmp_path: Path) -> None:
+    for _ in range(3):
+        np.testing.assert_array_equal(FeatureCache(tmp_path).get(count_calls, "key", clip), np.arange(10) + 7)
+    assert count_calls.calls == 1  # type: ignore[attr-defined]
+
+
+def test_other_content_and_other_parameters_are_other_entries(clip: NDArray[np.uint8], tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path)
+    other = clip.copy()
+    other[12, 89, 89] = 0
+    for key, images in (("key", clip), ("key", other), ("key-2", clip), ("key", clip.reshape(90, 13, 90))):
+        cache.get(count_calls, key, images)
+    assert count_calls.calls == len(list(tmp_path.glob("*.npy"))) == 4  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("content", [b"", b"half of a", pickle.dumps({"a": 1})])
+def test_a_damaged_entry_or_a_pickle_is_made_again(content: bytes, clip: NDArray[np.uint8], tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path)
+    cache.get(count_calls, "key", clip)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(content)
+    np.testing.assert_array_equal(cache.get(count_calls, "key", clip), np.arange(10) + 7)
+    np.testing.assert_array_equal(np.load(path), np.arange(10) + 7)
+
+
+def test_what_was_used_least_recently_goes_first(clip: NDArray[np.uint8], tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path, limit_bytes=900)  # an entry has 208 bytes
+    for number in range(6):
+        cache.get(count_calls, f"key{number}", clip)
+        [path] = tmp_path.glob(f"key{number}-*.npy")
+        os.utime(path, (number, number))
+    cache.get(count_calls, "key0", clip)  # used: now the newest
+    cache.trim()
+    assert {path.name[:4] for path in tmp_path.iterdir()} == {"key0", "key4", "key5"}
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(clip: NDArray[np.uint8], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    found = FeatureCache(tmp_path / "file").get(count_calls, "key", clip)
+    np.testing.assert_array_equal(found, np.arange(10) + 7)
