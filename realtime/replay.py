@@ -3,8 +3,9 @@
 import argparse
 import functools
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +13,11 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
+from mer import cluster
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.video import FrameReader
-from realtime import batch, compare, config, extras, options, tally
+from realtime import batch, compare, config, extras, options, tally, workers
 from realtime.inputs import find_recordings
 from realtime.messages import Update
 from realtime.overlay import Header, Overlay
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fps", type=options.frame_rate, help="frame rate that overrides the time stamps of FILE")
     parser.add_argument("--jobs", type=options.count, default=1, metavar="N", help="recordings at a time (default: 1)")
+    cluster.add_option(parser)
     parser.add_argument(
         "--again", action="store_true", help="do again what is done already; --truth, --overlay, --screenshot do, too"
     )
@@ -74,6 +77,9 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.sensitivity)
         for recording, truth in zip(recordings, truths)
     ]
+    if args.cluster:
+        cluster.check(args.cluster)
+        jobs = [_for_any_machine(job) for job in jobs]
     outcomes = [Outcome(None, "failed", error=error) for error in errors]
     for outcome in outcomes:
         _report(outcome, console)
@@ -103,13 +109,22 @@ def _run(args: argparse.Namespace, console: Console) -> int:
 def _check(args: argparse.Namespace, recordings: int) -> None:
     if args.truth and len(args.truth) != recordings:
         raise UsageError(f"{len(args.truth)} --truth for {recordings} recordings; give one for each, in the same order")
-    if args.jobs > 1 and (args.overlay or args.screenshot):
-        raise UsageError(f"--overlay and --screenshot show one recording at a time; leave out --jobs {args.jobs}")
+    if (args.jobs > 1 or args.cluster) and (args.overlay or args.screenshot):
+        many = f"--cluster {args.cluster}" if args.cluster else f"--jobs {args.jobs}"
+        raise UsageError(f"--overlay and --screenshot show one recording at a time; leave out {many}")
+
+
+def _for_any_machine(job: Job) -> Job:
+    """Return a job whose paths hold whatever the folder of the process that does it."""
+    recording = replace(job.recording, folder=job.recording.folder.resolve())
+    engine = str(Path(job.engine).resolve()) if Path(job.engine).is_file() else job.engine
+    face_model = job.face_model.resolve() if job.face_model else None
+    return replace(job, recording=recording, engine=engine, face_model=face_model)
 
 
 def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -> Iterator[Outcome]:
     with open_engine(args.engine) as engine:
-        if min(args.jobs, len(jobs)) < 2:
+        if not args.cluster and min(args.jobs, len(jobs)) < 2:
             for number, job in enumerate(jobs, start=1):
                 name = f"{number}/{len(jobs)} {job.recording.path.name}" if len(jobs) > 1 else job.recording.path.name
                 open_screen = functools.partial(_screen, args, console, engine, job, name)
@@ -118,34 +133,20 @@ def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -
                 if outcome.status == "interrupted":
                     return
             return
-    with BatchBar([job.recording.path.name for job in jobs], console) as bar:
-        for number, ended in batch.in_processes(jobs, replay_in_process, processes=args.jobs, watch=bar.update):
+    with BatchBar([job.recording.path.name for job in jobs], console) as bar, closing(_ended(jobs, args, bar)) as all_:
+        for number, ended in all_:
             bar.end(number)
             recording = jobs[number].recording
             yield ended or Outcome(recording, "failed", error=MerError(f"{recording.path}: {_DIED}"))
 
 
-@functools.cache
-def _engine_of_this_process(choice: str) -> Engine:
-    return open_engine(choice, threads=1)
-
-
-def replay_in_process(job: Job, progress: batch.Progress) -> Outcome:
-    """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
-    return replay_recording(
-        job,
-        _engine_of_this_process(job.engine),
-        lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)),
-    )
-
-
-class _Told:
-    def __init__(self, total: int | None, progress: batch.Progress) -> None:
-        self._total = total
-        self._progress = progress
-
-    def update(self, update: Update) -> None:
-        self._progress.update(update.index + 1, self._total)
+def _ended(
+    jobs: Sequence[Job], args: argparse.Namespace, bar: BatchBar
+) -> Generator[tuple[int, Outcome | None], None, None]:
+    if args.cluster:
+        yield from cluster.each(workers.replay_as_task, jobs, cluster=args.cluster, workers=args.jobs)
+    else:
+        yield from batch.in_processes(jobs, workers.replay_in_process, processes=args.jobs, watch=bar.update)
 
 
 class _Screenshots:

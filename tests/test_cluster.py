@@ -1,0 +1,155 @@
+"""Work as tasks of a real Ray on this machine."""
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from recordings import pictures, write_video
+
+from mer import cluster
+from mer.errors import MerError, UsageError
+from realtime import replay
+
+ROOT = Path(__file__).parent.parent
+ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'mer-live[cluster]'")
+
+
+@pytest.fixture(autouse=True)
+def workers_find_this_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(Path(__file__).parent)]))
+
+
+def scaled(base: NDArray[np.int64], flags: Path, item: int) -> int:
+    """Answer; the first attempt at 2 and every one at 4 is killed, and 9 is refused."""
+    tries = len(list(flags.glob(f"{item}-*")))
+    (flags / f"{item}-{tries}").touch()
+    if item == 4 or (item == 2 and tries == 0):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item == 9:
+        raise MerError("9 is too many; give less")
+    return item * int(base.sum())
+
+
+def test_each_item_is_answered_although_workers_are_killed(tmp_path: Path) -> None:
+    found = cluster.each(scaled, [1, 2, 3, 4], cluster="local", workers=2, common=(np.arange(5), tmp_path))
+    assert dict(found) == {0: 10, 1: 20, 2: 30, 3: None}
+    assert len(list(tmp_path.glob("2-*"))) == 2
+    assert len(list(tmp_path.glob("4-*"))) == 1 + cluster.RETRIES
+    assert not ray.is_initialized()
+
+
+def test_an_error_of_a_task_arrives_as_it_was_raised(tmp_path: Path) -> None:
+    with pytest.raises(MerError, match=r"^9 is too many; give less$"):
+        list(cluster.each(scaled, [9], cluster="local", workers=1, common=(np.arange(5), tmp_path)))
+    assert not ray.is_initialized()
+
+
+def test_a_worker_that_lacks_the_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with pytest.raises(MerError, match=r"No module named 'test_cluster'.*install the same mer-live on all machines"):
+        list(cluster.each(scaled, [1], cluster="local", workers=1, common=(np.arange(5), tmp_path)))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three short recordings of moving bars (no faces) and a file that is none."""
+    folder = tmp_path_factory.mktemp("cluster") / "study"
+    folder.mkdir()
+    for number in range(3):
+        write_video(folder / f"{number}.mp4", pictures(12 + number))
+    (folder / "bad.mp4").write_text("this is no video\n" * 50)
+    return folder
+
+
+def replayed(study: Path, out: str, *options: str) -> Path:
+    folder = study.parent / out
+    command = [sys.executable, "-m", "realtime.replay", str(study), "--engine", "onnxruntime", "--out", out, *options]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=200, check=False)
+    assert answer.returncode == 3, answer.stderr
+    assert "3 done, 1 failed" in answer.stdout
+    return folder
+
+
+def test_recordings_on_a_cluster_give_what_they_give_without(study: Path) -> None:
+    alone, spread = replayed(study, "alone"), replayed(study, "spread", "--cluster", "local", "--jobs", "2")
+    with (spread / "recordings.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(Path(row["recording"]).name, row["status"]) for row in rows] == [
+        *((f"{number}.mp4", "done") for number in range(3)),
+        ("bad.mp4", "failed"),
+    ]
+    names = sorted(path.relative_to(alone) for path in alone.rglob("*") if path.is_file())
+    assert sorted(path.relative_to(spread) for path in spread.rglob("*") if path.is_file()) == names
+    for number in range(3):
+        for name in ("events.csv", "rejected.csv"):
+            assert (alone / f"{number}/{name}").read_bytes() == (spread / f"{number}/{name}").read_bytes()
+
+
+def rest(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def test_ctrl_c_ends_ray_too() -> None:
+    program = (
+        "from mer import cluster\nfrom test_cluster import rest\n"
+        "print('go', flush=True)\n"
+        "for _ in cluster.each(rest, [0, 600], cluster='local', workers=1): print('one', flush=True)\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    with running:
+        assert running.stdout is not None
+        assert [running.stdout.readline() for _ in range(2)] == ["go\n", "one\n"]
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, errors = running.communicate(timeout=60)
+    assert "KeyboardInterrupt" in errors
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            os.killpg(running.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)  # there is no event for the end of somebody else's children
+    pytest.fail("processes of Ray are left")
+
+
+@pytest.mark.parametrize("text", ["", "ray://head:10001", "head", "head:port", "local:"])
+def test_what_is_no_address_is_refused(text: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        replay.main([str(study), "--out", "nowhere", f"--cluster={text}"])
+    assert ended.value.code == 2
+    assert "is no address of a cluster" in capsys.readouterr().err
+
+
+def test_an_address_where_nothing_listens_is_named(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert replay.main([str(study), "--out", str(study / "out"), "--cluster", "127.0.0.1:9"]) == 2
+    assert "--cluster 127.0.0.1:9 does not answer" in capsys.readouterr().err
+
+
+def test_who_listens_but_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_ANSWER_S", 2.0)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(UsageError, match="does not answer within 2 s"),
+    ):
+        cluster.check(f"127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_a_missing_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"mer-live\[cluster\]"):
+        cluster.check("local")
