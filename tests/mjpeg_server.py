@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 
 @contextmanager
-def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0) -> Iterator[str]:
-    """Yield the address of a server that sends all `pictures` to each client and then hangs up.
+def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0, rounds: int = 1) -> Iterator[str]:
+    """Yield the address of a server that sends all `pictures` to each client, `rounds` times, and then hangs up.
 
     Args:
         pictures: (H, W, 3) uint8 BGR.
         fps: Pictures sent a second; 0 is as fast as the client takes them.
+        rounds: How often all are sent.
     """
     bodies = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
 
@@ -29,7 +30,7 @@ def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0) -> Iterato
             self.end_headers()
             start_s = time.monotonic()
             try:
-                for i, body in enumerate(bodies):
+                for i, body in enumerate(bodies * rounds):
                     if fps:
                         time.sleep(max(0.0, start_s + i / fps - time.monotonic()))
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -1,0 +1,230 @@
+"""The commands and examples of the documentation, how they are made short enough to be run, and what they assume."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import data_minis
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.labels import CLASSES
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    path
+    for top in (".", "mer", "engines", "realtime")
+    for path in (ROOT / top).glob("**/*.md" if top != "." else "*.md")
+)
+LANGUAGES = ("sh", "python", "toml", "text")
+"""Of fenced blocks. A block without one would be a place where a command escapes from being run."""
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+NOT_RUN = {
+    r"make demo": "installs an environment first; a test of its own runs it without that",
+    r"make test": "this test is a part of it",
+    r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
+    r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
+    r"mer-replay .*--cluster (auto|[\d.:]+)": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
+    r"python tests/benchmarks/gpu_engines\.py .*": "measures a GPU",
+}
+"""Commands that no test runs, as patterns of the whole line, each with its reason."""
+
+SHORTER = (
+    (r"/data/", "data/"),  # licensed datasets: miniatures in their layout, tests/data_minis.py
+    (r"--camera 0", "--camera $STREAM"),  # a Motion JPEG server on loopback, ended with Ctrl-C
+    (r"201 202 [\d ]+(?=;)", "201 202"),
+    (r"--seeds [\d ]+", "--seeds 1 "),
+    (r"--jobs 4", "--jobs 2"),
+    (r"--fps-choices [\d ]+", ""),
+    (r"--shape (mmew|3000|400)", "--shape 1"),
+    (r"--shape 2000", "--shape 11"),  # the fewest that show two classes on two people
+    (r"--protocol 5fold", "--protocol holdout"),
+    (r"--folds ", "--protocol holdout --folds "),
+    (r"--epochs \d+", ""),
+    (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --events 1 --size 320x240"),
+    (r"mer-synth set (.*)", r"mer-synth set \1 --fps 30 --seconds 4 --events 1"),
+    (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --fps-choices 30"),
+    (r"mer-train (.*)", r"mer-train \1 --model conv2d --epochs 1 --batch 4"),
+    (r"(mer-train .*)", r"\1 --classes happiness,surprise --cache clips.npz"),
+    (r"mer-bench pipeline", "mer-bench pipeline interview.mp4 --rounds 1"),
+    (r"mer-bench engine", "mer-bench engine --runner onnxruntime --batch 1 --seconds 0.2"),
+)
+"""What is exchanged in a command, in this order, so that it takes seconds and finds its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block.
+
+    Attributes:
+        page: File below the root.
+        language: What its fence says.
+        text: Its lines.
+    """
+
+    page: str
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
+    name = page.relative_to(ROOT).as_posix()
+    return [Block(name, *found) for found in _FENCE.findall(page.read_text(encoding="utf-8"))]
+
+
+def commands(page: Path) -> list[str]:
+    """Return every line of the shell blocks of a page, as it stands there, in order."""
+    shell = [block.text.replace("\\\n", " ") for block in blocks(page) if block.language == "sh"]
+    return [line.strip() for text in shell for line in text.splitlines() if line.strip()]
+
+
+def bare(command: str) -> str:
+    """Return a command without its comment and the folder of our programs."""
+    return re.sub(r"\.venv/bin/(?=mer-)", "", re.sub(r" +#.*", "", command))
+
+
+def reason_not_to_run(command: str) -> str:
+    """Return why no test runs a command, empty if one does."""
+    return next((reason for pattern, reason in NOT_RUN.items() if re.fullmatch(pattern, bare(command))), "")
+
+
+def shorter(command: str) -> str:
+    """Return a command as it is run."""
+    command = bare(command)
+    for pattern, replacement in SHORTER:
+        command = re.sub(pattern, replacement, command)
+    return command.strip()
+
+
+def face_pictures(recording: Path) -> list[NDArray[np.uint8]]:
+    """Return the (H, W, 3) pictures of a recording."""
+    capture = cv2.VideoCapture(str(recording))
+    pictures = []
+    while (read := capture.read())[0]:
+        pictures.append(np.asarray(read[1], np.uint8))
+    capture.release()
+    return pictures
+
+
+def prepare(folder: Path, text: str, recording: Path) -> None:
+    """Fill a folder with what a page takes for granted.
+
+    Args:
+        folder: Where its commands will run.
+        text: The page.
+        recording: A short synthetic recording with a face and one micro-expression.
+    """
+    for words, name, make in ASSUMED:
+        if words in text and not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            make(folder / name, recording)
+
+
+def _recording(path: Path, recording: Path) -> None:
+    shutil.copyfile(recording, path)
+
+
+def _study(folder: Path, recording: Path) -> None:
+    for name in ("day1/anna.mp4", "day2/ben.mp4"):
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copyfile(recording, folder / name)
+
+
+def _frames(folder: Path, recording: Path) -> None:
+    folder.mkdir()
+    for number, picture in enumerate(face_pictures(recording)[:30]):
+        cv2.imwrite(str(folder / f"{number}.jpg"), picture)
+
+
+def _portrait(path: Path, _recording: Path) -> None:
+    from skimage.data import astronaut
+
+    cv2.imwrite(str(path), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
+
+
+def _portraits(folder: Path, recording: Path) -> None:
+    folder.mkdir()
+    for name in ("anna.png", "ben.png"):
+        _portrait(folder / name, recording)
+
+
+def _put_faces(folder: Path, recording: Path) -> None:
+    """Exchange the grey pictures of a miniature dataset for pictures of a face, in order."""
+    pictures = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in face_pictures(recording)]
+    for clip in {path.parent for path in folder.rglob("*.jpg")}:
+        for number, path in enumerate(sorted(clip.iterdir(), key=lambda path: (len(path.name), path.name))):
+            path.write_bytes(pictures[number % len(pictures)])
+
+
+def _mmew(root: Path, recording: Path) -> None:
+    rows = [
+        (person, f"S{person:02d}-{n:02d}-001", 2, 8, 14, label)
+        for person in range(1, 6)
+        for n, label in enumerate(("happiness", "surprise"), start=1)
+    ]
+    data_minis.mmew(root, *rows, frames=range(1, 16))
+    _put_faces(root, recording)
+
+
+def _casme2(root: Path, _recording: Path) -> None:
+    data_minis.casme2(root, (1, "EP02_01f", 46, 59, 86, "happiness"))
+
+
+def _manifest(path: Path, recording: Path) -> None:
+    shutil.copyfile(recording, path.with_name("anna.mp4"))
+    data_minis.manifest(path.parent, ("anna", "anna-1", "anna.mp4", None, 10, 16, 22, "happiness")).rename(path)
+
+
+def _samm_lv(root: Path, recording: Path) -> None:
+    data_minis.samm_lv(root, ("006", "006_1_2", 1, 10, 20, 30, 21, "Micro - 1/2", "4", None), frames={"006_1": 40})
+    _put_faces(root, recording)
+
+
+def _two_datasets(root: Path, _recording: Path) -> None:
+    rows = [(1, f"S01-{n:02d}-001", 2, 8, 14, label) for n, label in enumerate(CLASSES, start=1)]
+    data_minis.mmew(root, *rows)
+    data_minis.casme_sq(root, [1, "disgust1_1", 10, 16, 22, "4", "negative", "micro-expression", "disgust"])
+
+
+def _checkpoint(path: Path, _recording: Path) -> None:
+    from engine_models import save_random
+
+    save_random(path, model="conv2d", mode="flow")
+
+
+ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
+    ("interview.mp4", "interview.mp4", _recording),
+    ("mer-bench pipeline", "interview.mp4", _recording),
+    ("session1.mp4", "session1.mp4", _recording),
+    ("frames/", "frames", _frames),
+    ("study/", "study", _study),
+    ("/data/MMEW", "data/MMEW", _mmew),
+    ("/data/CASME2", "data/CASME2", _casme2),
+    ("clips.csv", "clips.csv", _manifest),
+    ("SAMM-LV", "SAMM-LV", _samm_lv),
+    ("me.jpg", "me.jpg", _portrait),
+    ("--faces portraits", "portraits", _portraits),
+    ("train-portraits", "train-portraits", _portraits),
+    ("held-out-portraits", "held-out-portraits", _portraits),
+    ("runs/a/best.safetensors", "runs/a/best.safetensors", _checkpoint),
+    ('mer.data.load("mmew", root)', "mmew-and-casme-sq", _two_datasets),
+)
+"""What a reader has: the words of a page that take it for granted, where it lies, what makes it."""
+
+NAMES = {
+    "engines/README.md": "from fakes import event\nclip = event(1).clip\n",
+    "mer/data/README.md": "from pathlib import Path\nroot = Path('mmew-and-casme-sq')\n",
+}
+"""Names that the Python examples of a page take for granted."""
+
+
+def python_examples(page: Path) -> Iterator[str]:
+    """Yield the Python blocks of a page, each a program of its own."""
+    for block in blocks(page):
+        if block.language == "python":
+            yield NAMES.get(block.page, "") + block.text
