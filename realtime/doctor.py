@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from engines.select import SHIPPED_MODEL, plan_folder
 from mer.errors import MerError
 from mer.face.model_file import find_face_model
 from realtime import cameras
+from realtime.graphics import choose
 from realtime.summary import component_versions
 
 State = Literal["works", "missing", "broken"]
@@ -27,10 +29,11 @@ _NEEDED: Final = ("face model", "shipped model")
 _STYLES: Final[dict[State, str]] = {"works": "green", "missing": "yellow", "broken": "bold red"}
 _EXTRAS: Final = {
     "torch": ("training", "train"),
-    "av": ("recording", "record"),
     "pylsl": ("Lab Streaming Layer", "lsl"),
+    "textual_image": ("Sixel pictures", "pictures"),
     "ray": ("clusters", "cluster"),
 }
+_PICTURES: Final = {"kitty": "pixels by kitty's protocol", "sixel": "pixels by Sixel", "blocks": "half blocks"}
 _LEAST_COLUMNS: Final = 80
 _LEAST_ROWS: Final = 24
 
@@ -158,7 +161,8 @@ def _terminal(console: Console) -> Finding:
         return Finding("terminal", "broken", found, f"make it {_LEAST_COLUMNS}x{_LEAST_ROWS} at least for the overlay")
     if not console.encoding.lower().startswith("utf"):
         return Finding("terminal", "broken", found, "set a UTF-8 locale (LANG=C.UTF-8) to see the curves")
-    return Finding("terminal", "works", found)
+    pictures = choose("auto", console, os.environ)
+    return Finding("terminal", "works", f"{found}; pictures in {_PICTURES[pictures.mode]} ({pictures.reason})")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ POINT: Final = (90, 200, 255)
 MOVING: Final = (255, 140, 0)
 """Colour of a region that moves by the threshold or more, RGB."""
 _REGION_RADIUS_IOD: Final = 0.16
+_PIXELS_A_DOT: Final = 160
+"""Width from which on a point is three pixels wide, so that it can be seen."""
 _LEAST_SHARE: Final = 0.4
 """Share of the threshold from which on the motion of a region is shown."""
 _CONTOURS: Final = (
@@ -63,9 +65,10 @@ def face_picture(update: Update, *, width: int, height: int) -> NDArray[np.uint8
         near = np.hypot(xs - x_px * scale[0], ys - y_px * scale[1]) < max(radius, 0.7)
         opacity = 0.75 * min(share, 1.0)
         image[near] = ((1.0 - opacity) * image[near] + opacity * np.array(MOVING)).astype(np.uint8)
+    dot = width // _PIXELS_A_DOT
     for x, y in (points_px(update) * scale).astype(int):
         if 0 <= x < width and 0 <= y < height:
-            image[y, x] = POINT
+            image[max(0, y - dot) : y + dot + 1, max(0, x - dot) : x + dot + 1] = POINT
     return image
 
 

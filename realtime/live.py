@@ -1,6 +1,7 @@
 """`mer-live`: spots and classifies micro-expressions as they happen, from a camera, a stream or a paced file."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ from mer.face.landmarker import Landmarker
 from mer.messages import Frame
 from realtime import config, options
 from realtime.capture import Capture
+from realtime.graphics import choose
 from realtime.keys import Keys, Mark, record_from_mark
 from realtime.log import Log, closing_lines
 from realtime.lsl import Outlets
@@ -216,7 +218,8 @@ def _screen(
         total_s=source.claimed_frames / source.rate_hz if source.claimed_frames else None,
         none_threshold=engine.none_threshold,
     )
-    return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys)
+    mode = choose(args.pictures, console, os.environ).mode
+    return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys, pictures=mode)
 
 
 def _record(event: Event, name: str, source: Source, update: Update) -> dict[str, Any]:

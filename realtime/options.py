@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mer.errors import MerError
+from realtime.graphics import MODES
 from realtime.sensitivity import sensitivity
 from realtime.summary import component_versions, optional_versions
 
@@ -30,6 +31,13 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
         default="normal",
         metavar="LEVEL",
         help="low, normal, high or a number: less motion is enough, and more false events come (default: normal)",
+    )
+    made.add_argument(
+        "--pictures",
+        choices=MODES,
+        default="auto",
+        help="how the overlay shows the face: in pixels (kitty, sixel), in half blocks, or not at all (default: auto, "
+        "pixels in terminals that are known for them, and neither over ssh nor in tmux)",
     )
     made.add_argument("--version", action=_Version, help="print the versions of all components and leave")
     return made

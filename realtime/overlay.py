@@ -12,14 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.layout import Layout
 from rich.text import Text
 
 from realtime.curve import Curve
+from realtime.graphics import Mode, Pictures, Placed
 from realtime.history import History
 from realtime.messages import Event, Totals, Update
-from realtime.panels import Picture, Probabilities, Strip, events_table, help_table
+from realtime.panels import Picture, Probabilities, ShownAs, Strip, events_table, help_table
 from realtime.terminal import Terminal
 from realtime.timing import Timing
 
@@ -72,10 +73,18 @@ class Overlay:
         timing: Durations of its stages; read only.
         console: Terminal to draw on.
         keys: Asked about each key but `p` and `h`, which only concern the screen; None for no keys.
+        pictures: How pictures are shown, see `realtime.graphics.choose`.
     """
 
     def __init__(
-        self, header: Header, *, totals: Totals, timing: Timing, console: Console, keys: Keys | None = None
+        self,
+        header: Header,
+        *,
+        totals: Totals,
+        timing: Timing,
+        console: Console,
+        keys: Keys | None = None,
+        pictures: Mode = "blocks",
     ) -> None:
         self._header = header
         self._totals = totals
@@ -83,7 +92,8 @@ class Overlay:
         self._console = console
         self._keys = keys
         self._history = History()
-        self._terminal = Terminal(console)
+        self._pictures = Pictures(pictures, console)
+        self._terminal = Terminal(console, forget_pictures=self._pictures.forgotten)
         self._held: History | None = None
         self._helping = False
         self._said: tuple[float, str] = (0.0, "")
@@ -101,8 +111,15 @@ class Overlay:
             raise self._error
         self._history.add(update)
 
-    def render(self, *, width: int, height: int) -> RenderableType:
-        """Return the screen of this moment, made for `width` x `height` cells."""
+    def render(self, *, width: int, height: int, in_pixels: bool = False) -> Layout:
+        """Return the screen of this moment, made for `width` x `height` cells.
+
+        Args:
+            width: Cells.
+            height: Cells.
+            in_pixels: Leave the places of pictures free.
+        """
+        shown_as: ShownAs = "none" if self._pictures.mode == "none" else "pixels" if in_pixels else "blocks"
         roomy = width >= _LEAST_WIDTH and height >= _LEAST_HEIGHT
         middle_rows = height - _TOP_ROWS - _BOTTOM_ROWS
         strip_rows = min(_STRIP_ROWS, max(4, middle_rows // 4)) if roomy else 0
@@ -114,7 +131,9 @@ class Overlay:
         parts = [
             Layout(self._top(), size=_TOP_ROWS),
             Layout(name="body", size=body_rows),
-            Layout(Strip(last) if last and roomy else Text(" "), name="strip", size=max(1, strip_rows)),
+            Layout(
+                Strip(last, shown_as=shown_as) if last and roomy else Text(" "), name="strip", size=max(1, strip_rows)
+            ),
             Layout(events_table(history.events, rows=event_rows, width=width)),
             Layout(self._bottom(), size=_BOTTOM_ROWS),
         ]
@@ -122,7 +141,7 @@ class Overlay:
         picture_rows = min(body_rows, (width // 3) // 2)
         curve = Curve(history.last(CURVE_S), history.events, history.rejected, seconds=CURVE_S)
         columns = [
-            Layout(Picture(history.latest), size=2 * picture_rows + 1),
+            Layout(Picture(history.latest, shown_as=shown_as), name="face", size=2 * picture_rows + 1),
             Layout(help_table() if self._helping else curve),
             Layout(
                 Probabilities(last, none_threshold=self._header.none_threshold), size=max(_BARS_COLUMNS, width // 5)
@@ -224,11 +243,21 @@ class Overlay:
 
     def _paint(self) -> None:
         width, height = self._console.size
-        screen = self.render(width=width, height=height)
+        screen = self.render(width=width, height=height, in_pixels=self._pictures.in_pixels)
         try:
-            self._terminal.paint(screen)
+            self._terminal.paint(screen, lambda: self._placed(screen))
         except OSError:  # the terminal is gone; the session is not
             self._stop.set()
+
+    def _placed(self, screen: Layout) -> list[Placed]:
+        """Return the pictures of a screen that has been laid out."""
+        if not self._pictures.in_pixels:
+            return []
+        history = self._held or self._history
+        places = {layout.name: drawn.region for layout, drawn in screen.map.items()}
+        face = self._pictures.face(history.latest, places["face"])
+        last = history.events[-1] if history.events else None
+        return face + (self._pictures.strip(last, places["strip"]) if "strip" in places else [])
 
     def _press(self, key: str) -> None:
         if self._keys is None:

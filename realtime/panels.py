@@ -1,7 +1,7 @@
 """The other parts of the overlay: the face, probabilities, the 13 pictures of an event, the list of events."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from realtime.drawing import bar
 from realtime.face_view import face_letters, face_picture
 from realtime.messages import Event, Update
 
+ShownAs = Literal["blocks", "pixels", "none"]
 _NAME: Final = 10
 _DIM: Final = Style.parse("dim")
 _WIDE_ENOUGH: Final = 9
@@ -36,10 +37,12 @@ class Picture:
 
     Args:
         update: The latest frame, None before the first.
+        shown_as: "blocks" to draw it; "pixels" to leave its place free; "none" to hide it.
     """
 
-    def __init__(self, update: Update | None) -> None:
+    def __init__(self, update: Update | None, *, shown_as: ShownAs = "blocks") -> None:
         self._update = update
+        self._shown_as = shown_as
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width - 1
@@ -47,6 +50,10 @@ class Picture:
         update = self._update
         if update is None or update.face != "tracked":
             yield Segment("\n" * (rows // 2) + "no face".center(width))
+        elif self._shown_as == "none":
+            yield Segment("\n" * (rows // 2) + "face hidden".center(width), _DIM)
+        elif self._shown_as == "pixels":
+            yield Segment("\n" * rows)
         elif has_colours(console):
             for line in drawing.picture(face_picture(update, width=2 * rows, height=2 * rows)):
                 yield from line
@@ -64,18 +71,24 @@ class Strip:
 
     Args:
         event: The event.
+        shown_as: "blocks" to draw them; "pixels" to leave their place free; "none" to hide them.
     """
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, *, shown_as: ShownAs = "blocks") -> None:
         self._event = event
+        self._shown_as = shown_as
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._shown_as == "none":
+            yield Segment(" pictures are hidden", _DIM)
+            return
         images = self._event.clip.images
-        shown = range(0, len(images), 1 if options.max_width >= _WIDE_ENOUGH * len(images) else 2)
-        size = min((options.max_width - 2) // len(shown), 2 * ((options.height or options.max_height) - 1))
+        shown, size = strip_place(self._event, width=options.max_width, height=options.height or options.max_height)
         named = {0: "onset", len(images) // 2: "apex", len(images) - 1: "offset"}
         yield Segment(" " + "".join(named.get(n, "·").center(size) for n in shown), _DIM)
         yield Segment.line()
+        if self._shown_as == "pixels":
+            return
         rows = size // 2
         side = (size, 2 * rows) if has_colours(console) else (size, rows)
         row = np.concatenate([cv2.resize(images[n], side, interpolation=cv2.INTER_AREA) for n in shown], axis=1)
@@ -88,6 +101,13 @@ class Strip:
             for text in drawing.letters(row):
                 yield Segment(" " + text)
                 yield Segment.line()
+
+
+def strip_place(event: Event, *, width: int, height: int) -> tuple[range, int]:
+    """Return which pictures of an event there is room for, and the columns of each; it has half as many rows."""
+    images = event.clip.images
+    shown = range(0, len(images), 1 if width >= _WIDE_ENOUGH * len(images) else 2)
+    return shown, min((width - 2) // len(shown), 2 * (height - 1))
 
 
 class Probabilities:

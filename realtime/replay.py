@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.video import FrameReader
 from realtime import batch, compare, config, extras, options, tally, workers
+from realtime.graphics import choose
 from realtime.inputs import find_recordings
 from realtime.messages import Update
 from realtime.overlay import Header, Overlay
@@ -180,7 +182,8 @@ def _screen(
     pipeline: Pipeline,
 ) -> Iterator[Screen]:
     header = _header(frames, engine, job.truth)
-    overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console)
+    mode = choose(args.pictures, console, os.environ).mode
+    overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, pictures=mode)
     shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.claimed_frames, console)
     with shown as screen:
         yield _Screenshots(screen, overlay, args.screenshot) if args.screenshot else screen

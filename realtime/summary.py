@@ -12,7 +12,18 @@ from realtime.sinks import SCHEMA
 from realtime.timing import Timing
 
 _PACKAGES: Final = ("mer-live", "mediapipe", "numpy", "onnxruntime", "opencv-python", "rich")
-_OPTIONAL: Final = ("torch", "onnx", "tensorrt", "tensorrt-rtx", "cuda-python", "pylsl", "pympi-ling", "ray", "shtab")
+_OPTIONAL: Final = (
+    "torch",
+    "onnx",
+    "tensorrt",
+    "tensorrt-rtx",
+    "cuda-python",
+    "pylsl",
+    "textual-image",
+    "pympi-ling",
+    "ray",
+    "shtab",
+)
 
 
 def summarise(
