@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.graph_writer import Arrays
+from mer.errors import MerError
 from mer.models.head import HEAD_WIDTH
 from mer.models.normalise import RESIDUAL_STEPS, STRAIN_STEPS_PER_UNIT
 from mer.preprocess import FLOW_STEPS_PER_PX, InputMode
@@ -50,7 +51,12 @@ def fold(network: nn.Module, *, model: str, mode: InputMode, temperature: float)
 
     Returns:
         Name to float32 array; matrices are (inputs, outputs).
+
+    Raises:
+        MerError: If it is a network that is there to compare with, not to be used live.
     """
+    if model not in _CONVOLUTIONS:
+        raise MerError(f"model {model!r} cannot become an engine; only {', '.join(_CONVOLUTIONS)} can")
     with torch.no_grad():
         state = {name: value.detach().cpu().double().numpy() for name, value in network.state_dict().items()}
     arrays = {"input_scale": np.array(_SCALES[mode]), "input_shift": np.array(_SHIFTS[mode])}

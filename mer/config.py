@@ -37,6 +37,7 @@ class TrainSettings:
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
         oversample: Clips of each class in multiples of the most frequent one, made up by copies.
+        init: Safetensors file of torchvision's VGG-16, for elrcn's frozen convolutions; empty for random ones.
         seed: Of everything drawn at random.
         max_minutes: Most minutes a fold, 0 for no limit; the best epoch so far is kept.
     """
@@ -52,6 +53,7 @@ class TrainSettings:
     halve_after: int = 4
     patience: int = 12
     oversample: float = 1.0
+    init: str = ""
     seed: int = 0
     max_minutes: float = 0.0
 
@@ -68,6 +70,8 @@ class TrainSettings:
                 f"input is {self.input!r}, but {self.model} makes its own input out of {system.own_input!r}; "
                 "leave input out"
             )
+        if self.init and self.model != "elrcn":
+            raise MerError(f"init is {self.init!r}, but only elrcn starts from given weights, not {self.model}")
         object.__setattr__(self, "input", self.input or system.own_input or "gray")
         object.__setattr__(self, "lr", self.lr or system.lr)
 
@@ -96,7 +100,7 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
     try:
         return TrainSettings(**{**stored, **given})
     except MerError as error:
-        raise (UsageError(f"--{error}") if "input" in given else MerError(f"{path}: {error}")) from None
+        raise (UsageError(f"--{error}") if {"input", "init"} & given.keys() else MerError(f"{path}: {error}")) from None
 
 
 def to_json(settings: TrainSettings) -> dict[str, Any]:

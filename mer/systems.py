@@ -30,6 +30,11 @@ SYSTEMS: Final[Mapping[str, System]] = {
     "convlstm": System("network", paper="6 M"),
     "lbp-top": System("svm", "gray", 0.0),
     "mdmo": System("svm", "flow", 0.0),
+    "elrcn": System("network", "flow", 1e-5, "134 M"),
+    "dtscnn": System("network", "flow", paper="63 M"),
+    "tlcnn": System("network", "gray", 1e-4, "62 M"),
+    "htnet": System("network", "flow", 5e-5),
+    "shallow-convlstm": System("network"),
 }
 """By name, as `mer-train --model` takes them."""
 

@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--halve-after", type=int, help="epochs without gain before the rate is halved (4)")
     training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
     training.add_argument("--oversample", type=float, help="clips a class, in multiples of the most frequent (1)")
+    training.add_argument("--init", help="elrcn: safetensors file of torchvision's vgg16 (default: random and frozen)")
     training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
     training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")
     options.add_argument("--out", type=Path, required=True, help="folder of the run")
@@ -95,6 +96,8 @@ def train(given: argparse.Namespace) -> Path | None:
         MerError: If something given cannot be used.
     """
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
+    if settings.init and not Path(settings.init).is_file():
+        raise MerError(f"--init {settings.init} does not exist; give torchvision's vgg16 as safetensors")
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
     if (given.clips is None) == (given.dataset is None) or (given.dataset is None) != (given.root is None):

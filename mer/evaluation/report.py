@@ -30,8 +30,9 @@ class Row:
     """A system on a set of data.
 
     Attributes:
-        system: What was tried: system, input, protocol, data; parameters, seconds_per_epoch, train_seconds
-            and ms_per_clip, means over the folds, None where there is nothing to say.
+        system: What was tried: system (and a note on it), input, protocol, data; parameters,
+            seconds_per_epoch, train_seconds and ms_per_clip, means over the folds, None where there is
+            nothing to say.
         figures: See `mer.evaluation.summary.summarise`.
     """
 
@@ -58,6 +59,7 @@ def row_of_run(run: Path) -> Row:
     protocol = settings["protocol"]
     system = {
         "system": settings["model"],
+        "note": _note(settings),
         "input": settings["input"],
         "protocol": "all, on its stopping subjects (optimistic)" if protocol == "all" else protocol,
         "data": described["data"]["name"],
@@ -68,6 +70,12 @@ def row_of_run(run: Path) -> Row:
         "folder": str(run),
     }
     return Row(system, summarise(together))
+
+
+def _note(settings: Mapping[str, Any]) -> str:
+    if settings["model"] != "elrcn":
+        return ""
+    return "given VGG-16" if settings.get("init") else "random VGG-16"
 
 
 def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
@@ -158,7 +166,8 @@ def _cells(row: Row) -> dict[str, str]:
     figures = row.figures
     parameters, seconds = row.system.get("parameters"), row.system.get("seconds_per_epoch")
     return {
-        **{name: str(row.system[name]) for name in ("system", "input", "protocol", "data")},
+        "system": f"{row.system['system']} ({note})" if (note := row.system.get("note")) else str(row.system["system"]),
+        **{name: str(row.system[name]) for name in ("input", "protocol", "data")},
         "classes": str(len(figures["classes"])),
         "clips": str(figures["clips"]),
         "subjects": str(figures["subjects"]),

@@ -1,19 +1,34 @@
-"""The three networks: encoded uint8 clips in, logits out. Needs torch."""
+"""The networks, ours and those of `mer.baselines`: encoded uint8 clips in, logits out. Needs torch."""
 
 from collections.abc import Callable
 from typing import Final
 
 from torch import nn
 
+from mer.baselines.dtscnn import Dtscnn
+from mer.baselines.elrcn import Elrcn
+from mer.baselines.htnet import Htnet
+from mer.baselines.shallow_convlstm import ShallowConvLstm
+from mer.baselines.tlcnn import Tlcnn
 from mer.errors import MerError
 from mer.models.conv2d import Conv2d
 from mer.models.conv3d import Conv3d
 from mer.models.convlstm import STATE_CHANNELS, ConvLstm, ConvLstmLayer
 from mer.preprocess import check_mode
+from mer.systems import SYSTEMS
 
 _BUILDERS: Final[dict[str, Callable[..., nn.Module]]] = {"conv3d": Conv3d, "conv2d": Conv2d, "convlstm": ConvLstm}
+_COMPARED: Final[dict[str, Callable[..., nn.Module]]] = {
+    "elrcn": Elrcn,
+    "dtscnn": Dtscnn,
+    "tlcnn": Tlcnn,
+    "htnet": Htnet,
+}
+"""Those that make their own input, and draw their own weights."""
 MODELS: Final = tuple(_BUILDERS)
-"""Names of the networks, in the order of the paper's Table 1."""
+"""Names of our networks, in the order of the paper's Table 1."""
+NETWORKS: Final = (*MODELS, "shallow-convlstm", *_COMPARED)
+"""Names of all networks."""
 
 
 def create(name: str, *, mode: str, n_classes: int) -> nn.Module:
@@ -24,24 +39,29 @@ def create(name: str, *, mode: str, n_classes: int) -> nn.Module:
     type with the same values, and returns (N, n_classes) logits.
 
     Args:
-        name: conv3d, conv2d or convlstm.
-        mode: gray, rgb, residual or flow.
+        name: One of NETWORKS.
+        mode: gray, rgb, residual or flow; of a network that makes its own input, the one it is made from.
         n_classes: Number of logits, at least 2.
 
     Raises:
         MerError: If the name or mode is not known or there are fewer than two classes.
     """
-    if name not in _BUILDERS:
-        raise MerError(f"model {name!r} is not known; choose one of {', '.join(MODELS)}")
+    if name not in NETWORKS:
+        raise MerError(f"model {name!r} is not known; choose one of {', '.join(NETWORKS)}")
     if n_classes < 2:
         raise MerError(f"{n_classes} class(es) given; a classifier needs at least 2")
-    model = _BUILDERS[name](mode=check_mode(mode), n_classes=n_classes)
+    wanted = check_mode(mode)
+    if name in _COMPARED:
+        if wanted != SYSTEMS[name].own_input:
+            raise MerError(f"model {name!r} takes input {SYSTEMS[name].own_input!r}, but {mode!r} was given")
+        return _COMPARED[name](n_classes=n_classes)
+    model = _BUILDERS.get(name, ShallowConvLstm)(mode=wanted, n_classes=n_classes)
     model.apply(_initialise)
     return model
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Return how many numbers training adjusts."""
+    """Return how many numbers a network has, frozen ones included."""
     return sum(p.numel() for p in model.parameters())
 
 

@@ -19,6 +19,7 @@ from mer.evaluation import predictions
 from mer.evaluation.predictions import Predictions
 from mer.files import write_atomically
 from mer.splits import Fold
+from mer.systems import OURS
 from mer.training import calibrate, systems
 from mer.training.data import ClipData, encode_all
 from mer.training.inputs import Encode, input_of
@@ -94,7 +95,22 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
     result = _finish(job, fold, system.fit(task))
     write_atomically(result_file, json.dumps(result, indent=1) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
+    if job.settings.model not in OURS:
+        _drop_weights(job.out)
     return result
+
+
+def _drop_weights(out: Path) -> None:
+    """Leave of all finished folds only the weights of the best, which is what the run ends with.
+
+    Networks that are there to compare with have up to 0.9 GB each, and folds may be many.
+    """
+    losses = {}
+    for path in out.glob("*/result.json"):
+        if (path.parent / "best.safetensors").exists():
+            losses[path.parent] = float(json.loads(path.read_text())["stop_loss"])
+    for folder in sorted(losses, key=lambda folder: (losses[folder], folder.name))[1:]:
+        (folder / "best.safetensors").unlink(missing_ok=True)  # another process may have been quicker
 
 
 def _part(job: Job, subjects: tuple[str, ...]) -> NDArray[np.int64]:

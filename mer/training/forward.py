@@ -38,7 +38,7 @@ def plan_forward(model: nn.Module, device: torch.device) -> FastForward:
     if device.type == "cuda":
         return _on_cuda(model)
     if not isinstance(model, ConvLstm):  # milliseconds a clip: nothing to gain
-        return FastForward(model, 32, "plain float32")
+        return FastForward(model, getattr(model, "clips_at_once", 32), "plain float32")
     dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
     run, how = _compiled(dtype)
 

@@ -1,10 +1,10 @@
-"""One fold: epochs until the stopping subjects gain nothing any more, resumable after each."""
+"""One fold: epochs until the stopping subjects gain nothing any more, resumable."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,6 +17,11 @@ from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.training.calibrate import cross_entropy
 from mer.training.forward import FastForward
+
+_QUICK_BYTES: Final = 512 * 2**20
+"""A state up to this size is kept after each epoch."""
+_SAVE_EVERY: Final = 20
+"""A larger one when this many times the time that keeping it takes has passed: gigabytes take longer than an epoch."""
 
 Clips = NDArray[np.uint8]
 Truth = NDArray[np.int64]
@@ -112,17 +117,19 @@ def train_fold(
         stop: What decides the learning rate, the best epoch and the end.
         settings: See `TrainSettings`.
         seed: Of order and dropout; the epoch is added to it, so resuming changes nothing.
-        state: Where the state is kept after each epoch.
+        state: Where the state is kept, after each epoch or, if it is large, now and then.
         watch: Who wants to know.
 
     Raises:
         MerError: If the loss is not finite any more, or `state` belongs to something else.
     """
-    optimiser = torch.optim.Adam(model.parameters(), lr=settings.lr, fused=True)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(learning, lr=settings.lr, fused=True)
     best = _weights(model)
     history = History(settings.lr)
     if state.exists():
         history, best = _load_state(state, model, optimiser)
+    quick, next_save = 16 * sum(p.numel() for p in model.parameters()) < _QUICK_BYTES, 0.0
     while not history.ended_by:
         number = len(history.epochs) + 1
         started = time.perf_counter()
@@ -141,7 +148,10 @@ def train_fold(
         )
         if _advance(history, row, settings):
             best = _weights(model)
-        _save_state(state, model, optimiser, history, best)
+        saving = time.monotonic()
+        if history.ended_by or quick or saving >= next_save:
+            _save_state(state, model, optimiser, history, best)
+            next_save = time.monotonic() + _SAVE_EVERY * (time.monotonic() - saving)
         watch.epoch(history)
     model.load_state_dict(best)
     return history

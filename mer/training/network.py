@@ -6,14 +6,18 @@ from typing import Final
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from mer import checkpoint, models
+from mer.baselines.elrcn import Elrcn
 from mer.checkpoint import Configuration
-from mer.training.forward import plan_forward
-from mer.training.loop import predict, train_fold
+from mer.errors import MerError
+from mer.training.forward import FastForward, plan_forward
+from mer.training.loop import Examples, predict, train_fold
 from mer.training.systems import STATE_FILE, Fitted, Task
-from mer.training.watching import batches_shown
+from mer.training.watching import batches_shown, counted
 
 _PREDICT_PART: Final = 4
 
@@ -26,14 +30,18 @@ class NetworkSystem:
         settings = task.settings
         torch.manual_seed(int(np.random.default_rng(task.seed).integers(2**31)))
         model = models.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(task.device)
-        forward = plan_forward(model, task.device)
+        forward, train, stop = plan_forward(model, task.device), task.train, task.stop
         task.console.print(f"{task.fold}: {models.parameter_count(model):,} parameters; {forward.description}")
+        if isinstance(model, Elrcn):
+            task.console.print(f"{task.fold}: {_initialise(model, settings.init)}", soft_wrap=True, highlight=False)
+            forward = FastForward(model.trained, model.clips_at_once, "frozen convolutions worked out once")
+            train, stop = (_frozen(model, part, task) for part in (train, stop))
         with batches_shown(task.console, task.fold, settings, task.out) as watch:
             history = train_fold(
                 model,
                 forward,
-                train=task.train,
-                stop=task.stop,
+                train=train,
+                stop=stop,
                 settings=settings,
                 seed=task.seed,
                 state=task.out / task.fold / STATE_FILE,
@@ -55,6 +63,30 @@ class NetworkSystem:
             partial(_save, model),
             course,
         )
+
+
+def _initialise(model: Elrcn, path: str) -> str:
+    """Give the frozen convolutions their weights; return where they come from, for the log."""
+    if not path:
+        return "the frozen convolutions are random, as no --init FILE was given"
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise MerError(f"--init {path} cannot be read ({error}); give torchvision's vgg16 as safetensors") from None
+    model.take_over(weights, f"--init {path}")
+    return f"the frozen convolutions are those of {path}"
+
+
+def _frozen(model: Elrcn, examples: Examples, task: Task) -> Examples:
+    """Return examples as the frozen layers show them: half precision, worked out once and not every epoch."""
+    model.eval()
+    step, parts = model.clips_at_once, []
+    with counted(task.console, f"{task.fold}: frozen layers") as progress:
+        for at in range(0, len(examples.truth), step):
+            clips = torch.from_numpy(examples.clips[at : at + step]).to(task.device)
+            parts.append(model.frozen(clips).half().cpu().numpy())
+            progress(min(at + step, len(examples.truth)), len(examples.truth))
+    return Examples(np.concatenate(parts), examples.truth)
 
 
 def _save(model: nn.Module, path: Path, configuration: Configuration) -> None:

@@ -2,8 +2,9 @@
 
 A run's folder holds run.json (settings and data), folds.json, log.csv, curves.png, metrics.json,
 table.md, confusion.png, reliability.png, best.safetensors, features/ (see `mer.training.feature_cache`),
-and for each fold a folder with best.safetensors, log.csv, predictions.csv and result.json. Support
-vector machines leave neither weights nor logs.
+and for each fold a folder with best.safetensors, log.csv, predictions.csv and result.json. Of networks
+that are there to compare with, only the best fold keeps its weights; support vector machines leave
+neither weights nor logs.
 """
 
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def make_job(
 
 def keep_best(out: Path, folds: Sequence[str], stop_losses: Sequence[float]) -> Path | None:
     """Copy the weights of the fold with the least loss on its stopping subjects; None if none were kept."""
-    best = out / folds[min(range(len(folds)), key=lambda i: stop_losses[i])] / "best.safetensors"
+    best = out / min(zip(stop_losses, folds))[1] / "best.safetensors"
     if not best.exists():
         return None
     path = out / "best.safetensors"
