@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from mer import cluster
 from mer.config import TrainSettings, load_settings
 from mer.data import READERS
 from mer.errors import MerError, UsageError
@@ -53,7 +54,13 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
     training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")
     options.add_argument("--out", type=Path, required=True, help="folder of the run")
-    options.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor cores to use")
+    options.add_argument(
+        "--threads",
+        type=int,
+        help="processor cores to use; with --cluster for each fold (default: all, divided by --jobs)",
+    )
+    cluster.add_option(options)
+    options.add_argument("--jobs", type=int, default=1, help="--cluster local: folds at a time (1)")
     options.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
     )
@@ -98,10 +105,9 @@ def train(given: argparse.Namespace) -> Path | None:
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
     if settings.init and not Path(settings.init).is_file():
         raise MerError(f"--init {settings.init} does not exist; give torchvision's vgg16 as safetensors")
-    if given.threads < 1:
-        raise UsageError(f"--threads is {given.threads}; expected at least 1")
-    if (given.clips is None) == (given.dataset is None) or (given.dataset is None) != (given.root is None):
-        raise UsageError("expected either --clips FILE.npz, or --dataset NAME and --root DIR")
+    threads = cores_for(given)
+    if given.cluster:
+        cluster.check(given.cluster)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the processor to others
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
@@ -110,29 +116,15 @@ def train(given: argparse.Namespace) -> Path | None:
     from rich.console import Console
 
     from mer.evaluation.report import row_of_run, show, write_files
-    from mer.training.data import read_dataset, read_npz
-    from mer.training.run import run
-    from mer.training.watching import counted
+    from mer.training.run import Spread, run
+    from mer.training.source import features_folder, read, source_from
 
-    torch.set_num_threads(given.threads)
+    source = source_from(given)
+    torch.set_num_threads(threads)
     cv2.setNumThreads(1)  # clips are encoded side by side
-    device = torch.device("cuda" if given.device != "cpu" and torch.cuda.is_available() else "cpu")
-    if given.device == "cuda" and device.type != "cuda":
-        raise MerError("--device cuda is given, but torch finds no GPU; leave the option out to train on the processor")
+    device = torch.device(device_for(given.device, elsewhere=given.cluster not in (None, cluster.LOCAL)))
     console = Console() if sys.stdout.isatty() else Console(width=150)
-    if given.clips is not None:
-        data = read_npz(given.clips)
-    else:
-        with counted(console, "cutting clips") as progress:
-            data = read_dataset(
-                given.dataset,
-                given.root,
-                cache=given.cache or given.out / "clips.npz",
-                jobs=given.threads,
-                classes=settings.classes,
-                colour=settings.input == "rgb",
-                progress=progress,
-            )
+    data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
         unused = [f"--{name.replace('_', '-')}" for name in EPOCHS_ONLY if getattr(given, name) is not None]
         if unused:
@@ -142,16 +134,48 @@ def train(given: argparse.Namespace) -> Path | None:
         settings,
         given.out,
         folds_file=given.folds,
-        cache=given.cache.with_name(f"{given.cache.stem}-features") if given.cache else None,
+        cache=features_folder(given),
         device=device,
-        threads=given.threads,
+        threads=threads,
         console=console,
+        spread=Spread(source, given.cluster, given.jobs) if given.cluster else None,
     )
     row = row_of_run(given.out)
     write_files(given.out, [row])
     show([row], console)
     console.print(f"weights: {path or 'none, support vector machines leave their answers only'}")
     return path
+
+
+def cores_for(given: argparse.Namespace) -> int:
+    """Return how many cores a fold uses by --threads, --jobs and --cluster.
+
+    Raises:
+        UsageError: If they are not positive, or --jobs has no meaning.
+    """
+    for name in ("threads", "jobs"):
+        if (number := getattr(given, name)) is not None and number < 1:
+            raise UsageError(f"--{name} is {number}; expected at least 1")
+    return given.threads or max(1, (os.cpu_count() or 1) // int(given.jobs))
+
+
+def device_for(wanted: str, *, elsewhere: bool) -> str:
+    """Return where to train, as torch names it.
+
+    Args:
+        wanted: auto, cpu or cuda.
+        elsewhere: Whether other machines train, so that it does not matter what this one has.
+
+    Raises:
+        MerError: If a GPU is wanted and there is none.
+    """
+    import torch  # late: takes seconds
+
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not elsewhere and not torch.cuda.is_available():
+        raise MerError("--device cuda is given, but torch finds no GPU; leave the option out to train on the processor")
+    return "cuda"
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
-from mer import cluster
+from mer import batch, cluster
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.video import FrameReader
-from realtime import batch, compare, config, extras, options, tally, workers
+from realtime import compare, config, extras, options, tally, workers
 from realtime.graphics import choose
 from realtime.inputs import find_recordings
 from realtime.messages import Update

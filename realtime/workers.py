@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 from engines.protocol import Engine
 from engines.select import open_engine
-from realtime import batch
+from mer import batch
 from realtime.messages import Update
 from realtime.recording import Job, replay_recording
 from realtime.tally import Outcome

@@ -28,7 +28,7 @@ NOT_RUN = {
     r"make test": "this test is a part of it",
     r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
-    r"mer-replay .*--cluster (auto|[\d.:]+)": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
+    r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"python tests/benchmarks/gpu_engines\.py .*": "measures a GPU",
 }
 """Commands that no test runs, as patterns of the whole line, each with its reason."""

@@ -14,7 +14,7 @@ from recordings import pictures, write_video
 
 import realtime.recording
 import realtime.replay
-from realtime import batch
+from mer import batch
 from realtime.replay import main
 
 ROOT = Path(__file__).parent.parent

@@ -7,15 +7,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from recordings import pictures, write_video
+from toy_clips import CLASSES, write_toy
 
-from mer import cluster
+from mer import cluster, train
 from mer.errors import MerError, UsageError
+from mer.training import run
 from realtime import replay
 
 ROOT = Path(__file__).parent.parent
@@ -153,3 +158,41 @@ def test_a_missing_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"mer-live\[cluster\]"):
         cluster.check("local")
+
+
+QUICK = ("--model", "conv3d", "--input", "residual", "--epochs", "2", "--batch", "4", "--warmup", "0")
+COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")
+
+
+def answers(run: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in run.glob("*/predictions.csv")}
+
+
+def test_folds_on_a_cluster_give_the_same_answers_although_a_worker_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = write_toy(tmp_path / "toy.npz")
+    assert train.main(["--clips", str(toy), "--out", str(tmp_path / "alone"), *QUICK, *COMMON]) == 0
+    killed: list[int] = []
+    each_fold = run.each_fold
+
+    def kill_one(*given: Any, **options: Any) -> Iterator[Any]:
+        for ended in each_fold(*given, **options):
+            while not killed and (found := workers_at("ray::do_fold")):
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
+            yield ended
+
+    # A generator of this process stands between Ray and the run, so the kill comes while folds are trained.
+    monkeypatch.setattr(run, "each_fold", kill_one)
+    options = ["--clips", str(toy), "--out", str(tmp_path / "spread"), *QUICK, *COMMON]
+    assert train.main([*options, "--cluster", "local", "--jobs", "2"]) == 0
+    assert len(killed) == 1
+    assert len(answers(tmp_path / "alone")) == 5
+    assert answers(tmp_path / "spread") == answers(tmp_path / "alone")
+    assert (tmp_path / "spread/best.safetensors").is_file()
+
+
+def workers_at(title: str) -> list[int]:
+    """Return the processes of Ray below this one that do something."""
+    return [child.pid for child in psutil.Process().children(recursive=True) if child.cmdline()[:1] == [title]]

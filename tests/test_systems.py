@@ -24,7 +24,6 @@ from mer.evaluation import predictions
 from mer.systems import SYSTEMS
 from mer.training import claim, inputs, svm
 from mer.training import fold as fold_module
-from mer.training import run as runs
 from mer.training.data import read_npz, select
 from mer.training.feature_cache import FeatureCache
 from mer.training.loop import Examples
@@ -101,7 +100,7 @@ def test_a_fold_can_be_run_elsewhere_from_a_pickled_job(toy: Path, tmp_path: Pat
     claim.claim(out, data, settings)
     [fold] = claim.claim_folds(out, data, settings, None)
     cpu = torch.device("cpu")
-    job = runs.make_job(data, truth, settings, out, cache=None, device=cpu, threads=1, console=console)
+    job = fold_module.make_job(data, truth, settings, out, cache=None, device=cpu, threads=1, console=console)
     there, work = pickle.loads(pickle.dumps((job, fold_module.run_fold)))
     result = work(there, fold, 0)
     assert json.loads((out / fold.name / "result.json").read_text()) == result

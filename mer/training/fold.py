@@ -55,6 +55,26 @@ class Job:
     threads: int
 
 
+def make_job(
+    data: ClipData,
+    truth: NDArray[np.int64],
+    settings: TrainSettings,
+    out: Path,
+    *,
+    cache: Path | None,
+    device: torch.device,
+    threads: int,
+    console: Console,
+) -> Job:
+    """Encode all clips and return what the folds of a run share; see `mer.training.run.run`."""
+    kept = cache or out / "features"
+    with counted(console, "encoding") as progress:
+        own = [Copy(i, ()) for i in range(len(truth))]
+        encode = input_of(settings, cache=kept)
+        encoded = encode_all(data.clips, own, encode, threads=threads, progress=progress)
+    return Job(data, encoded, truth, settings, out, kept, device, threads)
+
+
 def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) -> dict[str, Any]:
     """Train, calibrate and report one fold, unless that is done.
 

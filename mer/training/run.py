@@ -8,21 +8,39 @@ neither weights nor logs.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
-from mer.augment import Copy
 from mer.config import TrainSettings
+from mer.errors import MerError
 from mer.files import write_atomically
+from mer.splits import Fold
 from mer.training.claim import claim, claim_folds
-from mer.training.data import ClipData, encode_all, select
-from mer.training.fold import Job, run_fold
-from mer.training.inputs import input_of
+from mer.training.data import ClipData, select
+from mer.training.fold import make_job, run_fold
+from mer.training.source import Source
+from mer.training.tasks import FoldTask, Shared, each_fold
 from mer.training.watching import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where folds are done that are not done here.
+
+    Attributes:
+        source: Where every process reads the clips.
+        cluster: Address of the cluster.
+        jobs: Folds at a time, for a cluster on this machine.
+    """
+
+    source: Source
+    cluster: str
+    jobs: int
 
 
 def run(
@@ -35,6 +53,7 @@ def run(
     device: torch.device,
     threads: int,
     console: Console,
+    spread: Spread | None = None,
 ) -> Path | None:
     """Train and report on all folds.
 
@@ -47,6 +66,7 @@ def run(
         device: Where to train.
         threads: Processor cores to use.
         console: Where progress goes.
+        spread: Where the folds are done; None for here, one after the other.
 
     Returns:
         The run's best.safetensors: of several folds the one with the least loss on its stopping
@@ -62,29 +82,36 @@ def run(
         f"{data.name}: {len(truth)} clips of {len(set(data.subjects.tolist()))} subjects, "
         + ", ".join(f"{name} {int((truth == i).sum())}" for i, name in enumerate(settings.classes))
     )
-    job = make_job(data, truth, settings, out, cache=cache, device=device, threads=threads, console=console)
-    results = [run_fold(job, fold, number, console) for number, fold in enumerate(folds)]
+    if spread is not None:
+        shared = Shared(
+            spread.source, settings, out.resolve(), cache or (out / "features").resolve(), str(device), threads
+        )
+        results = _spread(shared, folds, spread, console)
+    else:
+        job = make_job(data, truth, settings, out, cache=cache, device=device, threads=threads, console=console)
+        results = [run_fold(job, fold, number, console) for number, fold in enumerate(folds)]
     return keep_best(out, [fold.name for fold in folds], [float(result["stop_loss"]) for result in results])
 
 
-def make_job(
-    data: ClipData,
-    truth: NDArray[np.int64],
-    settings: TrainSettings,
-    out: Path,
-    *,
-    cache: Path | None,
-    device: torch.device,
-    threads: int,
-    console: Console,
-) -> Job:
-    """Encode all clips and return what the folds of a run share; see `run`."""
-    kept = cache or out / "features"
-    with counted(console, "encoding") as progress:
-        own = [Copy(i, ()) for i in range(len(truth))]
-        encode = input_of(settings, cache=kept)
-        encoded = encode_all(data.clips, own, encode, threads=threads, progress=progress)
-    return Job(data, encoded, truth, settings, out, kept, device, threads)
+def _spread(shared: Shared, folds: Sequence[Fold], spread: Spread, console: Console) -> list[dict[str, Any]]:
+    tasks = [FoldTask(shared, fold, number) for number, fold in enumerate(folds)]
+    results: dict[int, dict[str, Any]] = {}
+    reasons = []
+    with (
+        counted(console, "folds") as progress,
+        closing(each_fold(tasks, where=spread.cluster, jobs=spread.jobs)) as all_,
+    ):
+        progress(0, len(tasks))
+        for number, ended in all_:
+            if ended.result is not None:
+                results[number] = ended.result
+                console.print(f"{folds[number].name}: done, {len(results)} of {len(tasks)}")
+                progress(len(results), len(tasks))
+            elif ended.reason:
+                reasons.append(f"{folds[number].name}: {ended.reason}")
+    if len(results) < len(tasks):
+        raise MerError("; ".join(reasons))
+    return [results[number] for number in range(len(tasks))]
 
 
 def keep_best(out: Path, folds: Sequence[str], stop_losses: Sequence[float]) -> Path | None:

@@ -1,6 +1,6 @@
 """Many jobs in a few processes: progress, interruption, and processes that die.
 
-Knows nothing of recordings. The processes are started afresh (spawn), because libraries with threads
+Knows nothing of what is done. The processes are started afresh (spawn), because libraries with threads
 do not survive a fork. What they share with the parent is a plain array without locks, so that one
 that is killed can block nobody.
 """

@@ -1,0 +1,160 @@
+"""Folds of one or many runs, each done in whatever process is free: of this machine, or of a cluster.
+
+A process reads and encodes the clips itself, so that what travels is small and no picture of a face
+leaves the files it is in.
+"""
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from rich.console import Console
+
+from mer import batch, cluster
+from mer.config import TrainSettings
+from mer.errors import MerError
+from mer.splits import Fold
+from mer.training.data import select
+from mer.training.fold import Job, make_job, run_fold
+from mer.training.source import Source, read
+
+GIVEN_UP: Final = "given-up.txt"
+"""In the folder of a run while the others go on: its other folds need not be tried."""
+_LOOK_EVERY_S: Final = 0.2
+_DIED: Final = "the process that trained it died, probably for lack of memory; try fewer --jobs, or a larger machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the folds of a run have in common.
+
+    Attributes:
+        source: The clips.
+        settings: See `TrainSettings`.
+        out: Folder of the run; full path.
+        features: Folder that keeps inputs that take time to make.
+        device: As torch names it.
+        threads: Processor cores a fold uses.
+    """
+
+    source: Source
+    settings: TrainSettings
+    out: Path
+    features: Path
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldTask:
+    """One fold of a run.
+
+    Attributes:
+        shared: The run.
+        fold: Who trains, stops and is reported.
+        number: Position of the fold in the run, from 0.
+    """
+
+    shared: Shared
+    fold: Fold
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a fold ended.
+
+    Attributes:
+        result: What its result.json says; None if there is none.
+        reason: Why there is none; empty if another fold of the run had given up before.
+    """
+
+    result: dict[str, Any] | None
+    reason: str = ""
+
+
+@functools.lru_cache(maxsize=1)
+def _job(shared: Shared) -> Job:
+    quiet = Console(quiet=True)
+    data, truth = select(read(shared.source, shared.settings, jobs=1, console=quiet), shared.settings.classes)
+    return make_job(
+        data,
+        truth,
+        shared.settings,
+        shared.out,
+        cache=shared.features,
+        device=torch.device(shared.device),
+        threads=shared.threads,
+        console=quiet,
+    )
+
+
+def do_fold(task: FoldTask) -> Ended:
+    """Train and report one fold, unless that is done or the run was given up; never raises what data can cause."""
+    given_up = task.shared.out / GIVEN_UP
+    if given_up.exists():
+        return Ended(None)
+    try:
+        return Ended(run_fold(_job(task.shared), task.fold, task.number))
+    except (MerError, MemoryError, RuntimeError) as error:  # torch has no error of its own for what is too large
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    _give_up(task, reason)
+    return Ended(None, reason)
+
+
+def do_fold_in_process(task: FoldTask, progress: batch.Progress) -> Ended:
+    """Do a fold in a process of this machine, which ends at once when it shall stop: the last epoch is on disk."""
+    threading.Thread(target=_end_when_told, args=(progress,), daemon=True).start()
+    return do_fold(task)
+
+
+def _end_when_told(progress: batch.Progress) -> None:
+    while True:
+        try:
+            progress.update(0, None)
+        except KeyboardInterrupt:
+            os._exit(1)
+        time.sleep(_LOOK_EVERY_S)
+
+
+def each_fold(tasks: Sequence[FoldTask], *, where: str | None, jobs: int) -> Generator[tuple[int, Ended], None, None]:
+    """Do folds side by side.
+
+    Args:
+        tasks: Those of one run one after the other, because a process keeps the clips of the last run only.
+        where: Address of a cluster, None for processes of this machine.
+        jobs: Folds at a time on this machine.
+
+    Yields:
+        Position of a fold and how it ended, in the order in which they end.
+
+    Raises:
+        MerError: If the cluster failed.
+        KeyboardInterrupt: After Ctrl-C; what was done is on disk.
+    """
+    if not tasks:
+        return
+    for out in {task.shared.out for task in tasks}:
+        (out / GIVEN_UP).unlink(missing_ok=True)
+    if where is None:
+        ended = batch.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: None)
+    else:
+        shared = tasks[0].shared
+        gpus = 1 if torch.device(shared.device).type == "cuda" else 0
+        ended = cluster.each(do_fold, tasks, cluster=where, workers=jobs, cores=shared.threads, gpus=gpus)
+    for number, outcome in ended:
+        if outcome is None:
+            _give_up(tasks[number], _DIED)
+        yield number, outcome or Ended(None, _DIED)
+
+
+def _give_up(task: FoldTask, reason: str) -> None:
+    path = task.shared.out / GIVEN_UP
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{task.fold.name}: {reason}\n", encoding="utf-8")
