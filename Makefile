@@ -51,5 +51,5 @@ $(CORE): pyproject.toml constraints.txt $(BIN)/python
 	touch $@
 
 $(ALL): $(CORE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,rtx,eaf,camera,dev,lsl,pictures,completion,cluster]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,rtx,eaf,camera,record,dev,lsl,pictures,completion,cluster]'
 	touch $@

@@ -33,6 +33,18 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
         parser.error(str(error))
 
 
+def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that differ from their defaults, by long name without dashes, in order of the names."""
+    values = {}
+    for name, action in reversed(_options(parser).items()):
+        value = getattr(args, action.dest, None)
+        if value is not None and value != action.default and action.nargs != 0:
+            values[action.dest] = (name, value)
+        elif value is True and action.nargs == 0:
+            values[action.dest] = (name, True)
+    return dict(sorted(values.values()))
+
+
 def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) -> None:
     """Write the options that differ from their defaults to a new TOML file.
 
@@ -44,14 +56,7 @@ def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) 
     Raises:
         MerError: If it exists or cannot be written.
     """
-    values = {}
-    for name, action in reversed(_options(parser).items()):
-        value = getattr(args, action.dest, None)
-        if value is not None and value != action.default and action.nargs != 0:
-            values[action.dest] = (name, value)
-        elif value is True and action.nargs == 0:
-            values[action.dest] = (name, True)
-    text = "".join(f"{name} = {_toml(value)}\n" for name, value in sorted(values.values()))
+    text = "".join(f"{name} = {_toml(value)}\n" for name, value in chosen(parser, args).items())
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -1,6 +1,7 @@
 """`mer-live`: spots and classifies micro-expressions as they happen, from a camera, a stream or a paced file."""
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -20,9 +21,10 @@ from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
 from mer.face.landmarker import Landmarker
-from mer.messages import Frame
-from realtime import config, options
+from realtime import config, options, session_recording
+from realtime.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture import Capture
+from realtime.feed import PATIENCE_S, Feed
 from realtime.graphics import choose
 from realtime.keys import Keys, Mark, record_from_mark
 from realtime.log import Log, closing_lines
@@ -31,8 +33,9 @@ from realtime.messages import Event, Update
 from realtime.overlay import Header, Overlay
 from realtime.pipeline import Pipeline
 from realtime.records import STDOUT, Records, say
+from realtime.session_recording import SessionRecording
 from realtime.sinks import record_from_event
-from realtime.source import LiveSource, Source, is_stream, open_source, paced
+from realtime.source import LiveSource, Source, is_stream, open_source
 
 WAIT_S: Final = 0.1
 """Longest wait for a frame before signals and the end are looked for."""
@@ -53,7 +56,7 @@ def live(
         duration_s: Longest session in seconds on the source's clock, from the first frame.
 
     Yields:
-        One update a frame, and one more if the end decides what was still open.
+        One update a frame, one for news while there is none, and one more if the end decides what was still open.
 
     Raises:
         BaseException: What went wrong in the capture thread.
@@ -67,6 +70,8 @@ def live(
             if stop.is_set():
                 capture.stop()
             if crop is None:
+                if (update := pipeline.waiting()) is not None:
+                    yield update
                 continue
             if until_s == np.inf and duration_s is not None:
                 until_s = crop.time_s + duration_s
@@ -127,6 +132,22 @@ def _parser() -> argparse.ArgumentParser:
         "--fps", type=options.frame_rate, help="rate to ask the camera for; overrides the time stamps of other sources"
     )
     parser.add_argument("--fourcc", metavar="CODE", help="pixel format to ask the camera for, such as MJPG")
+    parser.add_argument(
+        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure to set the camera to, in ms (Linux)"
+    )
+    parser.add_argument(
+        "--backend", choices=CAMERA_BACKENDS, default="auto", help="what reads cameras; gstreamer also takes a pipeline"
+    )
+    parser.add_argument(
+        "--reconnect",
+        type=options.patience,
+        default=PATIENCE_S,
+        metavar="S",
+        help="try so long to open a camera or stream that went away; 0: its end is the end (default: 60)",
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="keep the video, the events and the options of the session"
+    )
     return parser
 
 
@@ -136,6 +157,8 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         config.save(parser, args, path)
         print(f"options are in {path}; use them with: mer-live --config {path}")
         return 0
+    if args.record is not None and args.events is None:
+        args.events = args.record / session_recording.EVENTS
     stop = threading.Event()
     failures: list[str] = []
 
@@ -144,12 +167,14 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         pipeline.announce(text)
 
     with ExitStack() as stack:
-        records = stack.enter_context(Records(args.events))
         outlets = stack.enter_context(Outlets(args.lsl, source=args.camera)) if args.lsl else None
         engine = stack.enter_context(_engine(args.engine, on_failure=failed))
         Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
-        source = open_source(args.camera, fps=args.fps, width=args.width, height=args.height, fourcc=args.fourcc)
-        stack.callback(source.close)
+        feed = Feed(functools.partial(_open, args), patience_s=args.reconnect, stop=stop)
+        stack.callback(feed.close)
+        source = feed.source
+        recording = stack.enter_context(_recording(parser, args, source)) if args.record else None
+        records = stack.enter_context(Records(args.events))
         pipeline = stack.enter_context(
             Pipeline(
                 rate_hz=source.rate_hz,
@@ -159,11 +184,8 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
             )
         )
         signals = stack.enter_context(_ending_signals(stop))
-        if isinstance(source, LiveSource):
-            source.skip_backlog()
-            frames: Iterator[Frame] = iter(source)
-        else:
-            frames = paced(source, clock=time.monotonic, wait=stop.wait)
+        frames = feed.frames(pipeline.announce)
+        frames = recording.passing(frames) if recording else frames
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
 
         def mark(pressed: Mark) -> None:
@@ -186,13 +208,30 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                 keys.update(update)
                 for event in update.events:
                     records.write(_record(event, args.camera, source, update))
-    notes = (*source.notes, *failures)
+    notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
         say(line, path=args.events)
-    if records.error:
-        print(f"mer-live: error: {records.error}", file=sys.stderr)
-        return 1
-    return 130 if signals == [signal.SIGINT] else 0
+    errors = [error for error in (feed.error, records.error, recording.error if recording else "") if error]
+    for error in errors:
+        print(f"mer-live: error: {error}", file=sys.stderr)
+    return 1 if errors else 130 if signals == [signal.SIGINT] else 0
+
+
+def _open(args: argparse.Namespace) -> Source:
+    return open_source(
+        args.camera,
+        fps=args.fps,
+        width=args.width,
+        height=args.height,
+        fourcc=args.fourcc,
+        exposure_ms=args.exposure,
+        backend=args.backend,
+    )
+
+
+def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source: Source) -> SessionRecording:
+    about = {"source": args.camera, "description": source.description, "options": config.chosen(parser, args)}
+    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about)
 
 
 def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
@@ -214,7 +253,7 @@ def _screen(
         engine=engine.name,
         asked=str(camera.asked) if camera else "",
         got=str(camera.got) if camera else "",
-        warnings=(f"model trained on {engine.manifest.training_data}",),
+        warnings=(f"model trained on {engine.manifest.training_data}", *source.notes),
         total_s=source.claimed_frames / source.rate_hz if source.claimed_frames else None,
         none_threshold=engine.none_threshold,
     )

@@ -96,6 +96,22 @@ def pixels(text: str) -> int:
     return number
 
 
+def exposure(text: str) -> float:
+    """Return an exposure in milliseconds given on the command line; `auto` is 0."""
+    number = 0.0 if text == "auto" else float(text)
+    if not 0 <= number < 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is no exposure; give milliseconds, such as 4, or auto")
+    return number
+
+
+def patience(text: str) -> float:
+    """Return a number of seconds, 0 or more, given on the command line."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a time to wait; give seconds, such as 60, or 0")
+    return number
+
+
 def count(text: str) -> int:
     """Return a number of things given on the command line, 1 or more."""
     number = int(text)

@@ -5,6 +5,7 @@ Replay does both in one loop. Nothing here knows about terminals, files or camer
 """
 
 import time
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from mer.face.tracker import FaceTracker
 from mer.labels import NONE_LABEL
 from mer.messages import FaceCrop, Frame, Interval
 from mer.preprocess import check_mode, encode, make_clip
+from realtime.cadence import Cadence
 from realtime.messages import Event, Latency, Quality, Totals, Update
 from realtime.ring_buffer import RingBuffer
 from realtime.sensitivity import LEAST, MOST, spotter_config
@@ -64,13 +66,15 @@ class Pipeline:
         self.buffer = RingBuffer(BUFFER_S, rate_hz)
         self.timing = Timing()
         self.totals = Totals()
+        self.cadence = Cadence()
         self._engine = engine
         self._tracker = FaceTracker(Landmarker(face_model))
         self._spotter = Spotter(spotter)
         self._thresholds = self._spotter.config
         self.sensitivity = sensitivity
         self._before: FaceCrop | None = None
-        self._announced: list[str] = []
+        self._latest: Update | None = None
+        self._announced: deque[str] = deque()
 
     @property
     def sensitivity(self) -> float:
@@ -84,6 +88,7 @@ class Pipeline:
 
     def crop(self, frame: Frame) -> FaceCrop:
         """Find the face of one frame."""
+        self.cadence.add(frame)
         with self.timing.stage("face"):
             return self._tracker.crop(frame)
 
@@ -93,10 +98,16 @@ class Pipeline:
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
         self._count(crop)
-        notices = (*self._announced, *_notices(self._before, crop))
-        self._announced.clear()
+        notices = (*self._news(), *_notices(self._before, crop))
         self._before = crop
-        return self._update(crop, spotting, arrived_s, notices)
+        self._latest = self._update(crop, spotting, arrived_s, notices)
+        return self._latest
+
+    def waiting(self) -> Update | None:
+        """Return an update without a frame if something was announced while none came, else None."""
+        if not self._announced or self._latest is None:
+            return None
+        return replace(self._latest, face="lost", spotter="no-face", events=(), rejected=(), notices=self._news())
 
     def announce(self, notice: str) -> None:
         """Have the next update say something that came from outside the stages."""
@@ -179,6 +190,9 @@ class Pipeline:
             engine=self._engine.name,
             clip=clip,
         )
+
+    def _news(self) -> tuple[str, ...]:
+        return tuple(self._announced.popleft() for _ in range(len(self._announced)))
 
     def _count(self, crop: FaceCrop) -> None:
         totals = self.totals

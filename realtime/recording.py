@@ -174,6 +174,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             engine=engine,
             wall_s=time.perf_counter() - started_s,
             complete=complete,
+            rhythm=pipeline.cadence.rhythm,
         )
         labels = dict(Counter(label.label for label in found))
         summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}

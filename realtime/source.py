@@ -1,10 +1,9 @@
 """Where frames come from: cameras, stream addresses, video files and folders of pictures, through OpenCV."""
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -15,7 +14,8 @@ import numpy as np
 from mer.errors import MerError, UsageError
 from mer.messages import Frame
 from mer.video import Clock, FrameReader
-from realtime import cameras
+from realtime import camera_mode, cameras
+from realtime.camera_mode import Backend, Mode, fourcc_text
 
 STREAM_PREFIXES: Final = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://", "udp://", "tcp://")
 OPEN_TIMEOUT_MS: Final = 5000
@@ -25,28 +25,6 @@ RATE_WINDOW_S: Final = 0.5
 FALLBACK_FPS: Final = 30.0
 BACKLOG_MOST_S: Final = 10.0
 """Most that is thrown away of what piled up before the first frame was wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """What a camera was asked for, or what it says it does.
-
-    Attributes:
-        width: Pixels, None if not asked for.
-        height: Pixels, None if not asked for.
-        fps: Frames a second, None if not asked for or not known.
-        fourcc: Four letters of the pixel format such as "MJPG", None if not asked for or not known.
-    """
-
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    fourcc: str | None = None
-
-    def __str__(self) -> str:
-        size = f"{self.width or 'any'}x{self.height or 'any'}" if self.width or self.height else ""
-        rate = f"{self.fps:g} fps" if self.fps else ""
-        return " ".join(part for part in (size, rate, self.fourcc or "") if part) or "its default"
 
 
 class LiveSource:
@@ -66,8 +44,9 @@ class LiveSource:
     Attributes:
         asked: Mode that was asked for.
         got: Mode that is in force.
+        finite: Whether the source has an end of its own, as a file behind an address has.
         nominal_fps: Rate that the source states or that was given.
-        rate_hz: Rate to rely on: given, stated by the camera, or measured on the stream's first frames.
+        rate_hz: Rate to rely on: given, or measured on the first frames.
         size_wh: Width and height in pixels.
         claimed_frames: None; a live source does not know its end.
         notes: What was odd about the source.
@@ -103,9 +82,13 @@ class LiveSource:
         self._ahead.append(first)
         height, width = first.image.shape[:2]
         self.size_wh = (width, height)
-        self.got = Mode(width, height, stated or None, _fourcc_text(capture.get(cv2.CAP_PROP_FOURCC)))
+        in_force = camera_mode.in_force(capture, exposure=self.asked.exposure_ms is not None)
+        self.got = replace(in_force, width=width, height=height, fps=stated or None)
+        self.finite = np.isfinite(length := capture.get(cv2.CAP_PROP_FRAME_COUNT)) and length > 0
         self.nominal_fps = fps or stated or FALLBACK_FPS
-        self.rate_hz = fps or (stated if own_stamps and stated else self._measured_rate())
+        self.rate_hz = fps or self._measured_rate()
+        if own_stamps and stated and self.rate_hz < camera_mode.SLOW * stated:
+            self.notes = (camera_mode.slow_note(self.rate_hz, stated),)
         self.description = f"{name} ({width}x{height}, {self.rate_hz:.4g} fps)"
 
     def __iter__(self) -> Iterator[Frame]:
@@ -160,6 +143,19 @@ class LiveSource:
         times_s = times_s[len(times_s) // 2 :]  # the first ones may have piled up during the opening
         return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else self.nominal_fps
 
+    def peek(self) -> Frame:
+        """Return the next frame without taking it.
+
+        Raises:
+            MerError: If the source has ended.
+        """
+        if not self._ahead:
+            frame = self._read()
+            if frame is None:
+                raise MerError("the source ended as soon as it was opened")
+            self._ahead.append(frame)
+        return self._ahead[0]
+
     def close(self) -> None:
         """Release the camera or connection; safe to call twice."""
         self._capture.release()
@@ -188,6 +184,8 @@ def open_source(
     width: int | None = None,
     height: int | None = None,
     fourcc: str | None = None,
+    exposure_ms: float | None = None,
+    backend: Backend = "auto",
 ) -> Source:
     """Open what the user named.
 
@@ -198,6 +196,8 @@ def open_source(
         width: Pixels to ask a camera for.
         height: Pixels to ask a camera for.
         fourcc: Pixel format to ask a camera for, such as "MJPG".
+        exposure_ms: Exposure to ask a camera for, 0 to let it choose.
+        backend: What OpenCV reads cameras with; with "gstreamer", `text` may be a pipeline ending in appsink.
 
     Returns:
         A source to iterate over and to close.
@@ -210,14 +210,16 @@ def open_source(
         raise UsageError(f"--fps {fps} is not a frame rate; give a number above 0, such as 200")
     if fourcc is not None and len(fourcc) != 4:
         raise UsageError(f"--fourcc {fourcc!r} is not a pixel format; give four letters, such as MJPG")
-    asked = Mode(width, height, fps, fourcc)
+    asked = Mode(width, height, fps, fourcc, exposure_ms)
     if text.isdecimal():
-        return _open_camera(int(text), f"camera {text}", asked)
+        return _open_camera(int(text), f"camera {text}", asked, backend)
+    if backend == "gstreamer" and "!" in text:
+        return _open_camera(text, "the pipeline", asked, backend)
     if is_stream(text):
         return _open_stream(text, fps=fps)
     path = Path(text)
     if path.is_char_device():
-        return _open_camera(text, f"camera {text}", asked)
+        return _open_camera(text, f"camera {text}", asked, backend)
     return FrameReader(path, fps=fps)
 
 
@@ -239,21 +241,17 @@ def paced(frames: Iterable[Frame], *, clock: Callable[[], float], wait: Callable
         yield frame
 
 
-def _open_camera(index_or_path: int | str, name: str, asked: Mode) -> LiveSource:
-    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    capture = cv2.VideoCapture(index_or_path, backend)
+def _open_camera(index_or_path: int | str, name: str, asked: Mode, backend: Backend) -> LiveSource:
+    api = camera_mode.api_of(backend)
+    capture = cv2.VideoCapture(index_or_path, api)
     if not capture.isOpened():
         raise MerError(f"{name} cannot be opened; {_cameras_here()}")
-    if asked.fourcc:  # before size and rate: drivers offer their high rates in some formats only
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*asked.fourcc))
-    for key, value in (
-        (cv2.CAP_PROP_FRAME_WIDTH, asked.width),
-        (cv2.CAP_PROP_FRAME_HEIGHT, asked.height),
-        (cv2.CAP_PROP_FPS, asked.fps),
-    ):
-        if value:
-            capture.set(key, value)
-    return LiveSource(capture, name=name, asked=asked, own_stamps=backend == cv2.CAP_V4L2)
+    try:
+        asked = camera_mode.request(capture, asked, api=api)
+    except MerError:
+        capture.release()
+        raise
+    return LiveSource(capture, name=name, asked=asked, own_stamps=api == cv2.CAP_V4L2)
 
 
 def _open_stream(url: str, *, fps: float | None) -> LiveSource:
@@ -263,7 +261,7 @@ def _open_stream(url: str, *, fps: float | None) -> LiveSource:
     if not capture.isOpened():
         raise MerError(f"stream {url} cannot be opened; is its server running, and does it send video (MJPEG, RTSP)?")
     # FFmpeg makes up 25 frames a second for Motion JPEG, which carries no time stamps.
-    own_stamps = _fourcc_text(capture.get(cv2.CAP_PROP_FOURCC)) != "MJPG"
+    own_stamps = fourcc_text(capture.get(cv2.CAP_PROP_FOURCC)) != "MJPG"
     return LiveSource(capture, name=url, fps=fps, own_stamps=own_stamps)
 
 
@@ -273,8 +271,3 @@ def _cameras_here() -> str:
         return "no camera was found on this machine; connect one, or name a file or a stream address instead"
     named = ", ".join(f"{camera.device} ({camera.name})" for camera in found)
     return f"this machine has {named}; is another program using it? mer-doctor tells more"
-
-
-def _fourcc_text(code: float) -> str | None:
-    letters = int(code).to_bytes(4, "little", signed=True) if abs(code) < 2**31 else b""
-    return letters.decode("ascii") if letters.isalnum() else None

@@ -1,12 +1,14 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from engines.protocol import Engine
 from mer.video import FrameReader
+from realtime.cadence import Rhythm
 from realtime.messages import Totals
 from realtime.sinks import SCHEMA
 from realtime.timing import Timing
@@ -35,6 +37,7 @@ def summarise(
     engine: Engine,
     wall_s: float,
     complete: bool,
+    rhythm: Rhythm,
 ) -> dict[str, Any]:
     """Return what `summary.json` holds; the fields are documented in `realtime/README.md`.
 
@@ -46,6 +49,7 @@ def summarise(
         engine: What classified.
         wall_s: Seconds the work took.
         complete: False if it was interrupted.
+        rhythm: How evenly frames came.
     """
     return {
         "schema": SCHEMA,
@@ -58,6 +62,7 @@ def summarise(
         "measured_fps": round(frames.measured_fps, 4),
         "seconds": round(totals.last_time_s - totals.first_time_s, 6),
         "dropped": totals.dropped,
+        "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
         "notes": list(frames.notes),
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,

@@ -12,6 +12,7 @@ from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
+from realtime.cadence import Cadence
 from realtime.messages import Event, Latency, Quality, Totals, Update
 from realtime.ring_buffer import RingBuffer
 from realtime.timing import Timing
@@ -101,11 +102,20 @@ class FakePipeline:
         self.buffer = RingBuffer(4.0, rate_hz)
         self.timing = Timing()
         self.totals = Totals()
+        self.cadence = Cadence()
+        self.announced: list[str] = []
         self.finished = False
         self.sensitivity = 1.0
         self._event_frames = event_frames
 
+    def announce(self, notice: str) -> None:
+        self.announced.append(notice)
+
+    def waiting(self) -> Update | None:
+        return None
+
     def crop(self, frame: Frame) -> FaceCrop:
+        self.cadence.add(frame)
         return crop(frame.index, frame.time_s, shade=int(frame.image[0, 0, 0]))
 
     def step(self, crop: FaceCrop) -> Update:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 
 @contextmanager
-def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0, rounds: int = 1) -> Iterator[str]:
+def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0, rounds: int = 1, port: int = 0) -> Iterator[str]:
     """Yield the address of a server that sends all `pictures` to each client, `rounds` times, and then hangs up.
 
     Args:
         pictures: (H, W, 3) uint8 BGR.
         fps: Pictures sent a second; 0 is as fast as the client takes them.
         rounds: How often all are sent.
+        port: To listen on, 0 for any that is free.
     """
     bodies = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
 
@@ -42,7 +43,7 @@ def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0, rounds: in
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

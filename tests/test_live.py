@@ -63,14 +63,14 @@ def test_prints_plain_lines_where_there_is_no_terminal(recording: Path, capsys: 
 
 def test_follows_a_stream_over_http_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serve(pictures(150)) as url:
-        assert main(["--camera", url, "--fps", "200", "--events", str(tmp_path / "e.jsonl")]) == 0
+        assert main(["--camera", url, "--reconnect", "0", "--fps", "200", "--events", str(tmp_path / "e.jsonl")]) == 0
     assert len(labels_in(tmp_path / "e.jsonl")) == 2
     assert "150 frames, 0.74 s" in capsys.readouterr().out
 
 
 def test_an_event_of_a_live_source_carries_the_time_of_day(tmp_path: Path) -> None:
     with serve(pictures(60)) as url:
-        main(["--camera", url, "--fps", "200", "--events", str(tmp_path / "e.jsonl")])
+        main(["--camera", url, "--reconnect", "0", "--fps", "200", "--events", str(tmp_path / "e.jsonl")])
     record = json.loads((tmp_path / "e.jsonl").read_text().splitlines()[0])
     assert record["apex_utc"].endswith("+00:00")
     assert record["source"] == url

@@ -96,12 +96,18 @@ class FaceTracker:
         self._next_key_s = -np.inf
         self._gone_since_s = -np.inf
         self._n_faces = 0
+        self._last: tuple[float, tuple[int, ...]] = (-np.inf, ())
 
     def crop(self, frame: Frame) -> FaceCrop:
         """Return the face of one frame; frames must come in order of time.
 
         Without a face the crop is black and its state "lost" or "absent".
         """
+        if self._anchor is not None and self._interrupted(frame):
+            self._drop_request()
+            self._anchor = None
+            self._next_key_s = frame.time_s
+        self._last = (frame.time_s, frame.image.shape)
         if self._anchor is None:
             return self._search(frame)
         self._collect(frame)
@@ -124,6 +130,11 @@ class FaceTracker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _interrupted(self, frame: Frame) -> bool:
+        """Whether a hole in time, or pictures of another size, make the track worthless."""
+        last_s, shape = self._last
+        return frame.time_s - last_s > LOST_S or frame.image.shape != shape
 
     def _search(self, frame: Frame) -> FaceCrop:
         if frame.time_s < self._next_key_s:

@@ -1,0 +1,82 @@
+"""How evenly frames come: jitter, holes and pictures that come twice, watched while they arrive."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.messages import Frame
+
+_KEPT: Final = 512
+"""Steps that rate and jitter are taken from."""
+_EVERY: Final = 16
+"""Frames between two looks at the usual step."""
+_HOLE: Final = 1.5
+"""A step of so many usual ones is a hole."""
+_THIN: Final = 16
+"""Every so many pixels are compared to tell whether a picture came twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How evenly frames came.
+
+    Attributes:
+        rate_hz: One over the usual (median) step of the latest frames, 0 before there are two.
+        jitter_ms: 95 % of the latest steps differ from the usual one by no more.
+        holes: Steps of 1.5 usual ones or more, since the start.
+        missing: Frames that would have fitted into them.
+        repeated: Frames whose picture is the one before, since the start.
+    """
+
+    rate_hz: float = 0.0
+    jitter_ms: float = 0.0
+    holes: int = 0
+    missing: int = 0
+    repeated: int = 0
+
+    def __str__(self) -> str:
+        even = f"{self.rate_hz:.1f} fps, jitter {self.jitter_ms:.1f} ms"
+        holes = f", {self.holes} hole{'s' if self.holes > 1 else ''} ({self.missing} frames)" if self.holes else ""
+        return even + holes + (f", {self.repeated} repeated" if self.repeated else "")
+
+
+class Cadence:
+    """Watches the time stamps and pictures of a source; `add` belongs to one thread, `rhythm` to any."""
+
+    def __init__(self) -> None:
+        self._steps_s: deque[float] = deque(maxlen=_KEPT)
+        self._usual_s = 0.0
+        self._last_s = -np.inf
+        self._frames = 0
+        self._holes = self._missing = self._repeated = 0
+        self._picture: NDArray[np.uint8] | None = None
+
+    def add(self, frame: Frame) -> None:
+        """Take in one frame, in microseconds."""
+        thin = frame.image[::_THIN, ::_THIN]
+        if self._picture is not None and np.array_equal(thin, self._picture):
+            self._repeated += 1
+        self._picture = thin.copy()
+        step_s, self._last_s = frame.time_s - self._last_s, frame.time_s
+        self._frames += 1
+        if not np.isfinite(step_s):
+            return
+        if self._usual_s and step_s > _HOLE * self._usual_s:
+            self._holes += 1
+            self._missing += round(step_s / self._usual_s) - 1
+        self._steps_s.append(step_s)
+        if self._frames % _EVERY == 0:
+            self._usual_s = float(np.median(self._steps_s))
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """How evenly frames have come so far."""
+        steps_s = np.array(self._steps_s.copy())
+        if not len(steps_s):
+            return Rhythm()
+        usual_s = float(np.median(steps_s))
+        jitter_ms = 1000.0 * float(np.quantile(np.abs(steps_s - usual_s), 0.95))
+        return Rhythm(1.0 / usual_s, jitter_ms, self._holes, self._missing, self._repeated)

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from mer.messages import Frame
+from realtime.cadence import Cadence, Rhythm
+
+
+def watched(times_s: list[float], *, repeated: tuple[int, ...] = ()) -> Rhythm:
+    cadence = Cadence()
+    shade = 0
+    for index, time_s in enumerate(times_s):
+        shade += index not in repeated
+        cadence.add(Frame(np.full((48, 64, 3), shade % 256, np.uint8), time_s, index))
+    return cadence.rhythm
+
+
+def test_even_frames_have_no_jitter() -> None:
+    rhythm = watched([n / 200 for n in range(400)])
+    assert rhythm.rate_hz == pytest.approx(200.0)
+    assert rhythm.jitter_ms == pytest.approx(0.0, abs=1e-6)
+    assert (rhythm.holes, rhythm.missing, rhythm.repeated) == (0, 0, 0)
+
+
+def test_jitter_is_what_most_steps_stay_within() -> None:
+    late_s = np.where(np.arange(401) % 10 == 0, 0.002, 0.0)  # every tenth frame comes 2 ms late: a fifth of the steps
+    assert watched(list(np.arange(401) / 200 + late_s)).jitter_ms == pytest.approx(2.0)
+
+
+def test_holes_and_the_frames_missing_in_them_are_counted() -> None:
+    times_s = [n / 100 for n in range(300) if n not in (100, 200, 201, 202)]
+    rhythm = watched(times_s)
+    assert (rhythm.holes, rhythm.missing) == (2, 4)
+    assert str(rhythm) == "100.0 fps, jitter 0.0 ms, 2 holes (4 frames)"
+
+
+def test_pictures_that_come_twice_are_counted() -> None:
+    assert watched([n / 30 for n in range(60)], repeated=(10, 30, 31)).repeated == 3
+
+
+def test_before_there_are_two_frames_nothing_is_known() -> None:
+    assert watched([1.0]) == watched([]) == Rhythm()
