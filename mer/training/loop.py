@@ -20,8 +20,8 @@ from mer.training.forward import FastForward
 
 _QUICK_BYTES: Final = 512 * 2**20
 """A state up to this size is kept after each epoch."""
-_SAVE_EVERY: Final = 20
-"""A larger one when this many times the time that keeping it takes has passed: gigabytes take longer than an epoch."""
+_SAVE_EVERY_S: Final = 600.0
+"""A larger one is kept this often, and not at the end: gigabytes take longer to write than an epoch to compute."""
 
 Clips = NDArray[np.uint8]
 Truth = NDArray[np.int64]
@@ -117,7 +117,7 @@ def train_fold(
         stop: What decides the learning rate, the best epoch and the end.
         settings: See `TrainSettings`.
         seed: Of order and dropout; the epoch is added to it, so resuming changes nothing.
-        state: Where the state is kept, after each epoch or, if it is large, now and then.
+        state: Where the state is kept, after each epoch or, if it is large, every ten minutes.
         watch: Who wants to know.
 
     Raises:
@@ -129,7 +129,8 @@ def train_fold(
     history = History(settings.lr)
     if state.exists():
         history, best = _load_state(state, model, optimiser)
-    quick, next_save = 16 * sum(p.numel() for p in model.parameters()) < _QUICK_BYTES, 0.0
+    # Of each weight: itself, at its best, and Adam's two moments, in four bytes each.
+    quick, saved_s = 16 * sum(p.numel() for p in model.parameters()) <= _QUICK_BYTES, time.monotonic()
     while not history.ended_by:
         number = len(history.epochs) + 1
         started = time.perf_counter()
@@ -148,10 +149,9 @@ def train_fold(
         )
         if _advance(history, row, settings):
             best = _weights(model)
-        saving = time.monotonic()
-        if history.ended_by or quick or saving >= next_save:
+        if quick or (not history.ended_by and time.monotonic() - saved_s >= _SAVE_EVERY_S):
             _save_state(state, model, optimiser, history, best)
-            next_save = time.monotonic() + _SAVE_EVERY * (time.monotonic() - saving)
+            saved_s = time.monotonic()
         watch.epoch(history)
     model.load_state_dict(best)
     return history
