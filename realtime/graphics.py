@@ -10,6 +10,7 @@ https://sw.kovidgoyal.net/kitty/graphics-protocol/, https://vt100.net/docs/vt3xx
 
 import base64
 import importlib.util
+import math
 import os
 import time
 import zlib
@@ -125,8 +126,8 @@ class Pictures:
         if not self.in_pixels or update is None or update.face != "tracked" or rows < 1:
             return []
         area = Region(panel.x, panel.y, 2 * rows, rows)
-        wide, high = self._pixels(area)
-        side = min(wide, high, _MOST_PX)
+        wide, high = self._cell_wh()
+        side = min(area.width * wide, area.height * high, _MOST_PX)
         return [self._placed(1, (update.index, area), area, lambda: face_picture(update, width=side, height=side))]
 
     def strip(self, event: Event | None, panel: Region) -> list[Placed]:
@@ -134,8 +135,10 @@ class Pictures:
         if not self.in_pixels or event is None or panel.height < 3:
             return []
         shown, size = strip_place(event, width=panel.width, height=panel.height)
-        area = Region(panel.x + 1, panel.y + 1, size * len(shown), size // 2)
-        side = max(1, min(self._pixels(area)[0] // len(shown), self._pixels(area)[1], 180))
+        wide, high = self._cell_wh()
+        rows = max(1, min(panel.height - 1, math.ceil(size * wide / high)))  # so that pictures stand below their names
+        area = Region(panel.x + 1, panel.y + 1, size * len(shown), rows)
+        side = max(1, min(size * wide, rows * high, 180))
 
         def image() -> NDArray[np.uint8]:
             small = [cv2.resize(event.clip.images[n], (side, side), interpolation=cv2.INTER_AREA) for n in shown]
@@ -161,10 +164,8 @@ class Pictures:
         self._drawn[number] = (key, placed, now_s + _SHARE * (time.monotonic() - now_s))
         return placed
 
-    def _pixels(self, area: Region) -> tuple[int, int]:
-        """Return how many pixels there are in an area; kitty scales by itself, so it gets enough of them."""
-        wide, high = _cell_wh(self._console) or _VT340_CELL_WH
-        return area.width * wide, area.height * high
+    def _cell_wh(self) -> tuple[int, int]:
+        return _cell_wh(self._console) or _VT340_CELL_WH
 
 
 def _kitty(image: NDArray[np.uint8], area: Region, number: int) -> str:

@@ -79,6 +79,7 @@ def environment(tmp_path: Path, stream: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(900)  # a page holds up to a dozen commands, and the machine may be busy
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)
 def test_the_commands_of_a_page_work_one_after_the_other(
     page: Path, recording: Path, environment: dict[str, str], tmp_path: Path
@@ -218,3 +219,10 @@ def test_a_documented_extra_exists(extra: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", (ROOT / "README.md").read_text()))))
 def test_a_documented_target_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`(?:tests/)?(test_\w+\.py)`", "\n".join(p.read_text() for p in PAGES))))
+)
+def test_a_test_that_is_named_exists(name: str) -> None:
+    assert (ROOT / "tests" / name).is_file()
