@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.evaluation import predictions
 from mer.systems import SYSTEMS
-from mer.training import claim, inputs, svm
+from mer.training import claim, inputs, loop, svm, watching
 from mer.training import fold as fold_module
 from mer.training.data import read_npz, select
 from mer.training.feature_cache import FeatureCache
@@ -210,6 +211,49 @@ def test_what_was_used_least_recently_goes_first(clip: NDArray[np.uint8], tmp_pa
     cache.get(count_calls, "key0", clip)  # used: now the newest
     cache.trim()
     assert {path.name[:4] for path in tmp_path.iterdir()} == {"key0", "key4", "key5"}
+
+
+def test_what_a_killed_process_left_half_written_goes_after_an_hour(clip: NDArray[np.uint8], tmp_path: Path) -> None:
+    for name in (".old.part", ".new.part"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / ".old.part", (0, 0))
+    FeatureCache(tmp_path).get(count_calls, "key", clip)
+    assert {path.name for path in tmp_path.glob(".*")} == {".new.part"}
+
+
+def of_clip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.full(1000, images.flat[0], np.uint8)
+
+
+def read_all(folder: Path, order: int) -> bool:
+    """Read 40 clips' entries through a cache that holds half of them, in an order of one's own."""
+    cache = FeatureCache(folder, limit_bytes=20_000)
+    right = []
+    for number in np.random.default_rng(order).permutation(np.tile(np.arange(40), 8)):
+        right.append(bool((cache.get(of_clip, "key", np.full((2, 2), number, np.uint8)) == number).all()))
+    return len(right) == 320 and all(right)
+
+
+def test_caches_share_a_folder_while_it_is_trimmed(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:  # each with a cache of its own, as in processes of their own
+        assert all(pool.map(read_all, [tmp_path] * 4, range(4)))
+    FeatureCache(tmp_path, limit_bytes=20_000).trim()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 20_000
+
+
+def test_logs_of_folds_become_one_in_the_order_of_the_folds(tmp_path: Path) -> None:
+    epoch = loop.Epoch(1, 0.5, 0.5, 0.5, 0.5, 1e-3, 1.0, 1.0)
+    for fold in ("fold-10", "fold-2", "fold-1"):
+        watching.write_log(tmp_path, fold, loop.History(1e-3, epochs=[epoch]))
+    assert [row["fold"] for row in watching.read_log(tmp_path / "log.csv")] == ["fold-1", "fold-2", "fold-10"]
+
+
+def test_lines_of_folds_without_a_log_of_their_own_stay(tmp_path: Path) -> None:
+    epoch = loop.Epoch(1, 0.5, 0.5, 0.5, 0.5, 1e-3, 1.0, 1.0)
+    watching.write_log(tmp_path, "fold-1", loop.History(1e-3, epochs=[epoch, epoch]))
+    (tmp_path / "fold-1" / "log.csv").unlink()  # as earlier versions left it
+    watching.write_log(tmp_path, "fold-2", loop.History(1e-3, epochs=[epoch]))
+    assert [row["fold"] for row in watching.read_log(tmp_path / "log.csv")] == ["fold-1", "fold-1", "fold-2"]
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(clip: NDArray[np.uint8], tmp_path: Path) -> None:

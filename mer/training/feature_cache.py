@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ LIMIT_BYTES: Final = 1 << 30
 """1 GiB: more than 3,000 clips of flow, or 24,000 of LBP-TOP."""
 _KEPT_SHARE: Final = 0.9
 _CHECK_EVERY: Final = 64
+_ABANDONED_S: Final = 3600.0
 
 
 class FeatureCache:
@@ -27,7 +29,7 @@ class FeatureCache:
 
     Args:
         folder: Made when the first entry is written.
-        limit_bytes: Size that the folder is brought back under, at the latest after 64 entries of one writer.
+        limit_bytes: Size that the folder is brought back under at the first of every 64 entries that are written.
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -71,11 +73,18 @@ class FeatureCache:
             Path(part).unlink(missing_ok=True)
             raise
         self._written += 1
-        if self._written % _CHECK_EVERY == 0:
+        if self._written % _CHECK_EVERY == 1:
             self.trim()
 
     def trim(self) -> None:
-        """Remove the entries used least recently, down to 90 % of the limit, if they are over it."""
+        """Remove the entries used least recently, down to 90 % of the limit, if they are over it.
+
+        What a process that was killed had begun to write goes too, after an hour.
+        """
+        for part in self._folder.glob(".*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > _ABANDONED_S:
+                    part.unlink()
         entries = []
         for path in self._folder.glob("*.npy"):
             with contextlib.suppress(OSError):  # another process was quicker
