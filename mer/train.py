@@ -126,7 +126,8 @@ def train(given: argparse.Namespace) -> Path | None:
     console = Console() if sys.stdout.isatty() else Console(width=150)
     data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
-        unused = [f"--{name.replace('_', '-')}" for name in EPOCHS_ONLY if getattr(given, name) is not None]
+        plain = TrainSettings(model=settings.model)
+        unused = [name.replace("_", "-") for name in EPOCHS_ONLY if getattr(settings, name) != getattr(plain, name)]
         if unused:
             console.print(f"{settings.model} is fitted at once: {', '.join(unused)} left aside", highlight=False)
     path = run(

@@ -110,10 +110,12 @@ def test_a_fold_can_be_run_elsewhere_from_a_pickled_job(toy: Path, tmp_path: Pat
 def test_no_engine_is_promised_of_what_keeps_no_weights(
     toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "lab.toml").write_text("halve_after = 2\n")
     options = ("--model", "mdmo", "--protocol", "holdout", "--epochs", "3", "--engine")
+    options += ("--config", str(tmp_path / "lab.toml"))
     assert engines.train.main(["--clips", str(toy), "--out", str(tmp_path / "run"), *COMMON, *options]) == 0
     said = capsys.readouterr().out
-    assert "--epochs left aside" in said
+    assert "epochs, halve-after left aside" in said
     assert "weights: none" in said
     assert "engine: none" in said
 
