@@ -2,7 +2,7 @@
 
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,62 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
         return TrainSettings(**{**stored, **given})
     except MerError as error:
         raise (UsageError(f"--{error}") if {"input", "init"} & given.keys() else MerError(f"{path}: {error}")) from None
+
+
+def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str]) -> dict[str, TrainSettings]:
+    """Return the settings of several systems that share protocol, classes and seed.
+
+    The defaults of a system are overruled by the keys of a file, these by those of the system's own table in it
+    (`[convlstm]`), and all by options. `input` and `init` reach only the systems that take them, unless they are in a
+    table.
+
+    Args:
+        path: A TOML file, or None.
+        options: Settings by name; None means not given.
+        names: Keys of `mer.systems.SYSTEMS`.
+
+    Raises:
+        MerError: As `load_settings` does, or if the file has a table of no system, or one that is not the same for all.
+        UsageError: The same of an option.
+    """
+    stored = _read_toml(path) if path is not None else {}
+    tables = {name: value for name, value in stored.items() if isinstance(value, dict)}
+    common = {name: value for name, value in stored.items() if name not in tables}
+    if strange := [name for name in tables if name not in SYSTEMS]:
+        near = difflib.get_close_matches(strange[0], SYSTEMS, n=1)
+        raise MerError(
+            f"{path}: [{strange[0]}] is no system; " + (f"did you mean [{near[0]}]?" if near else _choices())
+        )
+    _refuse(common, ("model",), f"{path}: ")
+    common = _checked(common, f"{path}: ")
+    for name, table in tables.items():
+        _refuse(table, ("model", "protocol", "classes", "seed"), f"{path}: [{name}] ")
+        tables[name] = _checked(table, f"{path}: [{name}] ")
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        given = _checked(given, "--")
+    except MerError as error:
+        raise UsageError(str(error)) from None
+    settings = {}
+    for name in names:
+        fits = {key for key in (*common, *given) if key != "input" or SYSTEMS[name].own_input is None}
+        fits -= {"init"} if name != "elrcn" else set()
+        values = {key: value for key, value in common.items() if key in fits} | tables.get(name, {})
+        values |= {key: value for key, value in given.items() if key in fits}
+        try:
+            settings[name] = TrainSettings(model=name, **values)
+        except MerError as error:
+            raise MerError(f"{path}: [{name}] {error}") from None
+    return settings
+
+
+def _choices() -> str:
+    return f"choose among {', '.join(SYSTEMS)}"
+
+
+def _refuse(values: Mapping[str, Any], names: Sequence[str], source: str) -> None:
+    if found := [name for name in names if name in values]:
+        raise MerError(f"{source}{found[0]} has to be the same for all systems of a table; leave it out here")
 
 
 def to_json(settings: TrainSettings) -> dict[str, Any]:

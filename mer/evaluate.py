@@ -13,6 +13,7 @@ from mer.data import READERS
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
 from mer.evaluation.spotting_command import add_spotting
+from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
 
 _RECOGNITION = """\
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)
+    add_table1(commands)
     return options
 
 
@@ -51,14 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-evaluate`; return the exit code."""
     given = parser().parse_args(argv)
     try:
-        given.command(given)
+        code = given.command(given)
     except MerError as error:
         print(f"mer-evaluate: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("mer-evaluate: stopped", file=sys.stderr)
         return 130
-    return 0
+    return int(code or 0)
 
 
 def recognition(given: argparse.Namespace) -> None:

@@ -50,6 +50,7 @@ SHORTER = (
     (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --fps-choices 30"),
     (r"mer-train (?!.*--model (?:lbp-top|mdmo))(.*)", r"mer-train \1 --model conv2d --epochs 1 --batch 4"),
     (r"(mer-train .*)", r"\1 --classes happiness,surprise --cache clips.npz"),
+    (r"(mer-evaluate table1 .*)", r"\1 --models mdmo --epochs 1 --classes happiness,surprise --cache clips.npz"),
     (r"mer-bench pipeline", "mer-bench pipeline interview.mp4 --rounds 1"),
     (r"mer-bench engine", "mer-bench engine --runner onnxruntime --batch 1 --seconds 0.2"),
 )

@@ -42,4 +42,12 @@ TABLE_2_CONVLSTM: Final = (
     (0, 7, 0, 93, 0),
     (6, 20, 0, 0, 74),
 )
-"""Percent of the true class (rows) answered with each class (columns)."""
+TABLE_2_TLCNN: Final = (
+    (55, 45, 0, 0, 0),
+    (0, 100, 0, 0, 0),
+    (0, 60, 0, 40, 0),
+    (0, 0, 0, 100, 0),
+    (0, 100, 0, 0, 0),
+)
+TABLE_2: Final = {"convlstm": TABLE_2_CONVLSTM, "tlcnn": TABLE_2_TLCNN}
+"""Percent of the true class (rows) answered with each class (columns), by system."""

@@ -30,7 +30,7 @@ def draw_confusion(path: Path, figures: Mapping[str, Any]) -> None:
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="answer", ylabel="true class")
     axes.set_title(f"accuracy {100 * figures['accuracy']['value']:.1f} %, {figures['clips']} clips", fontsize=10)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_reliability(path: Path, figures: Mapping[str, Any]) -> None:
@@ -50,10 +50,11 @@ def draw_reliability(path: Path, figures: Mapping[str, Any]) -> None:
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.set_title(f"ECE {100 * figures['ece']:.1f} %, {figures['clips']} clips", fontsize=10)
     axes.grid(alpha=0.3)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())

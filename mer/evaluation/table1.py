@@ -1,0 +1,219 @@
+"""The paper's Table 1 and Table 2 on somebody's data: ours beside the paper's, as Markdown, CSV and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mer.evaluation import paper
+from mer.evaluation.report import Row
+
+COLUMNS: Final = (
+    *("system", "paper %", "accuracy %", "UF1 %", "UAR %", "paper's size", "parameters"),
+    *("s/fold", "ms/clip", "input", "protocol", "data (clips/classes)"),
+)
+CSV_COLUMNS: Final = (
+    *("system", "note", "status", "input", "protocol", "data", "classes", "clips", "subjects", "reported"),
+    *(f"{figure}{end}" for figure in ("accuracy", "uf1", "uar") for end in ("", "_low", "_high")),
+    *("parameters", "train_seconds", "ms_per_clip", "paper_accuracy", "paper_parameters", "reason"),
+)
+_PAPER: Final[Mapping[str, paper.PaperRow]] = {row.system.lower(): row for row in paper.TABLE_1}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A system of the table.
+
+    Attributes:
+        name: A key of `mer.systems.SYSTEMS`.
+        row: Its figures; None if it did not come to an end.
+        reason: Why not.
+        input: What it is shown.
+    """
+
+    name: str
+    row: Row | None
+    reason: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all systems of a table have in common.
+
+    Attributes:
+        protocol: How people are divided.
+        data: What the data are called.
+        classes: Class names.
+        clips: Number of clips.
+        subjects: Number of people.
+        reported: Clips that a fold reports: all but for protocol holdout.
+        jobs: Folds that ran at a time, which makes seconds longer; 0 if a cluster decided.
+    """
+
+    protocol: str
+    data: str
+    classes: tuple[str, ...]
+    clips: int
+    subjects: int
+    reported: int
+    jobs: int
+
+
+def paper_accuracy(name: str) -> int | None:
+    """Return the accuracy of a system in the paper, percent; None if it is not there."""
+    return _PAPER[name].accuracy if name in _PAPER else None
+
+
+def to_json(lines: Sequence[Line], setting: Setting) -> str:
+    """Return setting, figures and reasons as a JSON text."""
+    entries = [
+        {
+            "system": line.name,
+            "note": _note(line),
+            "status": "done" if line.row else "failed",
+            "reason": line.reason,
+            "paper": {"accuracy_percent": paper_accuracy(line.name), "parameters": _paper_parameters(line.name)},
+            **({**line.row.system, "figures": dict(line.row.figures)} if line.row else {"input": line.input}),
+        }
+        for line in lines
+    ]
+    about = {name: getattr(setting, name) for name in setting.__dataclass_fields__}
+    return json.dumps({**about, "systems": entries}, indent=1) + "\n"
+
+
+def to_csv(lines: Sequence[Line], setting: Setting) -> str:
+    """Return one line a system; shares as fractions, the paper's accuracy in percent as it prints it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for line in lines:
+        cells: dict[str, Any] = {
+            "system": line.name,
+            "status": "done" if line.row else "failed",
+            "input": line.input,
+            "protocol": setting.protocol,
+            "data": setting.data,
+            "classes": len(setting.classes),
+            "clips": setting.clips,
+            "subjects": setting.subjects,
+            "reported": setting.reported,
+            "paper_accuracy": paper_accuracy(line.name),
+            "paper_parameters": _paper_parameters(line.name),
+            "reason": line.reason,
+        }
+        if line.row is not None:
+            for figure in ("accuracy", "uf1", "uar"):
+                found = line.row.figures[figure]
+                cells |= {figure: found["value"], f"{figure}_low": found["low"], f"{figure}_high": found["high"]}
+            cells |= {name: line.row.system.get(name) for name in ("parameters", "train_seconds", "ms_per_clip")}
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
+    """Return both tables with what one has to know to read them."""
+    beside = (
+        f", with {setting.jobs} folds at a time"
+        if setting.jobs > 1
+        else (", on a cluster" if setting.jobs == 0 else "")
+    )
+    text = [
+        "# Table 1",
+        "",
+        f"{setting.data}: {setting.clips} clips of {setting.subjects} people, {setting.reported} clips reported; "
+        f"classes {', '.join(setting.classes)}; "
+        f"protocol {setting.protocol}, the same folds for every system (`folds.json`), nobody in two parts of a fold. "
+        "Accuracy, UF1 and UAR in percent, with 95 % intervals by bootstrap over people; UF1 and UAR from counts "
+        "summed over folds. "
+        f"The paper's figures are of {paper.DATA} (226 clips, 5 classes, its own five folds): only its order of "
+        "systems can be compared with ours, and that only as far as the intervals allow. Seconds to train a fold and "
+        f"milliseconds to answer one clip were taken on the machine that ran the fold{beside}.",
+        "",
+        _line(COLUMNS),
+        _line(["---"] * len(COLUMNS)),
+        *(_line(_cells(line, setting)) for line in lines),
+    ]
+    text += ["", "# Table 2", "", "Percent of the true class (rows) that was answered with each class (columns)."]
+    for line in lines:
+        if line.row is None:
+            continue
+        text += ["", f"### {line.name}, {line.input}, {setting.data}, {setting.protocol}", ""]
+        text += _matrix(line.row.figures["classes"], shares(line.row.figures["confusion"]))
+        if line.name in paper.TABLE_2:
+            text += ["", f"The paper's {line.name} on {paper.DATA}:", ""]
+            text += _matrix(paper.TABLE_2_CLASSES, paper.TABLE_2[line.name])
+    return "\n".join(text) + "\n"
+
+
+def shares(counts: Sequence[Sequence[int]]) -> list[list[int | None]]:
+    """Return counts in percent of their row, rounded; None in a row without clips."""
+    rows = np.asarray(counts)
+    totals = rows.sum(axis=1)
+    return [
+        [round(100 * count / total) if total else None for count in row]
+        for row, total in zip(rows.tolist(), totals.tolist())
+    ]
+
+
+def cells_shown(line: Line, setting: Setting) -> list[str]:
+    """Return a line of the table on the screen: COLUMNS without protocol and data."""
+    return _cells(line, setting)[:-2]
+
+
+def write_table(folder: Path, lines: Sequence[Line], setting: Setting) -> None:
+    """Write table1.md, table1.csv, table1.json, table1.png and table2.png."""
+    from mer.evaluation.table1_pictures import draw_table_1, draw_table_2  # late: needs matplotlib
+    from mer.files import write_atomically
+
+    write_atomically(folder / "table1.md", to_markdown(lines, setting))
+    write_atomically(folder / "table1.csv", to_csv(lines, setting))
+    write_atomically(folder / "table1.json", to_json(lines, setting))
+    draw_table_1(folder / "table1.png", lines, setting)
+    draw_table_2(folder / "table2.png", lines, setting)
+
+
+def _cells(line: Line, setting: Setting) -> list[str]:
+    accuracy = paper_accuracy(line.name)
+    note = _note(line)
+    head = [f"{line.name} ({note})" if note else line.name, "" if accuracy is None else str(accuracy)]
+    tail = [line.input, setting.protocol, f"{setting.data} ({setting.reported}/{len(setting.classes)})"]
+    parameters = _paper_parameters(line.name)
+    if line.row is None:
+        return [*head, f"failed: {line.reason}", "", "", parameters, "", "", "", *tail]
+    system, figures = line.row.system, line.row.figures
+    return [
+        *head,
+        *(_interval(figures[name]) for name in ("accuracy", "uf1", "uar")),
+        parameters,
+        f"{system['parameters']:,}" if system["parameters"] else "",
+        "" if system["train_seconds"] is None else f"{system['train_seconds']:.1f}",
+        "" if system["ms_per_clip"] is None else f"{system['ms_per_clip']:.1f}",
+        *tail,
+    ]
+
+
+def _note(line: Line) -> str:
+    return str(line.row.system.get("note", "")) if line.row else ""
+
+
+def _paper_parameters(name: str) -> str:
+    return _PAPER[name].parameters if name in _PAPER else ""
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return f"{100 * figure['value']:.1f} [{100 * figure['low']:.0f}, {100 * figure['high']:.0f}]"
+
+
+def _matrix(classes: Sequence[str], rows: Sequence[Sequence[int | None]]) -> list[str]:
+    lines = [_line(["", *classes]), _line(["---"] * (len(classes) + 1))]
+    return lines + [_line([name, *("" if cell is None else cell for cell in row)]) for name, row in zip(classes, rows)]
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |"

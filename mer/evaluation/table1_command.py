@@ -1,0 +1,255 @@
+"""`mer-evaluate table1`: every system of the paper's Table 1, and those it cites, under the same folds."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from mer import cluster
+from mer.config import TrainSettings, load_each
+from mer.data import READERS
+from mer.errors import MerError, UsageError
+from mer.evaluation.report import row_of_run
+from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
+from mer.metrics import COMPOSITE_CLASSES
+from mer.systems import SYSTEMS
+
+EXIT_PARTIAL: Final = 3
+"""Some systems failed, the others are in the table."""
+ORDER: Final = (
+    "lbp-top",
+    "mdmo",
+    "elrcn",
+    "dtscnn",
+    "tlcnn",
+    "htnet",
+    "shallow-convlstm",
+    "conv3d",
+    "conv2d",
+    "convlstm",
+)
+"""As the paper prints them, with the two it cites before its own."""
+_ABOUT: Final = """\
+Trains and reports all systems over the same folds, each in a folder below RUN, and writes table1.md, .csv, .json, .png
+and table2.png beside the paper's figures. A run that was stopped goes on when the same command is given again; a system
+that fails is in the table with its reason and does not end the others. Exit code: 0 all done, 1 nothing could be done,
+2 options that make no sense, 3 some systems failed, 130 interrupted.
+"""
+_HOW: Final = """\
+Each system has the learning rate and the input of its source (mer.systems). --config: a TOML file of settings for all,
+and a table for each system that differs ([convlstm], then epochs = 20); options win over both.
+"""
+
+
+def add_table1(commands: Any) -> None:
+    """Add the subcommand `table1` to an argparse group of subcommands."""
+    options = commands.add_parser("table1", help="the whole of the paper's Table 1", description=_ABOUT, epilog=_HOW)
+    source = options.add_argument_group("data")
+    source.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
+    source.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
+    source.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
+    source.add_argument("--classes", type=_classes, help="class names with commas, or 'composite' for MEGC2019's three")
+    source.add_argument("--folds", type=Path, help="folds.json of an earlier run, to divide the people as it did")
+    source.add_argument("--cache", type=Path, help="file for clips, beside it a folder for features (default: in RUN)")
+    training = options.add_argument_group("training")
+    training.add_argument("--models", type=_names, default=ORDER, metavar="A,B,...", help=f"of {','.join(ORDER)} (all)")
+    training.add_argument("--protocol", choices=("5fold", "loso", "holdout"), help="default 5fold")
+    training.add_argument(
+        "--config", type=Path, help="TOML file of settings, with a table for each system that differs"
+    )
+    training.add_argument("--input", choices=("gray", "residual", "flow"), help="of conv3d, conv2d, convlstm (gray)")
+    training.add_argument("--init", help="torchvision's VGG-16 as safetensors, for elrcn")
+    training.add_argument("--epochs", type=int, help="most passes over the training part (100)")
+    training.add_argument("--batch", type=int, help="clips an update (32)")
+    training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
+    training.add_argument("--oversample", type=float, help="clips a class, in multiples of the most frequent (1)")
+    training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
+    training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")
+    options.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the table")
+    options.add_argument("--jobs", type=int, default=1, help="folds at a time on this machine (1)")
+    options.add_argument("--threads", type=int, help="processor cores for each fold (default: all, divided by --jobs)")
+    cluster.add_option(options)
+    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any")
+    options.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options.set_defaults(command=table1)
+
+
+def table1(given: argparse.Namespace) -> int:
+    """Do what the options of `mer-evaluate table1` say.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        MerError: If nothing can be done.
+    """
+    if unknown := [name for name in given.models if name not in SYSTEMS]:
+        raise UsageError(f"--models: {unknown[0]!r} is no system; choose among {', '.join(SYSTEMS)}")
+    names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
+    options = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
+    settings = load_each(given.config, options, names)
+    if rgb := [name for name in names if settings[name].input == "rgb"]:
+        raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
+    if settings[names[0]].protocol == "all":
+        raise MerError("protocol 'all' reports nobody; choose 5fold, loso or holdout")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    # Late: torch takes seconds to import, and wrong options need not wait for it.
+    from mer.train import cores_for, device_for
+    from mer.training.claim import claim_folds
+    from mer.training.data import select
+    from mer.training.source import features_folder, read, source_from
+    from mer.training.tasks import Shared
+
+    source, threads = source_from(given), cores_for(given)
+    if given.cluster:
+        cluster.check(given.cluster)
+    device = device_for(given.device, elsewhere=given.cluster not in (None, cluster.LOCAL))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
+    console = Console(stderr=given.json) if sys.stdout.isatty() else Console(stderr=given.json, width=160)
+    first = settings[names[0]]
+    data, truth = select(read(source, first, jobs=os.cpu_count() or 1, console=console), first.classes)
+    folds = claim_folds(given.out, data, first, given.folds)
+    about = Setting(
+        first.protocol,
+        data.name,
+        first.classes,
+        len(truth),
+        len(set(data.subjects.tolist())),
+        sum(subject in {name for fold in folds for name in fold.test} for subject in data.subjects.tolist()),
+        given.jobs if given.cluster in (None, cluster.LOCAL) else 0,
+    )
+    features = features_folder(given) or (given.out / "features").resolve()
+    shared = [Shared(source, settings[name], (given.out / name).resolve(), features, device, threads) for name in names]
+    console.print(
+        f"{about.data}: {about.clips} clips of {about.subjects} people; {len(names)} systems, {len(folds)} folds"
+    )
+    reasons = _train(shared, data, folds, given, console)
+    lines = []
+    for name, run in zip(names, shared):
+        row = None if name in reasons else row_of_run(run.out)
+        lines.append(Line(name, row, reasons.get(name, ""), run.settings.input))
+    write_table(given.out, lines, about)
+    if given.json:
+        print(to_json(lines, about), end="")
+    else:
+        _show(lines, about, console)
+        console.print(f"tables and pictures: {given.out}", highlight=False)
+    return 0 if not reasons else 1 if len(reasons) == len(names) else EXIT_PARTIAL
+
+
+def _train(
+    shared: Sequence[Any], data: Any, folds: Sequence[Any], given: argparse.Namespace, console: Console
+) -> dict[str, str]:
+    """Train what is left; return why systems failed, by name."""
+    from mer.training.claim import claim, claim_folds
+    from mer.training.tasks import FoldTask, each_fold
+
+    reasons: dict[str, str] = {}
+    tasks = []
+    for run in shared:
+        try:
+            claim(run.out, data, run.settings)
+            claim_folds(run.out, data, run.settings, given.out / "folds.json")
+        except MerError as error:
+            reasons[run.settings.model] = str(error)
+            continue
+        left = [FoldTask(run, fold, i) for i, fold in enumerate(folds) if not _done(run.out, fold.name)]
+        if len(left) < len(folds):
+            console.print(f"{run.settings.model}: {len(folds) - len(left)} of {len(folds)} folds done before")
+        tasks += left
+    if len(reasons) == len(shared):  # nothing to show, and the table of the earlier run stays
+        raise MerError(next(iter(reasons.values())))
+    clock = Clock([task.shared.settings.model for task in tasks], workers=given.jobs)
+    with _bar(console) as bar, closing(each_fold(tasks, where=given.cluster, jobs=given.jobs)) as all_:
+        line = bar.add_task("folds", total=len(tasks), left="")
+        for done, (number, ended) in enumerate(all_, 1):
+            task = tasks[number]
+            name = task.shared.settings.model
+            if ended.reason:
+                reasons.setdefault(name, f"{task.fold.name}: {ended.reason}")
+            left_s = clock.ended(number, name, counts=ended.result is not None)
+            remaining = f"about {_duration(left_s)} left" if done < len(tasks) else "all ended"
+            outcome = f"failed: {ended.reason}" if ended.reason else "done" if ended.result else "left out"
+            console.print(f"{done}/{len(tasks)} {name} {task.fold.name}: {outcome}; {remaining}", highlight=False)
+            bar.update(line, completed=done, left=remaining)
+    return reasons
+
+
+class Clock:
+    """How long it still takes: folds of a system take as long as its others did, unknown ones as long as the mean.
+
+    Args:
+        names: System of each fold to be done.
+        workers: Folds at a time.
+        now: The clock.
+    """
+
+    def __init__(self, names: Sequence[str], *, workers: int, now: Any = None) -> None:
+        import time
+
+        self._now = now or time.monotonic
+        self._left = dict(enumerate(names))
+        self._workers = workers
+        self._spent: dict[str, list[float]] = {}
+        self._before = self._now()
+
+    def ended(self, number: int, name: str, *, counts: bool = True) -> float:
+        """Take note that a fold has ended; return the seconds that are left.
+
+        Args:
+            number: Which one.
+            name: Its system.
+            counts: Whether its time says something about others.
+        """
+        del self._left[number]
+        now = self._now()
+        if counts:
+            self._spent.setdefault(name, []).append((now - self._before) * self._workers)
+        self._before = now
+        every = [second for seconds in self._spent.values() for second in seconds] or [0.0]
+        mean = sum(every) / len(every)
+        known = {name: sum(seconds) / len(seconds) for name, seconds in self._spent.items()}
+        return sum(known.get(name, mean) for name in self._left.values()) / self._workers
+
+
+def _done(out: Path, fold: str) -> bool:
+    return (out / fold / "result.json").is_file()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _show(lines: Sequence[Line], about: Setting, console: Console) -> None:
+    table = Table(title=f"{about.data}, {about.protocol}: percent with 95 % intervals over people")
+    for name in COLUMNS[:-2]:
+        table.add_column(
+            name, justify="left" if name in ("system", "input") else "right", no_wrap=name not in COLUMNS[2:3]
+        )
+    for line in lines:
+        table.add_row(*cells_shown(line, about), style="" if line.row else "red")
+    console.print(table)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _classes(text: str) -> tuple[str, ...]:
+    return COMPOSITE_CLASSES if text == "composite" else _names(text)
