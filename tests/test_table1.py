@@ -61,6 +61,7 @@ def test_the_table_names_protocol_data_times_and_the_papers_figures(finished: Pa
     text = (finished / "table1.md").read_text()
     assert "toy: 18 clips of 3 people, 18 clips reported" in text
     assert "### conv3d, gray, toy, loso" in text
+    assert "mdmo: none. conv3d: epochs 1, batch 4." in text
 
 
 @pytest.mark.parametrize("name", ["table1.png", "table2.png"])

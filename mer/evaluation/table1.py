@@ -20,7 +20,7 @@ COLUMNS: Final = (
 CSV_COLUMNS: Final = (
     *("system", "note", "status", "input", "protocol", "data", "classes", "clips", "subjects", "reported"),
     *(f"{figure}{end}" for figure in ("accuracy", "uf1", "uar") for end in ("", "_low", "_high")),
-    *("parameters", "train_seconds", "ms_per_clip", "paper_accuracy", "paper_parameters", "reason"),
+    *("parameters", "train_seconds", "ms_per_clip", "paper_accuracy", "paper_parameters", "settings", "reason"),
 )
 _PAPER: Final[Mapping[str, paper.PaperRow]] = {row.system.lower(): row for row in paper.TABLE_1}
 
@@ -34,12 +34,14 @@ class Line:
         row: Its figures; None if it did not come to an end.
         reason: Why not.
         input: What it is shown.
+        changed: Settings of training that are not the defaults, in words.
     """
 
     name: str
     row: Row | None
     reason: str
     input: str
+    changed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def to_json(lines: Sequence[Line], setting: Setting) -> str:
             "note": _note(line),
             "status": "done" if line.row else "failed",
             "reason": line.reason,
+            "settings_changed": line.changed,
             "paper": {"accuracy_percent": paper_accuracy(line.name), "parameters": _paper_parameters(line.name)},
             **({**line.row.system, "figures": dict(line.row.figures)} if line.row else {"input": line.input}),
         }
@@ -105,6 +108,7 @@ def to_csv(lines: Sequence[Line], setting: Setting) -> str:
             "reported": setting.reported,
             "paper_accuracy": paper_accuracy(line.name),
             "paper_parameters": _paper_parameters(line.name),
+            "settings": line.changed,
             "reason": line.reason,
         }
         if line.row is not None:
@@ -139,6 +143,9 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
         _line(["---"] * len(COLUMNS)),
         *(_line(_cells(line, setting)) for line in lines),
     ]
+    if changed := {line.changed: [one.name for one in lines if one.changed == line.changed] for line in lines}:
+        told = [f"{', '.join(names)}: {words or 'none'}." for words, names in changed.items()]
+        text += ["", "Settings of training other than the defaults. " + " ".join(told)]
     text += ["", "# Table 2", "", "Percent of the true class (rows) that was answered with each class (columns)."]
     for line in lines:
         if line.row is None:

@@ -21,7 +21,7 @@ from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
 from mer.metrics import COMPOSITE_CLASSES
-from mer.systems import SYSTEMS
+from mer.systems import EPOCHS_ONLY, SYSTEMS
 
 EXIT_PARTIAL: Final = 3
 """Some systems failed, the others are in the table."""
@@ -136,7 +136,7 @@ def table1(given: argparse.Namespace) -> int:
     lines = []
     for name, run in zip(names, shared):
         row = None if name in reasons else row_of_run(run.out)
-        lines.append(Line(name, row, reasons.get(name, ""), run.settings.input))
+        lines.append(Line(name, row, reasons.get(name, ""), run.settings.input, _changed(run.settings)))
     write_table(given.out, lines, about)
     if given.json:
         print(to_json(lines, about), end="")
@@ -219,6 +219,19 @@ class Clock:
         mean = sum(every) / len(every)
         known = {name: sum(seconds) / len(seconds) for name, seconds in self._spent.items()}
         return sum(known.get(name, mean) for name in self._left.values()) / self._workers
+
+
+def _changed(settings: TrainSettings) -> str:
+    """Return the settings that are not the defaults of a system, without those that have a column."""
+    usual = TrainSettings(model=settings.model)
+    names = [
+        field.name for field in fields(TrainSettings) if field.name not in ("model", "protocol", "classes", "input")
+    ]
+    if SYSTEMS[settings.model].kind == "svm":
+        names = [name for name in names if name not in EPOCHS_ONLY]
+    return ", ".join(
+        f"{name} {getattr(settings, name)}" for name in names if getattr(settings, name) != getattr(usual, name)
+    )
 
 
 def _done(out: Path, fold: str) -> bool:
