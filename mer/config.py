@@ -37,6 +37,8 @@ class TrainSettings:
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
         oversample: Clips of each class in multiples of the most frequent one, made up by copies.
+        elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
+            not in the paper. 0 for not at all; more needs the input flow.
         init: Safetensors file of torchvision's VGG-16, for elrcn's frozen convolutions; empty for random ones.
         seed: Of everything drawn at random.
         max_minutes: Most minutes a fold, 0 for no limit; the best epoch so far is kept.
@@ -53,6 +55,7 @@ class TrainSettings:
     halve_after: int = 4
     patience: int = 12
     oversample: float = 1.0
+    elastic: float = 0.0
     init: str = ""
     seed: int = 0
     max_minutes: float = 0.0
@@ -61,7 +64,7 @@ class TrainSettings:
         """Fill in what depends on the system.
 
         Raises:
-            MerError: If the model is not known, or makes its own input and another one is given.
+            MerError: If the model is not known, or makes its own input and another one is given, or is given what it has no use for.
         """
         _check_range("model", "model", self.model)
         system = SYSTEMS[self.model]
@@ -74,6 +77,10 @@ class TrainSettings:
             raise MerError(f"init is {self.init!r}, but only elrcn starts from given weights, not {self.model}")
         object.__setattr__(self, "input", self.input or system.own_input or "gray")
         object.__setattr__(self, "lr", self.lr or system.lr)
+        if self.elastic > 0.0 and self.input != "flow":
+            raise MerError(
+                f"elastic is {self.elastic:g} with input {self.input}, but it changes encoded motion; use input flow, or 0"
+            )
 
 
 def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSettings:
@@ -100,7 +107,7 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
     try:
         return TrainSettings(**{**stored, **given})
     except MerError as error:
-        raise (UsageError(f"--{error}") if {"input", "init"} & given.keys() else MerError(f"{path}: {error}")) from None
+        raise (UsageError(f"--{error}") if {"input", "init", "elastic"} & given.keys() else MerError(f"{path}: {error}")) from None
 
 
 def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str]) -> dict[str, TrainSettings]:
@@ -217,6 +224,7 @@ def _check_range(where: str, name: str, value: Any) -> None:
         "patience": 1,
         "warmup": 0,
         "oversample": 1.0,
+        "elastic": 0.0,
         "seed": 0,
         "max_minutes": 0.0,
     }

@@ -123,10 +123,12 @@ def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         (13, 90, 90, 3) uint8: 128 + 24 u, 128 + 24 v (pixels), 600 strain, saturated.
     """
-    # Full resolution without variational refinement: on sub-pixel bumps that errs least (16 % of the
-    # peak, 84 % of its height found; the "medium" preset finds 47 %) and takes a third of the time.
+    # Full resolution without variational refinement, in patches of 16 pixels: under camera noise they err by 14 % of the
+    # peak of a bump of 0.2 pixels where patches of 8 err by 46 %, and find 74 % of its height where those find 99 %.
     dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     dense.setFinestScale(0)
+    dense.setPatchSize(16)
+    dense.setPatchStride(8)
     coded = np.empty((*images.shape, 3), np.uint8)
     coded[0] = (128, 128, 0)
     onset = np.ascontiguousarray(images[0])
@@ -134,15 +136,16 @@ def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         raw = dense.calc(onset, np.ascontiguousarray(images[i]), np.zeros((*onset.shape, 2), np.float32))
         flow = cv2.GaussianBlur(_without_head_motion(np.asarray(raw, np.float32)), (0, 0), 1.5).astype(np.float32)
         coded[i, ..., :2] = np.clip(np.rint(128.0 + FLOW_STEPS_PER_PX * flow), 0, 255)
-        coded[i, ..., 2] = np.clip(np.rint(STRAIN_STEPS * _strain(flow)), 0, 255)
+        coded[i, ..., 2] = np.clip(np.rint(STRAIN_STEPS * strain(flow)), 0, 255)
     return coded
 
 
-def _strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+def strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (H, W) optical strain of a (H, W, 2) flow, pixel per pixel (Shreve et al. 2011)."""
     uy, ux = np.gradient(flow[..., 0])
     vy, vx = np.gradient(flow[..., 1])
-    strain: NDArray[np.float32] = np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2)
-    return strain
+    size: NDArray[np.float32] = np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2)
+    return size
 
 
 _GRID_STEP: Final = 3

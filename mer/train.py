@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--halve-after", type=int, help="epochs without gain before the rate is halved (4)")
     training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
     training.add_argument("--oversample", type=float, help="clips a class, in multiples of the most frequent (1)")
+    training.add_argument("--elastic", type=float, help="strength of random changes to encoded motion, flow only (0)")
     training.add_argument("--init", help="elrcn: safetensors file of torchvision's vgg16 (default: random and frozen)")
     training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
     training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")

@@ -45,7 +45,7 @@ def test_flow_shows_a_local_motion_where_it_is_and_how_large(face):
 
     flow = (encode_flow(clip)[1, ..., :2].astype(float) - 128) / FLOW_STEPS_PER_PX
 
-    assert -0.9 < flow[62, 60, 1] < -0.45  # patches of 8 pixels flatten a bump this narrow
+    assert -0.9 < flow[62, 60, 1] < -0.3  # patches of 16 pixels flatten a bump this narrow
     assert np.abs(flow[62, 60, 0]) < 0.2
     assert np.abs(flow[20, 20]).max() < 0.15
 

@@ -16,6 +16,7 @@ from mer import checkpoint
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.training.calibrate import cross_entropy
+from mer.training.elastic import vary_flow
 from mer.training.forward import FastForward
 
 _QUICK_BYTES: Final = 512 * 2**20
@@ -207,7 +208,10 @@ def _one_epoch(
         for at in range(0, len(batch), forward.part):
             chosen = batch[at : at + forward.part]
             truth = torch.from_numpy(train.truth[chosen]).to(device)
-            logits = forward.logits(torch.from_numpy(train.clips[chosen]).to(device))
+            clips = train.clips[chosen]
+            if settings.elastic > 0.0:
+                clips = vary_flow(clips, settings.elastic, [*seed, start + at])
+            logits = forward.logits(torch.from_numpy(clips).to(device))
             loss = functional.cross_entropy(logits, truth, reduction="sum")
             (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
             loss_sum += loss.detach().double().cpu()
