@@ -64,7 +64,8 @@ class TrainSettings:
         """Fill in what depends on the system.
 
         Raises:
-            MerError: If the model is not known, or makes its own input and another one is given, or is given what it has no use for.
+            MerError: If the model is not known, or makes its own input and another one is given, or is given
+                what it has no use for.
         """
         _check_range("model", "model", self.model)
         system = SYSTEMS[self.model]
@@ -79,7 +80,7 @@ class TrainSettings:
         object.__setattr__(self, "lr", self.lr or system.lr)
         if self.elastic > 0.0 and self.input != "flow":
             raise MerError(
-                f"elastic is {self.elastic:g} with input {self.input}, but it changes encoded motion; use input flow, or 0"
+                f"elastic is {self.elastic:g} with input {self.input}, and changes encoded motion; use input flow, or 0"
             )
 
 
@@ -107,7 +108,9 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
     try:
         return TrainSettings(**{**stored, **given})
     except MerError as error:
-        raise (UsageError(f"--{error}") if {"input", "init", "elastic"} & given.keys() else MerError(f"{path}: {error}")) from None
+        raise (
+            UsageError(f"--{error}") if {"input", "init", "elastic"} & given.keys() else MerError(f"{path}: {error}")
+        ) from None
 
 
 def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str]) -> dict[str, TrainSettings]:

@@ -123,8 +123,8 @@ def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         (13, 90, 90, 3) uint8: 128 + 24 u, 128 + 24 v (pixels), 600 strain, saturated.
     """
-    # Full resolution without variational refinement, in patches of 16 pixels: under camera noise they err by 14 % of the
-    # peak of a bump of 0.2 pixels where patches of 8 err by 46 %, and find 74 % of its height where those find 99 %.
+    # Full resolution without variational refinement, in patches of 16 pixels: under camera noise they err by 14 %
+    # of the peak of a bump of 0.2 pixels where patches of 8 err by 46 %; they find 74 % of its height, those 99 %.
     dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     dense.setFinestScale(0)
     dense.setPatchSize(16)

@@ -59,7 +59,18 @@ def test_motion_changes_in_strength_and_place_but_not_in_kind(clip: NDArray[np.u
 
 def test_training_with_it_repeats_to_the_digit(tmp_path: Path) -> None:
     toy = write_toy(tmp_path / "toy.npz")
-    given = ("--clips", str(toy), "--model", "conv3d", "--input", "flow", "--classes", ",".join(CLASSES), "--epochs", "1")
+    given = (
+        "--clips",
+        str(toy),
+        "--model",
+        "conv3d",
+        "--input",
+        "flow",
+        "--classes",
+        ",".join(CLASSES),
+        "--epochs",
+        "1",
+    )
     options = (*given, "--threads", "1", "--device", "cpu", "--protocol", "holdout", "--elastic", "1")
 
     assert train.main([*options, "--out", str(tmp_path / "a")]) == 0
