@@ -42,7 +42,8 @@ def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
     """Sample 13 pictures of one interval under one transform, that of the head's pose at its onset.
 
     Args:
-        crops: Tracked crops covering the interval, in order of time.
+        crops: Tracked crops covering the interval, in order of time, and the rest before it (`sampling.REST_S`)
+            as far as there is one.
         interval: Onset, apex and offset, on the clock of the crops.
 
     Returns:
@@ -51,17 +52,19 @@ def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
     Raises:
         MerError: If the crops do not cover the interval or show no face in it.
     """
-    times_s = sampling.sample_times(interval.onset.time_s, interval.apex.time_s, interval.offset.time_s)
+    onset_s = interval.onset.time_s
+    times_s = sampling.sample_times(onset_s, interval.apex.time_s, interval.offset.time_s)
+    crops = [crop for crop in crops if crop.time_s >= onset_s or crop.state == "tracked"]  # rest may be missing
     plan = sampling.plan(times_s, [crop.time_s for crop in crops])
-    needed = sorted({*plan.lower.tolist(), *plan.upper.tolist()})
+    needed = np.unique(np.concatenate(plan.positions)).tolist()
     faceless = [crops[i].index for i in needed if crops[i].state != "tracked"]
     if faceless:
         raise MerError(f"no face in frame {faceless[0]} of the interval; a clip needs the face throughout")
-    first = crops[int(plan.lower[0])]
+    first = crops[plan.onset]
     at_rest = geometry.compose(geometry.invert(first.motion), first.crop_from_source)
     square_from_source = geometry.compose(geometry.square_from_crop(), at_rest)
     pictures = {i: _square(crops[i], square_from_source) for i in needed}
-    images = np.stack([_blend(pictures[a], pictures[b], w) for a, b, w in zip(plan.lower, plan.upper, plan.weight)])
+    images = np.stack([_mean([pictures[i] for i in at], w) for at, w in zip(plan.positions, plan.weights)])
     images.flags.writeable = False
     times_s.flags.writeable = False
     return Clip(images, times_s, interval, plan.interpolated)
@@ -72,10 +75,13 @@ def _square(crop: FaceCrop, square_from_source: Similarity) -> NDArray[np.uint8]
     return shrink(warp(crop.image, transform, CLIP_SIDE_PX))
 
 
-def _blend(a: NDArray[np.uint8], b: NDArray[np.uint8], weight: float) -> NDArray[np.uint8]:
-    if weight == 0.0:
-        return a
-    return cv2.addWeighted(a, 1.0 - weight, b, weight, 0.0).astype(np.uint8, copy=False)
+def _mean(pictures: Sequence[NDArray[np.uint8]], weights: NDArray[np.float64]) -> NDArray[np.uint8]:
+    if len(pictures) == 1:
+        return pictures[0]
+    total = np.zeros(pictures[0].shape, np.float32)
+    for picture, weight in zip(pictures, weights):
+        total += np.float32(weight) * picture
+    return np.rint(total).astype(np.uint8)
 
 
 def warp(image: NDArray[np.uint8], transform: Similarity, size: int) -> NDArray[np.uint8]:

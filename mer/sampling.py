@@ -18,22 +18,30 @@ APEX: Final = 6
 """Position of the apex among the 13."""
 
 
+AVERAGE_S: Final = 0.008
+"""Frames that lie so close to a sampled time, and closer to it than to the next, are averaged with its own: at high
+rates camera noise would otherwise be larger than the weakest movements."""
+REST_S: Final = 0.04
+"""Frames so long before the onset show the face at rest and are averaged into the first picture, against which all
+motion is measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class SamplePlan:
-    """How each of the 13 pictures is made from two neighbouring frames.
+    """Which frames each of the 13 pictures is the weighted mean of.
 
     Attributes:
         times_s: (13,) float64 sampled times.
-        lower: (13,) int64 position of the frame at or before each time.
-        upper: (13,) int64 position of the frame blended with it; equals `lower` if none is.
-        weight: (13,) float64 share of `upper`, 0 to 1.
-        interpolated: True if any picture is a blend.
+        positions: 13 arrays of int64 positions of frames.
+        weights: 13 arrays of float64 weights of these, each summing to 1.
+        onset: Position of the frame at the onset.
+        interpolated: True if any picture stands between frames because there are too few of them.
     """
 
     times_s: NDArray[np.float64]
-    lower: NDArray[np.int64]
-    upper: NDArray[np.int64]
-    weight: NDArray[np.float64]
+    positions: tuple[NDArray[np.int64], ...]
+    weights: tuple[NDArray[np.float64], ...]
+    onset: int
     interpolated: bool
 
 
@@ -64,15 +72,17 @@ def sample_times(onset_s: float, apex_s: float, offset_s: float) -> NDArray[np.f
 def plan(times_s: NDArray[np.float64], frame_times_s: Sequence[float] | NDArray[np.float64]) -> SamplePlan:
     """Find the frames that show the sampled times.
 
-    The nearest frame is taken where that gives 13 distinct frames; otherwise every picture is
-    interpolated linearly in time between its two neighbours.
+    The nearest frame is taken where that gives 13 distinct frames, together with those around it
+    (`AVERAGE_S`); otherwise every picture is interpolated linearly in time between its two neighbours.
+    The first picture also takes in the rest before the onset (`REST_S`).
 
     Args:
         times_s: (13,) sampled times in seconds.
-        frame_times_s: Times of the frames at hand, strictly increasing, covering `times_s`.
+        frame_times_s: Times of the frames at hand, strictly increasing, covering `times_s`; those up
+            to `REST_S` before count as well.
 
     Returns:
-        Positions into `frame_times_s` and blending weights.
+        Positions into `frame_times_s` and weights.
 
     Raises:
         MerError: If fewer than two frames are given or they do not cover the sampled times.
@@ -88,8 +98,26 @@ def plan(times_s: NDArray[np.float64], frame_times_s: Sequence[float] | NDArray[
         )
     upper = np.clip(np.searchsorted(stamps, times_s), 1, len(stamps) - 1)
     lower = upper - 1
-    weight = np.clip((times_s - stamps[lower]) / (stamps[upper] - stamps[lower]), 0.0, 1.0)
-    nearest = np.where(weight < 0.5, lower, upper).astype(np.int64)
-    if len(np.unique(nearest)) == len(times_s):
-        return SamplePlan(times_s, nearest, nearest, np.zeros(len(times_s)), interpolated=False)
-    return SamplePlan(times_s, lower.astype(np.int64), upper.astype(np.int64), weight, interpolated=True)
+    share = np.clip((times_s - stamps[lower]) / (stamps[upper] - stamps[lower]), 0.0, 1.0)
+    nearest = np.where(share < 0.5, lower, upper).astype(np.int64)
+    interpolated = len(np.unique(nearest)) < len(times_s)
+    if interpolated:
+        positions = [np.array([a, b], np.int64) for a, b in zip(lower, upper)]
+        weights = [np.array([1.0 - w, w]) for w in share]
+    else:
+        positions = _around(times_s, stamps, nearest)
+        weights = [np.full(len(near), 1.0 / len(near)) for near in positions]
+    onset = int(nearest[0])
+    positions[0] = np.flatnonzero((stamps >= stamps[onset] - REST_S) & (np.arange(len(stamps)) <= onset))
+    weights[0] = np.full(len(positions[0]), 1.0 / len(positions[0]))
+    return SamplePlan(times_s, tuple(positions), tuple(weights), onset, interpolated)
+
+
+def _around(
+    times_s: NDArray[np.float64], stamps: NDArray[np.float64], nearest: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Return the frames that are closer to each time than to the next ones and within AVERAGE_S of it."""
+    reach = np.minimum(AVERAGE_S, 0.5 * np.diff(times_s))
+    first = np.searchsorted(stamps, times_s - np.concatenate([[0.0], reach]))
+    last = np.searchsorted(stamps, times_s + np.concatenate([reach, [0.0]]))
+    return [np.union1d(np.arange(a, b), near) for a, b, near in zip(first, last, nearest)]

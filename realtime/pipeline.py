@@ -20,6 +20,7 @@ from mer.face.tracker import FaceTracker
 from mer.labels import NONE_LABEL
 from mer.messages import FaceCrop, Frame, Interval
 from mer.preprocess import check_mode, encode, make_clip
+from mer.sampling import REST_S
 from realtime.cadence import Cadence
 from realtime.messages import Event, Latency, Quality, Totals, Update
 from realtime.ring_buffer import RingBuffer
@@ -164,9 +165,11 @@ class Pipeline:
     def _classified(self, interval: Interval, decided_s: float, arrived_s: float) -> Event | Interval:
         """Sample and classify one interval; one that can no longer be sampled is rejected."""
         with self.timing.stage("sample"):
-            crops = self.buffer.window(interval.onset.time_s, interval.offset.time_s)
+            onset_s = interval.onset.time_s
+            with_rest = self.buffer.window(onset_s - REST_S, interval.offset.time_s)
+            crops = [crop for crop in with_rest if crop.time_s >= onset_s]
             try:
-                clip = make_clip(crops, interval)
+                clip = make_clip(with_rest, interval)
             except MerError:
                 return replace(interval, verdict="rejected", reason="gap")
         with self.timing.stage("classify"):

@@ -27,11 +27,13 @@ from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
 from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
 from mer.preprocess import make_clip, warp
-from mer.sampling import N_FRAMES
+from mer.sampling import N_FRAMES, REST_S
 from mer.video import FrameReader
 
-CACHE_VERSION: Final = 1
+CACHE_VERSION: Final = 2
 """Raised whenever the same sample would give other bytes."""
+_REST_FRAMES: Final = 40
+"""Frames kept before an onset: `REST_S` at up to 1000 frames a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ def clip_of(crops: Sequence[FaceCrop], sample: Sample) -> Clip:
     if not 0 <= apex < len(inside):
         raise MerError(f"apex {sample.apex} lies outside of onset {sample.onset} to offset {sample.offset}")
     onset, middle, offset = (Moment(c.index, c.time_s) for c in (inside[0], inside[apex], inside[-1]))
-    return make_clip(inside, Interval(onset, middle, offset))
+    rest = [c for c in crops if c.index < sample.onset and c.time_s >= onset.time_s - REST_S]
+    return make_clip([*rest, *inside], Interval(onset, middle, offset))
 
 
 def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, Clip | str]:
@@ -135,7 +138,7 @@ def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, 
     last = max(sample.offset for sample in samples)
     wanted = np.zeros(last + 1, bool)
     for sample in samples:
-        wanted[max(sample.onset, 0) : sample.offset + 1] = True
+        wanted[max(sample.onset - _REST_FRAMES, 0) : sample.offset + 1] = True
     crops: list[FaceCrop] = []
     try:
         with FrameReader(samples[0].path, fps=samples[0].fps) as frames, FaceTracker(Landmarker()) as tracker:
