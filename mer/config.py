@@ -39,7 +39,8 @@ class TrainSettings:
         oversample: Clips of each class in multiples of the most frequent one, made up by copies.
         elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
             not in the paper. 0 for not at all; more needs the input flow.
-        init: Safetensors file of torchvision's VGG-16, for elrcn's frozen convolutions; empty for random ones.
+        init: Weights to begin with: a checkpoint of the same model and input, of which the last layer is only taken
+            over for the same classes; for elrcn torchvision's VGG-16 as safetensors. Empty for random ones.
         seed: Of everything drawn at random.
         max_minutes: Most minutes a fold, 0 for no limit; the best epoch so far is kept.
     """
@@ -74,8 +75,8 @@ class TrainSettings:
                 f"input is {self.input!r}, but {self.model} makes its own input out of {system.own_input!r}; "
                 "leave input out"
             )
-        if self.init and self.model != "elrcn":
-            raise MerError(f"init is {self.init!r}, but only elrcn starts from given weights, not {self.model}")
+        if self.init and system.kind != "network":
+            raise MerError(f"init is {self.init!r}, but {self.model} has no weights to begin with; leave init out")
         object.__setattr__(self, "input", self.input or system.own_input or "gray")
         object.__setattr__(self, "lr", self.lr or system.lr)
         if self.elastic > 0.0 and self.input != "flow":

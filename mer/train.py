@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
     training.add_argument("--oversample", type=float, help="clips a class, in multiples of the most frequent (1)")
     training.add_argument("--elastic", type=float, help="strength of random changes to encoded motion, flow only (0)")
-    training.add_argument("--init", help="elrcn: safetensors file of torchvision's vgg16 (default: random and frozen)")
+    training.add_argument(
+        "--init", help="weights to begin with: a checkpoint of this model; for elrcn torchvision's vgg16"
+    )
     training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
     training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")
     options.add_argument("--out", type=Path, required=True, help="folder of the run")
@@ -105,7 +107,9 @@ def train(given: argparse.Namespace) -> Path | None:
     """
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
     if settings.init and not Path(settings.init).is_file():
-        raise MerError(f"--init {settings.init} does not exist; give torchvision's vgg16 as safetensors")
+        raise MerError(
+            f"--init {settings.init} does not exist; give a checkpoint of the model, or for elrcn torchvision's vgg16 as safetensors"
+        )
     threads = cores_for(given)
     if given.cluster:
         cluster.check(given.cluster)

@@ -287,7 +287,12 @@ def test_a_pickle_of_weights_is_refused(toy: Path, tmp_path: Path, capsys: pytes
     ("options", "code", "named"),
     [
         (("--model", "elrcn", "--init", "nowhere.safetensors"), 1, "nowhere.safetensors does not exist"),
-        (("--model", "tlcnn", "--init", "vgg16.safetensors"), 2, "only elrcn starts from given weights, not tlcnn"),
+        (
+            ("--model", "tlcnn", "--init", "nowhere.safetensors"),
+            1,
+            "nowhere.safetensors does not exist; give a checkpoint",
+        ),
+        (("--model", "mdmo", "--init", "vgg16.safetensors"), 2, "mdmo has no weights to begin with"),
         (("--model", "htnet", "--input", "gray"), 2, "htnet makes its own input out of 'flow'"),
     ],
 )

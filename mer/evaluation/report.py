@@ -74,7 +74,7 @@ def row_of_run(run: Path) -> Row:
 
 def _note(settings: Mapping[str, Any]) -> str:
     if settings["model"] != "elrcn":
-        return ""
+        return "begun with given weights" if settings.get("init") else ""
     return "given VGG-16" if settings.get("init") else "random VGG-16"
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from mer import checkpoint
 from mer.augment import Copy, plan_copies
 from mer.checkpoint import Configuration
 from mer.config import TrainSettings, to_json
@@ -171,7 +172,7 @@ def _finish(job: Job, fold: Fold, fitted: Fitted) -> dict[str, Any]:
     folder = job.out / fold.name
     if fitted.save is not None:
         training = {
-            "data": job.data.name,
+            "data": _trained_on(job),
             "fingerprint": job.data.fingerprint(),
             "settings": to_json(settings),
             **{name: value for name, value in result.items() if name == "fold" or name in fitted.course},
@@ -192,6 +193,15 @@ def _finish(job: Job, fold: Fold, fitted: Fitted) -> dict[str, Any]:
     )
     predictions.save(folder / "predictions.csv", answers)
     return result
+
+
+def _trained_on(job: Job) -> str:
+    """Return what all weights of a network were trained on, those it began with included."""
+    init = job.settings.init
+    if not init or job.settings.model == "elrcn":
+        return job.data.name
+    before = str(checkpoint.read(Path(init), "weights")[1].get("training", {}).get("data", "not stated"))
+    return job.data.name if before == job.data.name else f"{job.data.name}, after {before}"
 
 
 def _ms_per_clip(fitted: Fitted, encode: Encode, clips: NDArray[np.uint8]) -> float:

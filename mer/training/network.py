@@ -13,6 +13,7 @@ from torch import nn
 from mer import checkpoint, models
 from mer.baselines.elrcn import Elrcn
 from mer.checkpoint import Configuration
+from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.training.forward import FastForward, plan_forward
 from mer.training.loop import Examples, predict, train_fold
@@ -33,9 +34,11 @@ class NetworkSystem:
         forward, train, stop = plan_forward(model, task.device), task.train, task.stop
         task.console.print(f"{task.fold}: {models.parameter_count(model):,} parameters; {forward.description}")
         if isinstance(model, Elrcn):
-            task.console.print(f"{task.fold}: {_initialise(model, settings.init)}", soft_wrap=True, highlight=False)
+            _say(task, _initialise(model, settings.init))
             forward = FastForward(model.trained, model.clips_at_once, "frozen convolutions worked out once")
             train, stop = (_frozen(model, part, task) for part in (train, stop))
+        elif settings.init:
+            _say(task, _begin_with(model, settings))
         with batches_shown(task.console, task.fold, settings, task.out) as watch:
             history = train_fold(
                 model,
@@ -75,6 +78,24 @@ def _initialise(model: Elrcn, path: str) -> str:
         raise MerError(f"--init {path} cannot be read ({error}); give torchvision's vgg16 as safetensors") from None
     model.take_over(weights, f"--init {path}")
     return f"the frozen convolutions are those of {path}"
+
+
+def _begin_with(model: nn.Module, settings: TrainSettings) -> str:
+    """Give a network the weights of a checkpoint; return where they come from, for the log."""
+    path = Path(settings.init)
+    given, configuration = checkpoint.load(path)
+    checkpoint.require(path, configuration, model=settings.model, mode=settings.input, classes=configuration.classes)
+    weights = given.state_dict()
+    same = configuration.classes == settings.classes
+    if not same:
+        last = [name for name, _ in model.named_parameters()][-2:]  # weight and bias
+        weights = {name: tensor for name, tensor in weights.items() if name not in last}
+    model.load_state_dict(weights, strict=False)
+    return f"begins with the weights of {path}" + ("" if same else ", but for the last layer: other classes")
+
+
+def _say(task: Task, text: str) -> None:
+    task.console.print(f"{task.fold}: {text}", soft_wrap=True, highlight=False)
 
 
 def _frozen(model: Elrcn, examples: Examples, task: Task) -> Examples:
