@@ -107,9 +107,8 @@ def train(given: argparse.Namespace) -> Path | None:
     """
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
     if settings.init and not Path(settings.init).is_file():
-        raise MerError(
-            f"--init {settings.init} does not exist; give a checkpoint of the model, or for elrcn torchvision's vgg16 as safetensors"
-        )
+        wanted = "torchvision's vgg16 as safetensors" if settings.model == "elrcn" else "a checkpoint of the same model"
+        raise MerError(f"--init {settings.init} does not exist; give {wanted}")
     threads = cores_for(given)
     if given.cluster:
         cluster.check(given.cluster)
