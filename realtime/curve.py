@@ -52,10 +52,13 @@ class Curve:
         top = max(LEAST_TOP, 2.0 * threshold, float(np.nanmax(motion, initial=0.0)) * 1.1)
         styles = [_LINE] * width
         marks = [(" ", _DIM)] * width
-        for interval in self._rejected:
-            _mark(styles, marks, self._cells(interval, first_s, width), _TURNED_DOWN, interval.reason)
-        for event in self._events:
-            _mark(styles, marks, self._cells(event.interval, first_s, width), _OVER, event.label)
+        shown = [(interval, _TURNED_DOWN, interval.reason) for interval in self._rejected]
+        shown += [(event.interval, _OVER, event.label) for event in self._events]
+        placed = [(self._cells(interval, first_s, width), style, name) for interval, style, name in shown]
+        for cells, style, _ in placed:
+            _mark(styles, marks, cells, style)
+        for cells, style, name in placed:
+            _name(marks, cells, style, name)
         heading = f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}"
         if len(heading) > width:
             heading = f"motion to {top:.1f} %, from {threshold:.2f}"
@@ -92,10 +95,8 @@ def _columns(
     return np.asarray(joined, np.float64)
 
 
-def _mark(
-    styles: list[Style], marks: list[tuple[str, Style]], cells: tuple[int, int, int], style: Style, name: str
-) -> None:
-    """Colour the curve over an interval and write its three moments and its name below."""
+def _mark(styles: list[Style], marks: list[tuple[str, Style]], cells: tuple[int, int, int], style: Style) -> None:
+    """Colour the curve over an interval and draw its three moments below it."""
     onset, apex, offset = cells
     width = len(styles)
     for x in range(max(0, onset), min(width, offset + 1)):
@@ -104,7 +105,15 @@ def _mark(
     for x, letter in ((onset, "├"), (offset, "┤"), (apex, "▲")):
         if 0 <= x < width:
             marks[x] = (letter, style)
-    fits = offset + 1 + len(name) <= width
-    for x, letter in enumerate(name, start=offset + 1 if fits else onset - len(name)):
+
+
+def _name(marks: list[tuple[str, Style]], cells: tuple[int, int, int], style: Style, name: str) -> None:
+    """Write a name behind its interval, before it at the right border, as far as there is room."""
+    onset, _, offset = cells
+    width = len(marks)
+    first = offset + 1 if offset + 1 + len(name) <= width else onset - len(name)
+    for x, letter in enumerate(name, start=first):
         if 0 <= x < width:
+            if marks[x][0] != " ":
+                return
             marks[x] = (letter, style)

@@ -1,0 +1,41 @@
+"""The line of marks below the motion curve."""
+
+import io
+
+import numpy as np
+from fakes import event
+from rich.console import Console
+
+from realtime.curve import Curve
+from realtime.history import Stretch
+
+FPS = 200.0
+
+
+def marks(*events: tuple[int, int, str], width: int = 61) -> str:
+    """Return the line below a curve of five seconds for events of (first frame, last frame, label)."""
+    times_s = np.arange(0, 5 * FPS) / FPS
+    stretch = Stretch(times_s, np.zeros(len(times_s)), np.ones(len(times_s)))
+    found = [event(n, first=first, last=last, label=label) for n, (first, last, label) in enumerate(events, start=1)]
+    console = Console(file=io.StringIO(), width=width, height=8)
+    console.print(Curve(stretch, found, [], seconds=5.0))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return str(lines[-2])
+
+
+def test_a_name_stands_behind_its_interval() -> None:
+    assert "▲" in marks((200, 260, "happiness"))
+    assert marks((200, 260, "happiness")).rstrip().endswith("┤happiness")
+
+
+def test_a_name_ends_where_the_next_interval_begins() -> None:
+    line = marks((200, 260, "happiness"), (320, 380, "surprise"))
+    assert line.count("├") == line.count("┤") == 2
+    assert line.rstrip().endswith("┤surprise")
+    between = line[line.index("┤") + 1 : line.rindex("├")]
+    assert between
+    assert "happiness".startswith(between)
+
+
+def test_at_the_right_border_a_name_stands_before_its_interval() -> None:
+    assert "sadness├" in marks((920, 980, "sadness"))
