@@ -57,8 +57,9 @@ class Curve:
         placed = [(self._cells(interval, first_s, width), style, name) for interval, style, name in shown]
         for cells, style, _ in placed:
             _mark(styles, marks, cells, style)
-        for cells, style, name in placed:
-            _name(marks, cells, style, name)
+        for cells, style, name in reversed(placed):  # the latest event first, in case there is no room for all
+            if cells[2] >= 0:
+                _name(marks, cells, style, name)
         heading = f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}"
         if len(heading) > width:
             heading = f"motion to {top:.1f} %, from {threshold:.2f}"
@@ -108,12 +109,18 @@ def _mark(styles: list[Style], marks: list[tuple[str, Style]], cells: tuple[int,
 
 
 def _name(marks: list[tuple[str, Style]], cells: tuple[int, int, int], style: Style, name: str) -> None:
-    """Write a name behind its interval, before it at the right border, as far as there is room."""
+    """Write a name behind its interval, or before it at the right border; never into another one, but cut short."""
     onset, _, offset = cells
-    width = len(marks)
-    first = offset + 1 if offset + 1 + len(name) <= width else onset - len(name)
+    behind, before = offset + 1, onset - len(name)
+    fits_behind = behind + len(name) <= len(marks)
+    fits_before = before >= 0 and all(_free(marks, x) for x in range(before, onset))
+    first = before if fits_before and not fits_behind else behind
     for x, letter in enumerate(name, start=first):
-        if 0 <= x < width:
-            if marks[x][0] != " ":
-                return
-            marks[x] = (letter, style)
+        if not 0 <= x < len(marks) or not _free(marks, x):
+            return
+        marks[x] = (letter, style)
+
+
+def _free(marks: list[tuple[str, Style]], x: int) -> bool:
+    """Whether a letter may stand here: the place is empty and no other name begins right behind it."""
+    return marks[x][0] == " " and not (x + 1 < len(marks) and marks[x + 1][0].isalpha())

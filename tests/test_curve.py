@@ -39,3 +39,15 @@ def test_a_name_ends_where_the_next_interval_begins() -> None:
 
 def test_at_the_right_border_a_name_stands_before_its_interval() -> None:
     assert "sadness├" in marks((920, 980, "sadness"))
+
+
+def test_the_latest_event_is_named_where_there_is_no_room_for_all() -> None:
+    assert "┤fear├" in marks((620, 680, "happiness"), (820, 900, "fear"), width=41)
+
+
+def test_two_names_have_a_gap_between_them() -> None:
+    assert "┤hap fear├" in marks((520, 580, "happiness"), (820, 900, "fear"), width=41)
+
+
+def test_an_interval_that_has_left_the_picture_takes_its_name_with_it() -> None:
+    assert marks((-80, -20, "surprise")).strip() == ""
