@@ -16,7 +16,7 @@ _EVERY: Final = 16
 _HOLE: Final = 1.5
 """A step of so many usual ones is a hole."""
 _THIN: Final = 16
-"""Every so many pixels are compared to tell whether a picture came twice."""
+"""Only pictures that agree in every so many pixels are compared as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,9 @@ class Cadence:
 
     def add(self, frame: Frame) -> None:
         """Take in one frame, in microseconds."""
-        thin = frame.image[::_THIN, ::_THIN]
-        if self._picture is not None and np.array_equal(thin, self._picture):
+        before, self._picture = self._picture, frame.image
+        if before is not None and _same(before, frame.image):
             self._repeated += 1
-        self._picture = thin.copy()
         step_s, self._last_s = frame.time_s - self._last_s, frame.time_s
         self._frames += 1
         if not np.isfinite(step_s):
@@ -80,3 +79,7 @@ class Cadence:
         usual_s = float(np.median(steps_s))
         jitter_ms = 1000.0 * float(np.quantile(np.abs(steps_s - usual_s), 0.95))
         return Rhythm(1.0 / usual_s, jitter_ms, self._holes, self._missing, self._repeated)
+
+
+def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    return np.array_equal(a[::_THIN, ::_THIN], b[::_THIN, ::_THIN]) and np.array_equal(a, b)

@@ -177,7 +177,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         records = stack.enter_context(Records(args.events))
         pipeline = stack.enter_context(
             Pipeline(
-                rate_hz=source.rate_hz,
+                rate_hz=_most_hz(source),
                 engine=engine,
                 face_model=args.face_model,
                 sensitivity=args.sensitivity,
@@ -227,6 +227,11 @@ def _open(args: argparse.Namespace) -> Source:
         exposure_ms=args.exposure,
         backend=args.backend,
     )
+
+
+def _most_hz(source: Source) -> float:
+    """Return the rate to make room for: a camera may have been slow only while it adapted to the light."""
+    return max(source.rate_hz, min(source.nominal_fps, 4.0 * source.rate_hz))
 
 
 def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source: Source) -> SessionRecording:

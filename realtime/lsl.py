@@ -60,6 +60,7 @@ class Outlets:
             raise MerError(f"--lsl needs pylsl ({error}); install it with: pip install 'mer-live[lsl]'") from error
         self._clock = pylsl.local_clock
         self._map = ClockMap()
+        self._last_s = float("-inf")
         markers = pylsl.StreamInfo(f"{name} markers", "Markers", 1, 0.0, pylsl.cf_string, f"{name}-markers")
         motion = pylsl.StreamInfo(f"{name} motion", "FaceMotion", 2, 0.0, pylsl.cf_float32, f"{name}-motion")
         channels = motion.desc().append_child("channels")
@@ -75,11 +76,16 @@ class Outlets:
 
     def update(self, update: Update) -> None:
         """Send the smoothed motion that one frame completes, at its time, and its events, each at its apex."""
+        if update.time_s > self._last_s:  # not the same frame again, with news about the source or at the end
+            self._send_motion(update)
+        for event in update.events:
+            self._markers.push_sample([json.dumps(self._record(event))], self._map(event.interval.apex.time_s))
+
+    def _send_motion(self, update: Update) -> None:
+        self._last_s = update.time_s
         self._map.add(update.time_s, self._clock())
         centre_s = update.time_s - 0.5 * SMOOTHING_S  # the smoothed motion of a frame is that of a moment earlier
         self._motion.push_sample([update.motion, update.threshold], self._map(centre_s))
-        for event in update.events:
-            self._markers.push_sample([json.dumps(self._record(event))], self._map(event.interval.apex.time_s))
 
     def mark(self, mark: Mark) -> None:
         """Send a mark of the space bar, now."""

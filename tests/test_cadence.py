@@ -37,5 +37,14 @@ def test_pictures_that_come_twice_are_counted() -> None:
     assert watched([n / 30 for n in range(60)], repeated=(10, 30, 31)).repeated == 3
 
 
+def test_pictures_that_differ_in_a_few_pixels_are_two() -> None:
+    cadence = Cadence()
+    for index in range(10):
+        image = np.zeros((48, 64, 3), np.uint8)
+        image[5, 5 + index] = 9
+        cadence.add(Frame(image, index / 30, index))
+    assert cadence.rhythm.repeated == 0
+
+
 def test_before_there_are_two_frames_nothing_is_known() -> None:
     assert watched([1.0]) == watched([]) == Rhythm()
