@@ -67,7 +67,10 @@ def check(cluster: str) -> None:
         raise UsageError("--cluster needs ray; install it with: pip install 'mer-live[cluster]'")
     if cluster == LOCAL:
         return
-    hint = "is the cluster running, and is this machine one of it (`ray status`)?"
+    hint = (
+        "is the cluster running, is this machine one of it (`ray status`), and is its token here if it wants one "
+        "(RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH)?"
+    )
     if ":" in cluster:
         host, _, port = cluster.rpartition(":")
         try:

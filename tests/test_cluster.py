@@ -1,11 +1,13 @@
 """Work as tasks of a real Ray on this machine."""
 
 import csv
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +18,11 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 from recordings import pictures, write_video
-from toy_clips import CLASSES, write_toy
+from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import cluster, train
+from mer import cluster, evaluate, train
 from mer.errors import MerError, UsageError
-from mer.training import run
+from mer.training import run, tasks
 from realtime import replay
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +100,50 @@ def test_recordings_on_a_cluster_give_what_they_give_without(study: Path) -> Non
             assert (alone / f"{number}/{name}").read_bytes() == (spread / f"{number}/{name}").read_bytes()
 
 
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a cluster that somebody else started, and that wants its token."""
+    (tmp_path / "token").write_text("0123456789abcdef" * 4)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    ours = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
+    start = ["start", "--head", f"--port={port}", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
+    head = subprocess.Popen(
+        [*ours, *start, "--block"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    with head:
+        assert head.stdout is not None
+        said = []
+        for line in head.stdout:
+            said.append(line)
+            if "Ray runtime started" in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        threading.Thread(target=head.stdout.read, daemon=True).start()
+        yield f"127.0.0.1:{port}"
+        head.terminate()
+        head.wait(60)
+    for process in psutil.process_iter(["cmdline"]):  # what its head left behind
+        if str(port) in " ".join(process.info["cmdline"] or ()):
+            process.kill()
+
+
+def test_a_cluster_that_runs_already_is_used_with_its_token_and_left_running(
+    study: Path, running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The commands are processes of their own: Ray looks for its token once in the life of a process.
+    alone = replayed(study, "one-by-one")
+    for number, address in enumerate((running, "auto")):
+        spread = replayed(study, f"running-{number}", "--cluster", address)
+        assert (spread / "2/events.csv").read_bytes() == (alone / "2/events.csv").read_bytes()
+    (tmp_path / "token").write_text("f" * 64)
+    with pytest.raises(UsageError, match=r"cannot be used .*RAY_AUTH_TOKEN_PATH"):
+        cluster.check(running)
+
+
 def rest(seconds: float) -> None:
     time.sleep(seconds)
 
@@ -167,7 +213,7 @@ COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")
 
 
 def answers(run: Path) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in run.glob("*/predictions.csv")}
+    return {str(path.relative_to(run)): path.read_bytes() for path in run.glob("**/predictions.csv")}
 
 
 def test_folds_on_a_cluster_give_the_same_answers_although_a_worker_is_killed(
@@ -175,8 +221,36 @@ def test_folds_on_a_cluster_give_the_same_answers_although_a_worker_is_killed(
 ) -> None:
     toy = write_toy(tmp_path / "toy.npz")
     assert train.main(["--clips", str(toy), "--out", str(tmp_path / "alone"), *QUICK, *COMMON]) == 0
+    killed = kill_one_worker(run, monkeypatch)
+    options = ["--clips", str(toy), "--out", str(tmp_path / "spread"), *QUICK, *COMMON]
+    assert train.main([*options, "--cluster", "local", "--jobs", "2"]) == 0
+    assert len(killed) == 1
+    assert len(answers(tmp_path / "alone")) == 5
+    assert answers(tmp_path / "spread") == answers(tmp_path / "alone")
+    assert (tmp_path / "spread/best.safetensors").is_file()
+
+
+def test_a_table_on_a_cluster_is_the_same_although_a_worker_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = write_toy(tmp_path / "toy.npz", **toy_clips(3))
+    quick = ("--models", "mdmo,conv3d", "--protocol", "loso", "--epochs", "1", "--batch", "4", *COMMON)
+    folders = [tmp_path / "alone", tmp_path / "spread"]
+    assert evaluate.main(["table1", "--clips", str(toy), "--out", str(folders[0]), *quick]) == 0
+    killed = kill_one_worker(tasks, monkeypatch)
+    spread = ["table1", "--clips", str(toy), "--out", str(folders[1]), *quick, "--cluster", "local", "--jobs", "2"]
+    assert evaluate.main(spread) == 0
+    assert len(killed) == 1
+    assert [len(answers(folder)) for folder in folders] == [6, 6]
+    assert answers(folders[1]) == answers(folders[0])
+    alone, together = (json.loads((folder / "table1.json").read_text())["systems"] for folder in folders)
+    assert [system["figures"] for system in together] == [system["figures"] for system in alone]
+
+
+def kill_one_worker(module: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have the first worker that trains a fold killed; return what was killed by then."""
     killed: list[int] = []
-    each_fold = run.each_fold
+    each_fold = module.each_fold
 
     def kill_one(*given: Any, **options: Any) -> Iterator[Any]:
         for ended in each_fold(*given, **options):
@@ -186,13 +260,8 @@ def test_folds_on_a_cluster_give_the_same_answers_although_a_worker_is_killed(
             yield ended
 
     # A generator of this process stands between Ray and the run, so the kill comes while folds are trained.
-    monkeypatch.setattr(run, "each_fold", kill_one)
-    options = ["--clips", str(toy), "--out", str(tmp_path / "spread"), *QUICK, *COMMON]
-    assert train.main([*options, "--cluster", "local", "--jobs", "2"]) == 0
-    assert len(killed) == 1
-    assert len(answers(tmp_path / "alone")) == 5
-    assert answers(tmp_path / "spread") == answers(tmp_path / "alone")
-    assert (tmp_path / "spread/best.safetensors").is_file()
+    monkeypatch.setattr(module, "each_fold", kill_one)
+    return killed
 
 
 def workers_at(title: str) -> list[int]:

@@ -14,13 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import cluster
+from mer import cluster, options
 from mer.config import TrainSettings, load_each
-from mer.data import READERS
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
-from mer.metrics import COMPOSITE_CLASSES
 from mer.systems import EPOCHS_ONLY, SYSTEMS
 
 EXIT_PARTIAL: Final = 3
@@ -52,35 +50,22 @@ and a table for each system that differs ([convlstm], then epochs = 20); options
 
 def add_table1(commands: Any) -> None:
     """Add the subcommand `table1` to an argparse group of subcommands."""
-    options = commands.add_parser("table1", help="the whole of the paper's Table 1", description=_ABOUT, epilog=_HOW)
-    source = options.add_argument_group("data")
-    source.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
-    source.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
-    source.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
-    source.add_argument("--classes", type=_classes, help="class names with commas, or 'composite' for MEGC2019's three")
-    source.add_argument("--folds", type=Path, help="folds.json of an earlier run, to divide the people as it did")
-    source.add_argument("--cache", type=Path, help="file for clips, beside it a folder for features (default: in RUN)")
-    training = options.add_argument_group("training")
-    training.add_argument("--models", type=_names, default=ORDER, metavar="A,B,...", help=f"of {','.join(ORDER)} (all)")
-    training.add_argument("--protocol", choices=("5fold", "loso", "holdout"), help="default 5fold")
+    parser = commands.add_parser("table1", help="the whole of the paper's Table 1", description=_ABOUT, epilog=_HOW)
+    options.add_data(parser)
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--models", type=options.names, default=ORDER, metavar="A,B,...", help=f"of {','.join(ORDER)} (all)"
+    )
+    training.add_argument("--input", choices=("gray", "residual", "flow"), help="of conv3d, conv2d, convlstm (gray)")
     training.add_argument(
         "--config", type=Path, help="TOML file of settings, with a table for each system that differs"
     )
-    training.add_argument("--input", choices=("gray", "residual", "flow"), help="of conv3d, conv2d, convlstm (gray)")
     training.add_argument("--init", help="torchvision's VGG-16 as safetensors, for elrcn")
-    training.add_argument("--epochs", type=int, help="most passes over the training part (100)")
-    training.add_argument("--batch", type=int, help="clips an update (32)")
-    training.add_argument("--patience", type=int, help="epochs without gain before training stops (12)")
-    training.add_argument("--oversample", type=float, help="clips a class, in multiples of the most frequent (1)")
-    training.add_argument("--seed", type=int, help="of everything drawn at random (0)")
-    training.add_argument("--max-minutes", type=float, help="most minutes a fold; keeps the best epoch so far")
-    options.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the table")
-    options.add_argument("--jobs", type=int, default=1, help="folds at a time on this machine (1)")
-    options.add_argument("--threads", type=int, help="processor cores for each fold (default: all, divided by --jobs)")
-    cluster.add_option(options)
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any")
-    options.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options.set_defaults(command=table1)
+    options.add_training(training, without=("lr", "elastic"), protocols=("5fold", "loso", "holdout"))
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the table")
+    options.add_machine(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(command=table1)
 
 
 def table1(given: argparse.Namespace) -> int:
@@ -95,24 +80,23 @@ def table1(given: argparse.Namespace) -> int:
     if unknown := [name for name in given.models if name not in SYSTEMS]:
         raise UsageError(f"--models: {unknown[0]!r} is no system; choose among {', '.join(SYSTEMS)}")
     names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
-    options = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
-    settings = load_each(given.config, options, names)
+    chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
+    settings = load_each(given.config, chosen, names)
     if rgb := [name for name in names if settings[name].input == "rgb"]:
         raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
     if settings[names[0]].protocol == "all":
         raise MerError("protocol 'all' reports nobody; choose 5fold, loso or holdout")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Late: torch takes seconds to import, and wrong options need not wait for it.
-    from mer.train import cores_for, device_for
     from mer.training.claim import claim_folds
     from mer.training.data import select
     from mer.training.source import features_folder, read, source_from
     from mer.training.tasks import Shared
 
-    source, threads = source_from(given), cores_for(given)
+    source, threads = source_from(given), options.cores_for(given)
     if given.cluster:
         cluster.check(given.cluster)
-    device = device_for(given.device, elsewhere=given.cluster not in (None, cluster.LOCAL))
+    device = options.device_for(given)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
     console = Console(stderr=given.json) if sys.stdout.isatty() else Console(stderr=given.json, width=160)
     first = settings[names[0]]
@@ -258,11 +242,3 @@ def _show(lines: Sequence[Line], about: Setting, console: Console) -> None:
     for line in lines:
         table.add_row(*cells_shown(line, about), style="" if line.row else "red")
     console.print(table)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _classes(text: str) -> tuple[str, ...]:
-    return COMPOSITE_CLASSES if text == "composite" else _names(text)

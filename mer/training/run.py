@@ -34,12 +34,12 @@ class Spread:
 
     Attributes:
         source: Where every process reads the clips.
-        cluster: Address of the cluster.
-        jobs: Folds at a time, for a cluster on this machine.
+        cluster: Address of a cluster; None for processes of this machine.
+        jobs: Folds at a time on this machine.
     """
 
     source: Source
-    cluster: str
+    cluster: str | None
     jobs: int
 
 
