@@ -24,7 +24,7 @@ from mer.face.landmarker import Landmarker
 from mer.video import FrameReader
 from realtime.options import count, exit_code
 from realtime.pipeline import Pipeline
-from realtime.recording import replay
+from realtime.recordings.recording import replay
 from realtime.timing import Timing
 
 PLAIN_FRAMES: Final = 300

@@ -19,9 +19,9 @@ from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL, plan_folder
 from mer.errors import MerError
 from mer.face.model_file import find_face_model
-from realtime import cameras
-from realtime.graphics import choose
-from realtime.summary import component_versions
+from realtime.capture import cameras
+from realtime.output.summary import component_versions
+from realtime.screen.graphics import choose
 
 State = Literal["works", "missing", "broken"]
 _NEEDED: Final = ("face model", "shipped model")

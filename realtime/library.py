@@ -13,13 +13,13 @@ from pathlib import Path
 
 from engines.select import open_engine
 from mer.video import FrameReader
-from realtime.capture import Capture
+from realtime.capture.source import LiveSource, is_stream, open_source
+from realtime.capture.thread import Capture
 from realtime.live import live
 from realtime.messages import Event, Update
 from realtime.pipeline import Pipeline
-from realtime.recording import replay
-from realtime.source import LiveSource, is_stream, open_source
-from realtime.spotter import SpotterConfig
+from realtime.recordings.recording import replay
+from realtime.spotting.spotter import SpotterConfig
 
 
 def events(

@@ -21,21 +21,22 @@ from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
 from mer.face.landmarker import Landmarker
-from realtime import config, options, session_recording
-from realtime.camera_mode import BACKENDS as CAMERA_BACKENDS
-from realtime.capture import Capture
-from realtime.feed import PATIENCE_S, Feed
-from realtime.graphics import choose
-from realtime.keys import Keys, Mark, record_from_mark
-from realtime.log import Log, closing_lines
-from realtime.lsl import Outlets
+from realtime import config, options
+from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
+from realtime.capture.feed import PATIENCE_S, Feed
+from realtime.capture.source import LiveSource, Source, is_stream, open_source
+from realtime.capture.thread import Capture
 from realtime.messages import Event, Update
-from realtime.overlay import Header, Overlay
+from realtime.output import session_recording
+from realtime.output.lsl import Outlets
+from realtime.output.records import STDOUT, Records, say
+from realtime.output.session_recording import SessionRecording
+from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
-from realtime.records import STDOUT, Records, say
-from realtime.session_recording import SessionRecording
-from realtime.sinks import record_from_event
-from realtime.source import LiveSource, Source, is_stream, open_source
+from realtime.screen.graphics import choose
+from realtime.screen.keys import Keys, Mark, record_from_mark
+from realtime.screen.log import Log, closing_lines
+from realtime.screen.overlay import Header, Overlay
 
 WAIT_S: Final = 0.1
 """Longest wait for a frame before signals and the end are looked for."""

@@ -87,7 +87,7 @@ class Update:
         dropped: Frames lost so far.
         landmarks_px: (478, 2) float32 face mesh of the anchor frame in crop pixels; None if not known.
         head: (2, 3) float64 similarity from the anchor frame's crop pixels to those of this frame.
-        regions: (13, 2) motion of each of `realtime.motion.REGIONS` since the rest, percent of the
+        regions: (13, 2) motion of each of `realtime.spotting.motion.REGIONS` since the rest, percent of the
             inter-ocular distance; None without a face.
         sensitivity: Where the dial of the spotter stands, 1 is normal.
     """

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mer.errors import MerError
-from realtime.graphics import MODES
-from realtime.sensitivity import sensitivity
-from realtime.summary import component_versions, optional_versions
+from realtime.output.summary import component_versions, optional_versions
+from realtime.screen.graphics import MODES
+from realtime.spotting.sensitivity import sensitivity
 
 
 def parser(program: str, description: str) -> argparse.ArgumentParser:

@@ -21,11 +21,11 @@ from mer.labels import NONE_LABEL
 from mer.messages import FaceCrop, Frame, Interval
 from mer.preprocess import check_mode, encode, make_clip
 from mer.sampling import REST_S
-from realtime.cadence import Cadence
+from realtime.capture.cadence import Cadence
+from realtime.capture.ring_buffer import RingBuffer
 from realtime.messages import Event, Latency, Quality, Totals, Update
-from realtime.ring_buffer import RingBuffer
-from realtime.sensitivity import LEAST, MOST, spotter_config
-from realtime.spotter import Spotter, SpotterConfig, Spotting
+from realtime.spotting.sensitivity import LEAST, MOST, spotter_config
+from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
 from realtime.timing import Timing
 
 BUFFER_S: Final = 4.0
@@ -43,7 +43,7 @@ class Pipeline:
         engine: Classifier; not owned, the caller closes it.
         face_model: A face_landmarker.task, or None to look for one.
         spotter: Thresholds of the spotter at sensitivity 1.
-        sensitivity: Where the dial of `realtime.sensitivity` stands at first.
+        sensitivity: Where the dial of `realtime.spotting.sensitivity` stands at first.
 
     Raises:
         MerError: If no face model is found or the engine's input cannot be had from grey crops.
@@ -79,7 +79,7 @@ class Pipeline:
 
     @property
     def sensitivity(self) -> float:
-        """Where the dial of `realtime.sensitivity` stands; may be turned at any time, from any thread."""
+        """Where the dial of `realtime.spotting.sensitivity` stands; may be turned at any time, from any thread."""
         return self._sensitivity
 
     @sensitivity.setter

@@ -18,16 +18,18 @@ from mer import batch, cluster
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.video import FrameReader
-from realtime import compare, config, extras, options, tally, workers
-from realtime.graphics import choose
-from realtime.inputs import find_recordings
+from realtime import config, options
 from realtime.messages import Update
-from realtime.overlay import Header, Overlay
+from realtime.output import compare, extras
+from realtime.output.report.index import INDEX_HTML, index
 from realtime.pipeline import Pipeline
-from realtime.progress import Bar, BatchBar
-from realtime.recording import Job, Screen, replay_recording
-from realtime.report.index import INDEX_HTML, index
-from realtime.tally import Outcome
+from realtime.recordings import tally, workers
+from realtime.recordings.inputs import find_recordings
+from realtime.recordings.recording import Job, Screen, replay_recording
+from realtime.recordings.tally import Outcome
+from realtime.screen.graphics import choose
+from realtime.screen.overlay import Header, Overlay
+from realtime.screen.progress import Bar, BatchBar
 
 _EPILOG: Final = (
     "exit code: 0 all done, 1 nothing could be done, 2 options that make no sense, 3 some recordings failed and the "

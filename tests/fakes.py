@@ -12,9 +12,9 @@ from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
-from realtime.cadence import Cadence
+from realtime.capture.cadence import Cadence
+from realtime.capture.ring_buffer import RingBuffer
 from realtime.messages import Event, Latency, Quality, Totals, Update
-from realtime.ring_buffer import RingBuffer
 from realtime.timing import Timing
 
 

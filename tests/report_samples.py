@@ -10,12 +10,12 @@ from fakes import event, interval, update
 from mer.errors import MerError
 from mer.labels import CLASSES
 from mer.messages import Clip
-from realtime.exports import Found
-from realtime.inputs import Recording
 from realtime.messages import Event, Quality
-from realtime.report.gather import Gatherer
-from realtime.sinks import record_from_event
-from realtime.tally import Outcome
+from realtime.output.exports import Found
+from realtime.output.report.gather import Gatherer
+from realtime.output.sinks import record_from_event
+from realtime.recordings.inputs import Recording
+from realtime.recordings.tally import Outcome
 
 
 def summary(**fields: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from realtime.ahead import ahead
+from realtime.capture.ahead import ahead
 
 
 def test_yields_everything_in_order() -> None:

@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeEngine, FakePipeline
 from recordings import pictures, write_video
 
-import realtime.recording
+import realtime.recordings.recording
 import realtime.replay
 from mer import batch
 from realtime.replay import main
@@ -30,7 +30,7 @@ def replayed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return FakePipeline(rate_hz=rate_hz, event_frames=(5,))
 
     monkeypatch.setattr(realtime.replay, "open_engine", lambda choice: FakeEngine())
-    monkeypatch.setattr(realtime.recording, "Pipeline", made)
+    monkeypatch.setattr(realtime.recordings.recording, "Pipeline", made)
     return rates
 
 

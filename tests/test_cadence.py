@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mer.messages import Frame
-from realtime.cadence import Cadence, Rhythm
+from realtime.capture.cadence import Cadence, Rhythm
 
 
 def watched(times_s: list[float], *, repeated: tuple[int, ...] = ()) -> Rhythm:

@@ -6,10 +6,10 @@ import cv2
 import pytest
 from fakes import FakeCamera
 
-import realtime.source
+import realtime.capture.source
 from mer.errors import MerError, UsageError
-from realtime.camera_mode import Mode, api_of, in_force, request
-from realtime.source import LiveSource, open_source
+from realtime.capture.camera_mode import Mode, api_of, in_force, request
+from realtime.capture.source import LiveSource, open_source
 
 
 class Driver(FakeCamera):
@@ -95,7 +95,7 @@ def test_a_backend_that_this_opencv_lacks_is_named(monkeypatch: pytest.MonkeyPat
 def test_a_pipeline_is_opened_through_gstreamer(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[Any, int]] = []
     monkeypatch.setattr(cv2.videoio_registry, "hasBackend", lambda api: True)
-    monkeypatch.setattr(realtime.source.cv2, "VideoCapture", lambda *given: opened.append(given) or Driver())
+    monkeypatch.setattr(realtime.capture.source.cv2, "VideoCapture", lambda *given: opened.append(given) or Driver())
     open_source("v4l2src ! appsink", backend="gstreamer")
     assert opened == [("v4l2src ! appsink", cv2.CAP_GSTREAMER)]
 
@@ -115,7 +115,7 @@ def test_a_camera_as_quick_as_it_states_is_not() -> None:
 
 def test_a_camera_that_refuses_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = Driver(exposure=False)
-    monkeypatch.setattr(realtime.source.cv2, "VideoCapture", lambda *_: driver)
+    monkeypatch.setattr(realtime.capture.source.cv2, "VideoCapture", lambda *_: driver)
     with pytest.raises(MerError):
         open_source("0", exposure_ms=4.0, backend="v4l2")
     assert driver.released

@@ -7,8 +7,8 @@ import pytest
 from fakes import crop
 
 from mer.messages import FaceCrop, Frame
-from realtime.capture import Capture
-from realtime.ring_buffer import RingBuffer
+from realtime.capture.ring_buffer import RingBuffer
+from realtime.capture.thread import Capture
 
 
 def frame(index: int) -> Frame:

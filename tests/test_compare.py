@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mer.errors import MerError
 from mer.evaluation.matching import Label, Truth, compare, iou, read_truth
-from realtime.compare import label_from_event, record_from_pairs, score, table
+from realtime.output.compare import label_from_event, record_from_pairs, score, table
 
 FPS = 200.0
 

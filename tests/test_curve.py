@@ -6,8 +6,8 @@ import numpy as np
 from fakes import event
 from rich.console import Console
 
-from realtime.curve import Curve
-from realtime.history import Stretch
+from realtime.screen.curve import Curve
+from realtime.screen.history import Stretch
 
 FPS = 200.0
 

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 from fakes import event, interval, update
 
-from realtime.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
-from realtime.extras import Extras, Wanted
-from realtime.motion import REGIONS
+from realtime.output.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
+from realtime.output.extras import Extras, Wanted
+from realtime.spotting.motion import REGIONS
 
 
 def explained() -> dict[str, bytes]:

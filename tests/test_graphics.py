@@ -14,8 +14,8 @@ from rich.region import Region
 from test_terminal import ENTER, LEAVE, PROGRAM, session
 
 from mer.errors import UsageError
-from realtime import graphics
-from realtime.graphics import Pictures, choose
+from realtime.screen import graphics
+from realtime.screen.graphics import Pictures, choose
 
 BEGIN, END = b"\x1b[?2026h", b"\x1b[?2026l"
 KITTY = re.compile(rb"\x1b_G([^;\x1b]*);?([^\x1b]*)\x1b\\")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mer.errors import UsageError
-from realtime.inputs import find_recordings
+from realtime.recordings.inputs import find_recordings
 
 
 def touch(path: Path) -> Path:

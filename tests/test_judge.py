@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realtime.judge import Limits, judge, strength
-from realtime.motion import REGIONS
-from realtime.motion_track import MotionSample
+from realtime.spotting.judge import Limits, judge, strength
+from realtime.spotting.motion import REGIONS
+from realtime.spotting.motion_track import MotionSample
 
 RATE_HZ = 200
 REST = np.zeros((len(REGIONS), 2))

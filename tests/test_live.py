@@ -14,7 +14,7 @@ from recordings import pictures, write_video
 
 import realtime.live
 from mer.video import FrameReader
-from realtime.capture import Capture
+from realtime.capture.thread import Capture
 from realtime.live import live, main
 
 ROOT = Path(__file__).parent.parent

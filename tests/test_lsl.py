@@ -8,8 +8,8 @@ import pytest
 from fakes import event, update
 
 from mer.errors import MerError
-from realtime.keys import Mark
-from realtime.lsl import ClockMap, Outlets
+from realtime.output.lsl import ClockMap, Outlets
+from realtime.screen.keys import Mark
 
 pylsl = pytest.importorskip("pylsl", reason="pylsl is not installed")
 

@@ -9,7 +9,7 @@ from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import detect_once
 from mer.messages import FaceCrop
-from realtime.motion import REGIONS, MotionMeter
+from realtime.spotting.motion import REGIONS, MotionMeter
 
 PORTRAIT = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
 NAMES = list(REGIONS)

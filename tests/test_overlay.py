@@ -11,10 +11,10 @@ import pytest
 from fakes import event, interval, update
 from rich.console import Console
 
-from realtime import drawing
-from realtime.history import History
 from realtime.messages import Totals
-from realtime.overlay import Header, Overlay
+from realtime.screen import drawing
+from realtime.screen.history import History
+from realtime.screen.overlay import Header, Overlay
 from realtime.timing import Timing
 
 SIZES = [(80, 24), (120, 34), (200, 60), (40, 12)]

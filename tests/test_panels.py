@@ -9,11 +9,11 @@ from rich.console import Console, RenderableType
 from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
 from mer.labels import CLASSES
-from realtime import drawing
-from realtime.face_view import MOVING, POINT, face_letters, face_picture, points_px, regions_px
 from realtime.messages import Update
-from realtime.motion import REGIONS
-from realtime.panels import Probabilities, Strip
+from realtime.screen import drawing
+from realtime.screen.face_view import MOVING, POINT, face_letters, face_picture, points_px, regions_px
+from realtime.screen.panels import Probabilities, Strip
+from realtime.spotting.motion import REGIONS
 
 
 def seen(*, moving: int | None = None, shift: float = 0.0) -> Update:

@@ -9,9 +9,9 @@ from mjpeg_server import serve
 from recordings import pictures
 
 from mer.errors import MerError
-from realtime.feed import Feed
-from realtime.reconnect import Reconnecting
-from realtime.source import LiveSource, open_source
+from realtime.capture.feed import Feed
+from realtime.capture.reconnect import Reconnecting
+from realtime.capture.source import LiveSource, open_source
 
 
 class Stop(threading.Event):

@@ -10,11 +10,11 @@ import skimage.data
 from fakes import FakeEngine, FakePipeline
 from recordings import pictures, write_folder, write_video
 
-import realtime.recording
+import realtime.recordings.recording
 import realtime.replay
 from mer.video import FrameReader
 from realtime.pipeline import Pipeline
-from realtime.recording import replay
+from realtime.recordings.recording import replay
 from realtime.replay import main
 
 FPS = 200.0
@@ -34,7 +34,7 @@ def fake_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(*, rate_hz: float, **_: Any) -> FakePipeline:
         return FakePipeline(rate_hz=rate_hz, event_frames=(20, 120))
 
-    monkeypatch.setattr(realtime.recording, "Pipeline", made)
+    monkeypatch.setattr(realtime.recordings.recording, "Pipeline", made)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from fakes import crop
 
 from mer.errors import MerError
-from realtime.ring_buffer import RingBuffer
+from realtime.capture.ring_buffer import RingBuffer
 
 
 def filled(count: int, *, slots: int = 20) -> RingBuffer:

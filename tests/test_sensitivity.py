@@ -9,10 +9,10 @@ import pytest
 from fakes import FakeEngine
 
 from realtime import options
-from realtime.keys import Keys
 from realtime.pipeline import Pipeline
-from realtime.sensitivity import LEVELS, sensitivity, spotter_config
-from realtime.spotter import SpotterConfig
+from realtime.screen.keys import Keys
+from realtime.spotting.sensitivity import LEVELS, sensitivity, spotter_config
+from realtime.spotting.spotter import SpotterConfig
 
 
 def test_normal_is_what_was_tuned() -> None:

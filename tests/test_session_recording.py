@@ -16,7 +16,7 @@ from mer.messages import Frame
 from mer.video import FrameReader
 from realtime import replay
 from realtime.live import main
-from realtime.session_recording import SESSION, VIDEO, SessionRecording
+from realtime.output.session_recording import SESSION, VIDEO, SessionRecording
 
 pytest.importorskip("av", reason="needs the extra record")
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from fakes import event, interval, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
-from realtime.sinks import EventLog, RecordingFolder, record_from_event
+from realtime.output.sinks import EventLog, RecordingFolder, record_from_event
 
 
 def folder_of(path: Path, *, source: str = "/videos/a.mp4") -> RecordingFolder:

@@ -8,8 +8,8 @@ from recordings import number_of, pictures, write_folder, write_video
 
 from mer.errors import MerError, UsageError
 from mer.video import FrameReader
-from realtime.camera_mode import Mode
-from realtime.source import LiveSource, open_source, paced
+from realtime.capture.camera_mode import Mode
+from realtime.capture.source import LiveSource, open_source, paced
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 

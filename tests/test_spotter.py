@@ -8,9 +8,9 @@ import pytest
 from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
 from mer.messages import FaceCrop
-from realtime import motion_track
-from realtime.motion import EYES, REGIONS, Motion
-from realtime.spotter import Spotter, SpotterConfig, Spotting
+from realtime.spotting import motion_track
+from realtime.spotting.motion import EYES, REGIONS, Motion
+from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
 
 RATE_HZ = 100
 MOUTH = slice(9, 11)

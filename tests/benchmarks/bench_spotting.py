@@ -25,9 +25,9 @@ from mer.evaluation.spotting_command import show
 from mer.synth import series
 from mer.synth.portrait import find_portraits
 from mer.video import FrameReader
-from realtime.compare import label_from_event
+from realtime.output.compare import label_from_event
 from realtime.pipeline import Pipeline
-from realtime.recording import replay
+from realtime.recordings.recording import replay
 
 TUNING_SEEDS = (1, 2, 3)
 TABLE_SEEDS = (101, 102)

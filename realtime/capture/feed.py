@@ -1,0 +1,72 @@
+"""The frames of a live session: from the source as it was opened, brought back when it goes away."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from mer.errors import MerError
+from mer.messages import Frame
+from realtime.capture.reconnect import Reconnecting
+from realtime.capture.source import LiveSource, Source, paced
+
+PATIENCE_S: Final = 60.0
+"""How long a live source that went away is waited for unless told otherwise."""
+
+
+class Feed:
+    """An open source and what becomes of it during a session.
+
+    Args:
+        open_: Opens the source, and opens it again if it went away.
+        patience_s: How long a live source that went away is tried, 0 for not at all.
+        stop: Ends all waiting.
+
+    Attributes:
+        source: As it was opened first.
+
+    Raises:
+        MerError: If it cannot be opened.
+    """
+
+    def __init__(self, open_: Callable[[], Source], *, patience_s: float, stop: threading.Event) -> None:
+        self.source = open_()
+        self._open = open_
+        self._patience_s = patience_s
+        self._stop = stop
+        self._returning: Reconnecting | None = None
+
+    def frames(self, announce: Callable[[str], None]) -> Iterator[Frame]:
+        """Return the frames from now on: live ones as they come, a recording's at its own pace.
+
+        Args:
+            announce: Told when a live source goes away and comes back.
+        """
+        if not isinstance(self.source, LiveSource):
+            return paced(self.source, clock=time.monotonic, wait=self._stop.wait)
+        self.source.skip_backlog()
+        self._returning = Reconnecting(
+            self.source, reopen=self._reopen, patience_s=self._patience_s, announce=announce, stop=self._stop
+        )
+        return iter(self._returning)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was odd about the source, complete at the end of the session."""
+        return (*self.source.notes, *(self._returning.notes if self._returning else ()))
+
+    @property
+    def error(self) -> str:
+        """Why the frames ended too early, empty if they did not."""
+        return self._returning.given_up if self._returning else ""
+
+    def close(self) -> None:
+        """Release the source; safe to call twice."""
+        (self._returning or self.source).close()
+
+    def _reopen(self) -> LiveSource:
+        source = self._open()
+        if not isinstance(source, LiveSource):
+            source.close()
+            raise MerError("what is there now is no live source")
+        return source

@@ -1,0 +1,91 @@
+"""What a report needs of a replay, kept in bounded memory but for the pictures of the events."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.messages import Interval
+from realtime.messages import Event, Update
+from realtime.spotting.motion_track import SMOOTHING_S
+
+BINS: Final = 2048
+_FIRST_WIDTH_S: Final = 0.005
+_AROUND_S: Final = 0.4
+_KEPT_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Motion and threshold over time, percent of the inter-ocular distance.
+
+    Attributes:
+        times_s: (N,) increasing.
+        motion: (N,).
+        threshold: (N,).
+        face: (N,) bool, whether a face was tracked.
+    """
+
+    times_s: NDArray[np.float64]
+    motion: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    face: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An event and the curve around it."""
+
+    event: Event
+    curve: Curve
+
+
+class Gatherer:
+    """Takes every update of a replay.
+
+    The curve is kept as the maxima of at most 2048 equal spans of time, whose width doubles whenever
+    they are full. Its times are set back by the delay of the smoothing, so that it fits the intervals.
+
+    Attributes:
+        findings: Events in order.
+        rejected: Candidates turned down, in order.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.rejected: list[Interval] = []
+        self._start_s: float | None = None
+        self._width_s = _FIRST_WIDTH_S
+        self._bins = np.full((3, BINS), -np.inf)  # motion, threshold, 1 with a face
+        self._recent: deque[tuple[float, float, float, bool]] = deque()
+
+    def add(self, update: Update) -> None:
+        """Take in one update."""
+        time_s = update.time_s - SMOOTHING_S / 2.0
+        point = (time_s, update.motion, update.threshold, update.face == "tracked")
+        self._recent.append(point)
+        while self._recent[0][0] < time_s - _KEPT_S:
+            self._recent.popleft()
+        if self._start_s is None:
+            self._start_s = time_s
+        while (place := int((time_s - self._start_s) / self._width_s)) >= BINS:
+            pairs = self._bins.reshape(3, BINS // 2, 2).max(axis=2)
+            self._bins = np.concatenate([pairs, np.full_like(pairs, -np.inf)], axis=1)
+            self._width_s *= 2.0
+        np.maximum(self._bins[:, place], point[1:], out=self._bins[:, place])
+        self.rejected += update.rejected
+        self.findings += [Finding(event, self._around(event.interval)) for event in update.events]
+
+    def curve(self) -> Curve:
+        """Return the curve of the whole recording; spans without a frame are left out."""
+        known = np.flatnonzero(np.isfinite(self._bins[0]))
+        motion, threshold, face = self._bins[:, known]
+        times_s = (self._start_s or 0.0) + (known + 0.5) * self._width_s
+        return Curve(np.asarray(times_s, np.float64), motion, threshold, face > 0)
+
+    def _around(self, interval: Interval) -> Curve:
+        first_s, last_s = interval.onset.time_s - _AROUND_S, interval.offset.time_s + _AROUND_S
+        points = np.array([p for p in self._recent if first_s <= p[0] <= last_s], np.float64).reshape(-1, 4)
+        return Curve(points[:, 0], points[:, 1], points[:, 2], points[:, 3] > 0)

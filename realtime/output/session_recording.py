@@ -1,0 +1,151 @@
+"""A live session on disk, if asked for: what the camera showed, with exact times, and what was found.
+
+The video is H.264 in fragments of a second, so that a session that is killed can be read up to its last second. Time
+stamps are those of the frames, to the microsecond.
+"""
+
+import json
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from mer.errors import MerError
+from mer.files import write_atomically
+from mer.messages import Frame
+from realtime.output.summary import component_versions
+
+VIDEO: Final = "recording.mp4"
+EVENTS: Final = "events.jsonl"
+SESSION: Final = "session.json"
+SCHEMA: Final = 1
+QUEUE_S: Final = 1.0
+"""Frames that may wait for the encoder; those beyond are left out and counted, for capture never waits."""
+_TIME_BASE: Final = Fraction(1, 1_000_000)
+_CODEC_OPTIONS: Final = {"preset": "ultrafast", "crf": "12", "bf": "0"}
+"""Nearly lossless: movements of a tenth of a pixel have to survive."""
+_FRAGMENTS: Final = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+
+
+class SessionRecording:
+    """Writes the frames of a session into a folder from a thread of its own. Use as a context manager.
+
+    A disk that refuses to go on ends the recording, not the session.
+
+    Args:
+        folder: Made if need be; must not hold a recording yet.
+        size_wh: Width and height of the frames in pixels.
+        rate_hz: About how many come a second.
+        about: What `session.json` says beside versions and the time of the start.
+
+    Attributes:
+        written: Frames written.
+        left_out: Frames that came while too many were waiting, or in another size.
+        error: Why the recording ended early, empty if it did not.
+
+    Raises:
+        MerError: If PyAV is missing or the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, size_wh: tuple[int, int], rate_hz: float, about: Mapping[str, Any]) -> None:
+        self.written = 0
+        self.left_out = 0
+        self.error = ""
+        self._folder = folder
+        self._size_wh = size_wh
+        self._queue: queue.Queue[Frame | None] = queue.Queue(max(8, round(QUEUE_S * rate_hz)))
+        self._video = _open_video(folder, size_wh, rate_hz)
+        started = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        head = {"schema": SCHEMA, "started_utc": started, **about, "versions": component_versions()}
+        write_atomically(folder / SESSION, json.dumps(head, indent=1, default=str) + "\n")
+        self._thread = threading.Thread(target=self._run, name="session-recording", daemon=True)
+        self._thread.start()
+
+    def passing(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield frames, each once it is on its way to the disk."""
+        for frame in frames:
+            self.add(frame)
+            yield frame
+
+    def add(self, frame: Frame) -> None:
+        """Hand one frame over without waiting."""
+        if self.error:
+            return
+        height, width = frame.image.shape[:2]
+        if (width, height) != self._size_wh:
+            self.left_out += 1
+            return
+        try:
+            self._queue.put_nowait(frame)
+        except queue.Full:
+            self.left_out += 1
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say at the end of the session."""
+        left_out = f", {self.left_out} left out because the encoder did not keep up" if self.left_out else ""
+        return (f"{self.written} frames recorded in {self._folder / VIDEO}{left_out}",)
+
+    def close(self) -> None:
+        """Write what is waiting and end the file; safe to call twice."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def __enter__(self) -> "SessionRecording":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        try:
+            self._write_all()
+        except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
+            reason = getattr(error, "strerror", None) or str(error)
+            self.error = f"{self._folder / VIDEO} could not be written any more ({reason}); the session goes on without"
+        if self.error:
+            while self._queue.get() is not None:  # `add` has stopped; only what was waiting is thrown away
+                pass
+
+    def _write_all(self) -> None:
+        container, stream, picture_of = self._video
+        first_s: float | None = None
+        with container:
+            while (frame := self._queue.get()) is not None:
+                first_s = frame.time_s if first_s is None else first_s
+                picture = picture_of(frame.image, format="bgr24")
+                picture.pts, picture.time_base = round((frame.time_s - first_s) / _TIME_BASE), _TIME_BASE
+                container.mux(stream.encode(picture))
+                self.written += 1
+            container.mux(stream.encode())
+
+
+def _open_video(folder: Path, size_wh: tuple[int, int], rate_hz: float) -> tuple[Any, Any, Any]:
+    """Return an open container, its stream and what makes a picture of an array."""
+    try:
+        import av
+    except ImportError as error:
+        raise MerError(f"--record needs PyAV ({error}); install it with: pip install 'mer-live[record]'") from error
+    path = folder / VIDEO
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("xb"):
+            pass
+        container = av.open(str(path), "w", format="mp4", options=_FRAGMENTS)
+    except FileExistsError:
+        raise MerError(f"{folder} already holds a recording ({VIDEO}); give --record another folder") from None
+    except OSError as error:
+        raise MerError(f"{path} cannot be written ({error.strerror}); give --record another folder") from error
+    stream = container.add_stream("libx264", rate=max(1, round(rate_hz)), options=_CODEC_OPTIONS)
+    stream.width, stream.height = size_wh
+    stream.pix_fmt = "yuv444p" if size_wh[0] % 2 or size_wh[1] % 2 else "yuv420p"
+    stream.time_base = stream.codec_context.time_base = _TIME_BASE
+    stream.codec_context.gop_size = max(1, round(rate_hz))
+    return container, stream, av.VideoFrame.from_ndarray

@@ -1,0 +1,198 @@
+"""One recording from its first frame to its folder of results."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from engines.protocol import Engine
+from mer.errors import MerError
+from mer.messages import FaceCrop
+from mer.video import FrameReader
+from realtime.capture.ahead import ahead
+from realtime.messages import Update
+from realtime.output import compare
+from realtime.output.exports import Found
+from realtime.output.extras import REPLACED, Extras, Wanted
+from realtime.output.sinks import RecordingFolder
+from realtime.output.summary import summarise
+from realtime.pipeline import Pipeline
+from realtime.recordings import resume
+from realtime.recordings.inputs import Recording
+from realtime.recordings.tally import Outcome
+from realtime.screen.log import closing_lines
+
+CROPS_AHEAD: Final = 32
+"""Crops that may wait between decoding and spotting: enough for the time that a classification takes."""
+
+
+def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
+    """Run a recording through the pipeline without loss.
+
+    As in live, a thread decodes and cuts the face out while this one spots and classifies; here it waits for this
+    one instead of giving frames up, so the result is the same every time.
+
+    Args:
+        frames: The recording.
+        pipeline: Fresh; its totals and timing are filled.
+
+    Yields:
+        One update a frame, and one more if the end decides what was still open.
+    """
+    for cut, before_s in ahead(_crops(frames, pipeline), most=CROPS_AHEAD, name="decode"):
+        started_s = time.perf_counter()
+        pipeline.buffer.put(cut)
+        crop = pipeline.buffer.get()
+        if crop is None:
+            raise RuntimeError(f"frame {cut.index} did not come back from the ring buffer")
+        update = pipeline.step(crop)
+        pipeline.timing.add("total", before_s + time.perf_counter() - started_s)
+        yield update
+    last = pipeline.finish()
+    if last is not None:
+        yield last
+
+
+def _crops(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[FaceCrop, float]]:
+    """Yield each frame's crop and the seconds that decoding and cutting took."""
+    source = iter(frames)
+    while True:
+        started_s = time.perf_counter()
+        frame = next(source, None)
+        if frame is None:
+            return
+        pipeline.timing.add("decode", time.perf_counter() - started_s)
+        crop = pipeline.crop(frame)
+        yield crop, time.perf_counter() - started_s
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording and how to replay it; can be sent to another process.
+
+    Attributes:
+        recording: Where it is and where its results go.
+        truth: What to compare with.
+        engine: Which engine to open.
+        face_model: A face_landmarker.task, None to look for one.
+        fps: Overrides the time stamps.
+        again: Whether to do it although it is done.
+        wanted: What to write beyond the usual four files.
+        sensitivity: Of the spotter, 1 is normal.
+    """
+
+    recording: Recording
+    truth: compare.Truth | None
+    engine: str
+    face_model: Path | None
+    fps: float | None
+    again: bool
+    wanted: Wanted
+    sensitivity: float = 1.0
+
+    def settings(self, engine: Engine) -> dict[str, Any]:
+        """Return what, beside the recording, decides the results."""
+        return {
+            "mer_live": version("mer-live"),
+            "engine": engine.name,
+            "engine_sha256": engine.manifest.sha256,
+            "face_model": str(self.face_model.resolve()) if self.face_model else None,
+            "fps": self.fps,
+            "sensitivity": self.sensitivity,
+        }
+
+
+class Screen(Protocol):
+    """What shows how a replay gets on."""
+
+    def update(self, update: Update) -> None:
+        """Take one update."""
+
+
+OpenScreen = Callable[[FrameReader, Pipeline], AbstractContextManager[Screen]]
+
+
+def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
+    """Replay one recording into its folder, unless that is done.
+
+    Args:
+        job: The recording.
+        engine: Opened; not closed here.
+        open_screen: Called once the recording is open.
+
+    Returns:
+        What came of it; errors of the user are an outcome, too.
+    """
+    recording = job.recording
+    try:
+        settings = job.settings(engine)
+        done = resume.finished_summary(
+            recording.folder, source=recording.path, settings=settings, wanted=job.wanted.names
+        )
+        if done is not None and not job.again:
+            line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
+            return Outcome(recording, "skipped", summary=done, lines=(line,))
+        return _replay_into_folder(job, engine, settings, open_screen)
+    except MerError as error:
+        return Outcome(recording, "failed", error=error)
+
+
+def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open_screen: OpenScreen) -> Outcome:
+    recording, complete = job.recording, True
+    with (
+        FrameReader(recording.path, fps=job.fps) as frames,
+        RecordingFolder(recording.folder, source=recording.path, classes=engine.classes) as folder,
+        Pipeline(
+            rate_hz=frames.rate_hz,
+            engine=engine,
+            face_model=job.face_model,
+            sensitivity=job.sensitivity,
+        ) as pipeline,
+    ):
+        found: list[compare.Label] = []
+        extras = Extras(job.wanted)
+        before = resume.fingerprint(recording.path)
+        started_s = time.perf_counter()
+        try:
+            with open_screen(frames, pipeline) as screen:
+                for update in replay(frames, pipeline):
+                    folder.write(update)
+                    extras.add(update)
+                    start_s = pipeline.totals.first_time_s
+                    found += [compare.label_from_event(event, start_s=start_s) for event in update.events]
+                    screen.update(update)
+        except KeyboardInterrupt:
+            complete = False
+        summary = summarise(
+            recording.path,
+            frames=frames,
+            totals=pipeline.totals,
+            timing=pipeline.timing,
+            engine=engine,
+            wall_s=time.perf_counter() - started_s,
+            complete=complete,
+            rhythm=pipeline.cadence.rhythm,
+        )
+        labels = dict(Counter(label.label for label in found))
+        summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}
+        pairs: tuple[compare.Pair, ...] = ()
+        if job.truth is not None:
+            pairs = tuple(compare.compare(job.truth, found))
+            summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
+        files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
+        summary |= {resume.OUTPUTS: job.wanted.names, resume.FILES: sorted(files)}
+        folder.finish(summary, files, replaces=REPLACED)
+        lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
+        lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
+    return Outcome(
+        recording,
+        "done" if complete else "interrupted",
+        summary=summary,
+        lines=tuple(lines),
+        truth=job.truth,
+        pairs=pairs,
+    )

@@ -1,0 +1,122 @@
+"""What the keys of `mer-live` do: quit, mark, sensitivity, save. They run in the drawing thread."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from realtime.messages import Event, Update
+from realtime.output.clips import strip_png
+from realtime.output.sinks import SCHEMA, record_from_event
+from realtime.pipeline import Pipeline
+from realtime.spotting.sensitivity import LEAST, MOST
+
+STEP: Final = 1.25
+"""Factor of one press of + or - on the dial of `--sensitivity`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment that somebody marked with the space bar.
+
+    Attributes:
+        number: Counts marks from 1.
+        time_s: Of the latest frame then, on the source's clock.
+        utc: The same by the computer's clock.
+    """
+
+    number: int
+    time_s: float
+    utc: datetime
+
+
+def record_from_mark(mark: Mark, *, source: str) -> dict[str, Any]:
+    """Return a mark as what a line of the events file holds."""
+    return {
+        "schema": SCHEMA,
+        "source": source,
+        "mark": mark.number,
+        "time_s": round(mark.time_s, 6),
+        "utc": mark.utc.isoformat(timespec="milliseconds"),
+    }
+
+
+class Keys:
+    """Does what a key asks for. Give it each update, and call it with each key.
+
+    Args:
+        pipeline: Its sensitivity is changed by + and -.
+        stop: Set by q.
+        on_mark: Takes each mark of the space bar.
+        source: Name of the recording or camera, for what is saved.
+        save_dir: Where s writes to.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        stop: threading.Event,
+        on_mark: Callable[[Mark], None],
+        source: str,
+        save_dir: Path,
+    ) -> None:
+        self._pipeline = pipeline
+        self._stop = stop
+        self._on_mark = on_mark
+        self._source = source
+        self._save_dir = save_dir
+        self._latest: Update | None = None
+        self._last_event: Event | None = None
+        self._marks = 0
+
+    def update(self, update: Update) -> None:
+        """Remember the latest frame and event."""
+        self._latest = update
+        if update.events:
+            self._last_event = update.events[-1]
+
+    def __call__(self, key: str) -> str:
+        """Do what a key asks for and return what to tell about it; empty for a key without meaning."""
+        if key == "q":
+            self._stop.set()
+            return "ending"
+        if key == " ":
+            return self._mark()
+        if key in "+=":
+            return self._sensitivity(STEP)
+        if key in "-_":
+            return self._sensitivity(1.0 / STEP)
+        return self._save() if key == "s" else ""
+
+    def _mark(self) -> str:
+        if self._latest is None:
+            return "nothing to mark yet"
+        self._marks += 1
+        mark = Mark(self._marks, self._latest.time_s, datetime.now(timezone.utc))
+        self._on_mark(mark)
+        return f"mark {mark.number} at {mark.time_s - self._pipeline.totals.first_time_s:.2f} s"
+
+    def _sensitivity(self, factor: float) -> str:
+        self._pipeline.sensitivity *= factor
+        value = self._pipeline.sensitivity
+        end = " (the end of the dial)" if value in (LEAST, MOST) else ""
+        return f"sensitivity {value:.2f}{end}"
+
+    def _save(self) -> str:
+        event = self._last_event
+        if event is None:
+            return "no event to save yet"
+        name = f"event-{event.number}-at-{event.interval.apex.time_s:.2f}s"
+        record = record_from_event(event, source=self._source)
+        try:
+            self._save_dir.mkdir(parents=True, exist_ok=True)
+            (self._save_dir / f"{name}.png").write_bytes(strip_png(event))
+            text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+            (self._save_dir / f"{name}.json").write_text(text, encoding="utf-8")
+        except OSError as error:
+            return f"not saved: {self._save_dir} cannot be written ({error.strerror})"
+        return f"saved {self._save_dir / name}.png and .json"
