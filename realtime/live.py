@@ -57,7 +57,7 @@ def live(
         duration_s: Longest session in seconds on the source's clock, from the first frame.
 
     Yields:
-        One update a frame, one for news while there is none, and one more if the end decides what was still open.
+        One update a frame, one for news or events while there is none, and one more for what was open at the end.
 
     Raises:
         BaseException: What went wrong in the capture thread.
@@ -85,8 +85,7 @@ def live(
             yield update
     finally:
         capture.stop()
-    last = pipeline.finish()
-    if last is not None:
+    while (last := pipeline.finish()) is not None:
         yield last
 
 
@@ -208,7 +207,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                 screen.update(update)
                 keys.update(update)
                 for event in update.events:
-                    records.write(_record(event, args.camera, source, update))
+                    records.write(_record(event, args.camera, source))
     notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
         say(line, path=args.events)
@@ -267,11 +266,12 @@ def _screen(
     return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys, pictures=mode)
 
 
-def _record(event: Event, name: str, source: Source, update: Update) -> dict[str, Any]:
-    """Return the line of an event; of a live source with the apex by the computer's clock."""
+def _record(event: Event, name: str, source: Source) -> dict[str, Any]:
+    """Return the line of an event that came just now; of a live source with the apex by the computer's clock."""
     record = record_from_event(event, source=name)
     if isinstance(source, LiveSource):
-        age_s = update.time_s - event.interval.apex.time_s
+        since_offset_ms = event.latency.confirm_ms + event.latency.compute_ms
+        age_s = event.interval.offset.time_s - event.interval.apex.time_s + since_offset_ms / 1000.0
         apex = datetime.now(timezone.utc) - timedelta(seconds=age_s)
         record["apex_utc"] = apex.isoformat(timespec="milliseconds")
     return record

@@ -1,5 +1,6 @@
 """Stand-ins for what a test cannot have: a clock that obeys, a camera, a trained engine, a tracked face."""
 
+import threading
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -95,6 +96,22 @@ class FakeEngine:
         self.close()
 
 
+class GatedEngine(FakeEngine):
+    """Answers once its gate is open; remembers how many clips each call had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.asked, self.answered = threading.Event(), threading.Event(), threading.Event()
+        self.batches: list[int] = []
+
+    def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(len(clips))
+        self.asked.set()
+        assert self.gate.wait(60.0)
+        self.answered.set()
+        return super().classify(clips)
+
+
 class FakePipeline:
     """A pipeline that sees a face in every frame and reports an event on the frames in `event_frames`."""
 
@@ -130,6 +147,9 @@ class FakePipeline:
             self.totals.events += 1
             events.append(event(self.totals.events, first=crop.index, last=crop.index + 40))
         return update(crop.index, crop.time_s, events=tuple(events))
+
+    def settle(self, update: Update) -> Update:
+        return update
 
     def finish(self) -> Update | None:
         self.finished = True

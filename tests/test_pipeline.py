@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fakes import FakeEngine
+from fakes import FakeEngine, GatedEngine
 
 from mer.data.clips import load_clips
 from mer.data.sample import Sample
@@ -38,9 +38,10 @@ def replayed(frames: Sequence[Frame] | FrameReader, engine: FakeEngine | None = 
         updates = []
         for frame in frames:
             pipeline.buffer.put(pipeline.crop(frame))
-            updates.append(pipeline.step(pipeline.buffer.get()))
-        last = pipeline.finish()
-    return Run([*updates, *([last] if last else [])], pipeline)
+            updates.append(pipeline.settle(pipeline.step(pipeline.buffer.get())))
+        while last := pipeline.finish():
+            updates.append(last)
+    return Run(updates, pipeline)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,41 @@ def test_the_same_recording_gives_identical_events_twice(run, recording):
     assert [event.interval for event in again.events] == [event.interval for event in run.events]
     for first, second in zip(run.events, again.events):
         assert np.array_equal(first.clip.images, second.clip.images)
+
+
+def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run, recording):
+    engine = GatedEngine()
+    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+        for frame in frames:
+            pipeline.buffer.put(pipeline.crop(frame))
+            assert pipeline.step(pipeline.buffer.get()).events == ()
+        engine.gate.set()
+        events = pipeline.finish().events
+        assert pipeline.finish() is None
+
+    assert [event.number for event in events] == [1, 2]
+    assert [event.interval for event in events] == [event.interval for event in run.events]
+    for late, usual in zip(events, run.events):
+        assert np.array_equal(late.clip.images, usual.clip.images)
+        assert late.latency.confirm_ms == usual.latency.confirm_ms
+    assert pipeline.totals.events == 2
+
+
+def test_an_event_that_is_ready_while_no_frame_comes_is_not_held_back(recording):
+    engine = GatedEngine()
+    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+        for frame in frames:
+            pipeline.buffer.put(pipeline.crop(frame))
+            pipeline.step(pipeline.buffer.get())
+            if engine.asked.is_set():
+                break
+        assert pipeline.waiting() is None
+        engine.gate.set()
+        while (update := pipeline.waiting()) is None:
+            engine.answered.wait()
+
+    assert [event.number for event in update.events] == [1]
+    assert (update.index, update.face, update.notices) == (frame.index, "tracked", ())
 
 
 def test_training_loader_and_replay_cut_identical_clips(run, recording):

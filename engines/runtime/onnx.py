@@ -12,7 +12,8 @@ from engines.manifest import INPUT, OUTPUT, Manifest, check_clips, load_pair
 from mer.errors import MerError
 from mer.preprocess import InputMode
 
-DEFAULT_THREADS: Final = 2
+DEFAULT_THREADS: Final = 1
+"""A clip costs as much processor time with two, and nobody waits for it: one leaves a core to capture and spotting."""
 CHUNK: Final = 4
 """Clips a run: larger batches do not fit the caches and take longer a clip (measured: README.md)."""
 

@@ -49,11 +49,10 @@ def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
         crop = pipeline.buffer.get()
         if crop is None:
             raise RuntimeError(f"frame {cut.index} did not come back from the ring buffer")
-        update = pipeline.step(crop)
+        update = pipeline.settle(pipeline.step(crop))
         pipeline.timing.add("total", before_s + time.perf_counter() - started_s)
         yield update
-    last = pipeline.finish()
-    if last is not None:
+    while (last := pipeline.finish()) is not None:
         yield last
 
 

@@ -1,0 +1,112 @@
+"""Classification beside the main loop: order, batches, the bound, errors."""
+
+import threading
+
+import numpy as np
+import pytest
+from fakes import FakeEngine, GatedEngine, crop, interval
+from numpy.typing import NDArray
+
+from mer.errors import MerError
+from mer.messages import Interval
+from realtime.classifier import WAITING_MOST, Candidate, Classifier
+from realtime.messages import Event
+from realtime.timing import Timing
+
+
+def candidate(first: int, *, frames: int = 41) -> Candidate:
+    found = interval(first, first + 40)
+    crops = [crop(first + i, (first + i) / 200.0) for i in range(frames)]
+    return Candidate(found, crops, decided_s=found.offset.time_s + 0.2, arrived_s=0.0)
+
+
+def classifier(engine: FakeEngine) -> Classifier:
+    return Classifier(engine, mode="gray", timing=Timing())  # type: ignore[arg-type]
+
+
+def firsts(outcomes: list[Event | Interval]) -> list[int]:
+    return [(o.interval if isinstance(o, Event) else o).onset.index for o in outcomes]
+
+
+@pytest.fixture
+def gated() -> GatedEngine:
+    return GatedEngine()
+
+
+def test_those_that_wait_are_one_batch_and_come_out_in_order_and_numbered(gated: GatedEngine) -> None:
+    ours = classifier(gated)
+    ours.add(candidate(100))
+    assert gated.asked.wait(60.0)
+    for first in (200, 300, 400):
+        ours.add(candidate(first))
+    assert ours.finished() == []
+    gated.gate.set()
+    outcomes = ours.settled()
+    ours.close()
+    assert gated.batches == [1, 3]
+    assert firsts(outcomes) == [100, 200, 300, 400]
+    assert [o.number for o in outcomes if isinstance(o, Event)] == [1, 2, 3, 4]
+
+
+def test_each_outcome_is_handed_out_once(gated: GatedEngine) -> None:
+    ours = classifier(gated)
+    gated.gate.set()
+    ours.add(candidate(100))
+    assert len(ours.settled()) == 1
+    assert ours.settled() == ours.finished() == []
+    ours.close()
+
+
+def test_the_latency_counts_from_the_arrival_of_the_deciding_frame_to_the_collection(gated: GatedEngine) -> None:
+    ours = classifier(gated)
+    gated.gate.set()
+    ours.add(candidate(100))
+    (event,) = ours.settled()
+    ours.close()
+    assert isinstance(event, Event)
+    assert event.latency.confirm_ms == pytest.approx(200.0)
+    assert event.latency.compute_ms > event.latency.engine_ms > 0.0
+
+
+def test_one_that_cannot_be_sampled_is_rejected_in_its_place_and_not_numbered(gated: GatedEngine) -> None:
+    ours = classifier(gated)
+    gated.gate.set()
+    for found in (candidate(100), candidate(200, frames=5), candidate(300)):
+        ours.add(found)
+    outcomes = ours.settled()
+    ours.close()
+    assert firsts(outcomes) == [100, 200, 300]
+    assert [o.number if isinstance(o, Event) else o.reason for o in outcomes] == [1, "gap", 2]
+
+
+def test_more_than_the_bound_are_waited_for(gated: GatedEngine) -> None:
+    ours = classifier(gated)
+    for i in range(WAITING_MOST):
+        ours.add(candidate(100 * i))
+    one_more = threading.Thread(target=ours.add, args=(candidate(5000),))
+    one_more.start()
+    one_more.join(0.05)
+    assert one_more.is_alive()
+    gated.gate.set()
+    one_more.join(60.0)
+    assert len(ours.settled()) == WAITING_MOST + 1
+    ours.close()
+
+
+def test_an_error_of_the_engine_is_raised_after_what_came_before_it() -> None:
+    class Breaks(GatedEngine):
+        def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if self.batches:
+                raise MerError("engine fake failed")
+            return super().classify(clips)
+
+    engine = Breaks()
+    ours = classifier(engine)
+    ours.add(candidate(100))
+    assert engine.asked.wait(60.0)
+    ours.add(candidate(200))
+    engine.gate.set()
+    assert firsts(ours.settled()) == [100]
+    with pytest.raises(MerError, match="fake failed"):
+        ours.finished()
+    ours.close()
