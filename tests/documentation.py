@@ -186,6 +186,11 @@ def _samm_lv(root: Path, recording: Path) -> None:
     _put_faces(root, recording)
 
 
+def _casme_sq(root: Path, recording: Path) -> None:
+    data_minis.casme_sq(root, [1, "disgust1_1", 10, 16, 22, "4", "negative", "micro-expression", "disgust"], frames=40)
+    _put_faces(root, recording)
+
+
 def _two_datasets(root: Path, _recording: Path) -> None:
     rows = [(1, f"S01-{n:02d}-001", 2, 8, 14, label) for n, label in enumerate(CLASSES, start=1)]
     data_minis.mmew(root, *rows)
@@ -208,6 +213,7 @@ ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("/data/CASME2", "data/CASME2", _casme2),
     ("clips.csv", "clips.csv", _manifest),
     ("SAMM-LV", "SAMM-LV", _samm_lv),
+    ("CASME_SQ", "CASME_SQ", _casme_sq),
     ("me.jpg", "me.jpg", _portrait),
     ("--faces portraits", "portraits", _portraits),
     ("train-portraits", "train-portraits", _portraits),

@@ -1,7 +1,8 @@
 """The whole pipeline on a short synthetic recording of a real portrait, with real landmarks; a stand-in engine."""
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,8 @@ from mer.synth.portrait import packaged_portrait
 from mer.synth.recording import render
 from mer.synth.script import Settings
 from mer.video import FrameReader
+from realtime.capture.thread import Capture
+from realtime.live import live
 from realtime.messages import Event, Update
 from realtime.pipeline import Pipeline
 
@@ -31,6 +34,20 @@ class Run:
     @property
     def events(self) -> list[Event]:
         return [event for update in self.updates for event in update.events]
+
+
+CHANGES = {
+    "half the resolution": lambda image: cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+    "twice the size": lambda image: cv2.resize(image, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_LINEAR),
+    "mirrored": lambda image: np.ascontiguousarray(image[:, ::-1]),
+    "a fifth darker": lambda image: cv2.convertScaleAbs(image, alpha=0.8),
+}
+
+
+def moments(run: Run) -> np.ndarray:
+    """Return (N, 3) frame indices of onset, apex and offset."""
+    intervals = [event.interval for event in run.events]
+    return np.array([[i.onset.index, i.apex.index, i.offset.index] for i in intervals])
 
 
 def replayed(frames: Sequence[Frame] | FrameReader, engine: FakeEngine | None = None) -> Run:
@@ -92,6 +109,39 @@ def test_the_same_recording_gives_identical_events_twice(run, recording):
     assert [event.interval for event in again.events] == [event.interval for event in run.events]
     for first, second in zip(run.events, again.events):
         assert np.array_equal(first.clip.images, second.clip.images)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_same_events_within_a_frame_whatever_the_picture_is_like(run, recording, change):
+    with FrameReader(recording[0]) as frames:
+        changed = replayed([replace(frame, image=change(frame.image)) for frame in frames])
+
+    assert len(changed.events) == len(run.events)
+    assert np.abs(moments(changed) - moments(run)).max() <= 1
+
+
+def test_live_and_replay_agree(run, recording):
+    room = threading.Semaphore(50)  # live, but slow enough that nothing is overwritten
+
+    def paced(frames):
+        for frame in frames:
+            room.acquire()
+            yield frame
+
+    stop = threading.Event()
+    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
+        capture = Capture(paced(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        updates = []
+        for update in live(pipeline, capture, stop=stop):
+            updates.append(update)
+            room.release()
+
+    assert pipeline.totals.dropped == 0
+    live_run = Run(updates, pipeline)
+    assert len(live_run.events) == len(run.events)
+    assert np.abs(moments(live_run) - moments(run)).max() <= 1
+    for seen, usual in zip(live_run.events, run.events):
+        assert np.abs(seen.clip.images.astype(int) - usual.clip.images).mean() < 1.0
 
 
 def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run, recording):

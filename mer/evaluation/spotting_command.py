@@ -101,14 +101,26 @@ def read_dataset(name: str, root: Path, results: Path) -> list[Spotted]:
         MerError: If the layout is wrong, or none of its recordings was replayed.
     """
     recordings = intervals(name, root)
-    there = [recording for recording in recordings if (results / recording.path.stem / EVENTS_FILE).is_file()]
-    if len(there) < len(recordings) or not there:
-        missing = [str(recording.path) for recording in recordings if recording not in there]
+    folders = [_results_of(recording.path, root, results) for recording in recordings]
+    missing = [str(recording.path) for recording, folder in zip(recordings, folders) if folder is None]
+    if missing or not recordings:
         raise MerError(
             f"{len(missing)} of {len(recordings)} recordings of {name} have no results in {results}, the first is "
             f"{missing[0] if missing else root}; run `mer-replay` on them with --out {results} first"
         )
-    return [_of_dataset(recording, results / recording.path.stem) for recording in there]
+    return [_of_dataset(recording, folder) for recording, folder in zip(recordings, folders) if folder is not None]
+
+
+def _results_of(recording: Path, root: Path, results: Path) -> Path | None:
+    """Return where mer-replay left the results of a recording, whichever folder on the way to it was replayed."""
+    path = recording.resolve()
+    names = path.relative_to(root.resolve()).parts if path.is_relative_to(root.resolve()) else path.parts[-1:]
+    for first in range(len(names)):
+        inside = Path(*names[first:])
+        for folder in (results / inside.with_suffix(""), results / inside):
+            if (folder / EVENTS_FILE).is_file():
+                return folder
+    return None
 
 
 def _of_dataset(recording: Recording, folder: Path) -> Spotted:

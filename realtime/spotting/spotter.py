@@ -53,7 +53,7 @@ class SpotterConfig:
     rest_s: float = 0.45
     warm_up_s: float = 1.0
     renewed_s: float = 0.3
-    wait_s: float = 0.22
+    wait_s: float = 0.18
     tail_s: float = 0.25
     settle_s: float = 0.3
     settle_share: float = 0.25

@@ -10,8 +10,8 @@ import re
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from classical_spotters import LEAST_PERCENT, Curves, optical_strain, region_flow
@@ -22,15 +22,21 @@ from engines.select import open_engine
 from mer.evaluation.matching import Label, Truth, read_truth
 from mer.evaluation.spotting import Spotted, spotted, summarise
 from mer.evaluation.spotting_command import show
+from mer.face.landmarker import Landmarker
+from mer.face.tracker import FaceTracker
 from mer.synth import series
 from mer.synth.portrait import find_portraits
 from mer.video import FrameReader
 from realtime.output.compare import label_from_event
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay
+from realtime.spotting.sensitivity import spotter_config
+from realtime.spotting.spotter import Spotter, Spotting
 
 TUNING_SEEDS = (1, 2, 3)
 TABLE_SEEDS = (101, 102)
+DIAL = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
+"""Sensitivities of --curve."""
 VIDEO_SUFFIXES = (".mp4", ".mpg", ".avi", ".mov", ".mkv")
 
 
@@ -66,6 +72,48 @@ def run(path: Path, *, classical: bool = True) -> Run:
     return Run(path, found, seconds, fps)
 
 
+def dial(path: Path) -> Run:
+    """Spot in one recording at every sensitivity of DIAL; nothing is classified."""
+    spotters = {f"{value:g}": Spotter(spotter_config(value)) for value in DIAL}
+    found: dict[str, list[Label]] = {name: [] for name in spotters}
+    tracker = FaceTracker(Landmarker(None))
+    with FrameReader(path) as frames, closing(tracker):
+        times_s = []
+        for crop in map(tracker.crop, frames):
+            times_s.append(crop.time_s)
+            for name, spotter in spotters.items():
+                found[name] += labels(spotter.step(crop), times_s)
+        for name, spotter in spotters.items():
+            found[name] += labels(spotter.finish(), times_s)
+        return Run(path, found, times_s[-1] - times_s[0], frames.measured_fps)
+
+
+def labels(spotting: Spotting, times_s: Sequence[float]) -> list[Label]:
+    """Return what was accepted as micro-expressions, without a class, decided at the last of some times."""
+    made = []
+    for interval in spotting.intervals:
+        if interval.verdict == "micro":
+            onset, apex, offset = interval.onset, interval.apex, interval.offset
+            when = (onset.time_s - times_s[0], apex.time_s - times_s[0], offset.time_s - times_s[0])
+            decided_s = times_s[-1] - times_s[0]
+            made.append(Label("micro", (onset.index, apex.index, offset.index), when, confirmed_s=decided_s))
+    return made
+
+
+def curve(runs: Sequence[Run]) -> Table:
+    """Return precision and recall by sensitivity."""
+    table = Table(title="by sensitivity; precision and F1 of nominal amplitudes count all false events")
+    for heading in ("sensitivity", "recall", "recall weak", "precision", "F1", "false/min"):
+        table.add_column(heading, justify="right")
+    for name in runs[0].found:
+        result = summarise(recordings(runs, name))
+        bands = result["by_amplitude"]
+        shares = (bands["nominal"]["recall"], bands["weak"]["recall"], bands["nominal"]["precision"])
+        cells = [f"{share:.2f}" if share is not None else "-" for share in (*shares, bands["nominal"]["f1"])]
+        table.add_row(name, *cells, f"{result['all']['false_per_minute']:.2f}")
+    return table
+
+
 def portraits(folder: Path | None, *, tuning: bool) -> list[Path]:
     """Return the portraits for tuning or for the table: those whose number is a multiple of three are the table's."""
     if folder is None:
@@ -87,17 +135,30 @@ def recordings(runs: Sequence[Run], spotter: str) -> list[Spotted]:
     return made
 
 
+def compared(runs: Sequence[Run]) -> list[str]:
+    """Return the spotters to show: of region flow only the threshold that is best on these runs, which flatters it."""
+    f1 = {
+        name: summarise(recordings(runs, name))["by_amplitude"]["nominal"]["f1"]
+        for name in runs[0].found
+        if "flow" in name
+    }
+    return [name for name in runs[0].found if name not in f1 or name == max(f1, key=f1.__getitem__)]
+
+
+def quiet_table(runs: Sequence[Run], names: Sequence[str]) -> Table:
+    """Return how often each spotter was wrong on real recordings in which there is nothing to be found."""
+    table = Table(title="real recordings, nothing to be found: false events")
+    for heading in ("recording", "s", *names):
+        table.add_column(heading, justify="left" if heading == "recording" else "right")
+    for one in runs:
+        table.add_row(one.path.name, f"{one.seconds:.0f}", *(str(len(one.found.get(name, ()))) for name in names))
+    return table
+
+
 def beside(runs: Sequence[Run], title: str) -> Table:
     """Return F1 at nominal amplitudes by rate, and false events a minute, of all spotters."""
     table = Table(title=title)
-    results = {name: summarise(recordings(runs, name)) for name in runs[0].found}
-    flows = {name: result["by_amplitude"]["nominal"]["f1"] for name, result in results.items() if "flow" in name}
-    # Of region flow only the threshold that is best on these very recordings, which flatters it.
-    results = {
-        name: result
-        for name, result in results.items()
-        if name not in flows or name == max(flows, key=flows.__getitem__)
-    }
+    results = {name: summarise(recordings(runs, name)) for name in compared(runs)}
     rates = list(results["ours"]["by_rate"])
     for heading in ("spotter", *(f"F1 {rate} fps" for rate in rates), "F1", "F1 weak", "false/min", "apex ms"):
         table.add_column(heading, justify="left" if heading == "spotter" else "right")
@@ -118,6 +179,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, help="folder of numbered portraits (default: variations of one)")
     parser.add_argument("--out", type=Path, help="folder for the set, kept and gone on with (default: a temporary one)")
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="real recordings without micro-expressions")
+    parser.add_argument("--curve", action="store_true", help="precision and recall by sensitivity instead")
     parser.add_argument("--tuning", action="store_true", help="use the seeds and portraits of the tuning")
     parser.add_argument("--seconds", type=float, default=series.LIKE.seconds, help="length of each recording")
     parser.add_argument("--jobs", type=int, default=2)
@@ -132,6 +194,9 @@ def main() -> None:
         series.build(folder, plans, jobs=args.jobs)
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(args.jobs, context) as pool:
+            if args.curve:
+                console.print(curve(list(pool.map(dial, [folder / f"{plan.name}.mp4" for plan in plans]))))
+                return
             runs = list(pool.map(run, [folder / f"{plan.name}.mp4" for plan in plans]))
             real = [
                 path
@@ -139,12 +204,11 @@ def main() -> None:
                 for path in (sorted(given.iterdir()) if given.is_dir() else [given])
                 if path.suffix.lower() in VIDEO_SUFFIXES
             ]
-            quiet = list(pool.map(partial(run, classical=True), real))
+            quiet = list(pool.map(run, real))
         console.print(beside(runs, f"synthetic, seeds {', '.join(map(str, seeds))}, {len(runs)} recordings"))
         show(summarise(recordings(runs, "ours")), console)
-    for one in quiet:
-        counts = ", ".join(f"{name} {len(found)}" for name, found in one.found.items())
-        console.print(f"real, nothing to be found: {one.path.name}, {one.seconds:.0f} s: {counts} false")
+        if quiet:
+            console.print(quiet_table(quiet, compared(runs)))
 
 
 if __name__ == "__main__":
