@@ -24,6 +24,11 @@ LOOK_AHEAD: Final = 6
 """Frames decoded on opening: they show that the file can be read and how far apart its frames really are."""
 FALLBACK_FPS: Final = 25.0
 """Rate of a file that states none, holds no usable time stamps and came without an `fps`."""
+LEAST_FPS: Final = 0.1
+MOST_FPS: Final = 20_000.0
+"""Rates outside are no recording of a face, but a damaged or mistaken number: times and buffers would overflow."""
+LATEST_S: Final = 1e8
+"""Later stamps, three years from the start, are damaged ones."""
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
 _LONGEST_STEP_S: Final = 1.0
@@ -55,7 +60,7 @@ class Clock:
 
     def time_s(self, stamp_s: float) -> float:
         """Return the time of the next frame, given the source's stamp for it in seconds."""
-        stamp_s = stamp_s if np.isfinite(stamp_s) and stamp_s >= 0 else 0.0
+        stamp_s = stamp_s if 0.0 <= stamp_s <= LATEST_S else 0.0
         time_s = stamp_s + self._shift_s
         if time_s > self._last_s:
             if time_s - self._last_s < _LONGEST_STEP_S:
@@ -105,12 +110,14 @@ class FrameReader:
 
     Raises:
         MerError: If there is no such file, or nothing in it can be decoded.
-        UsageError: If `fps` is not a positive number.
+        UsageError: If `fps` is not a frame rate.
     """
 
     def __init__(self, path: Path, *, fps: float | None = None) -> None:
-        if fps is not None and not (np.isfinite(fps) and fps > 0):
-            raise UsageError(f"--fps {fps} is not a frame rate; give a number above 0, such as 200")
+        if fps is not None and not LEAST_FPS <= fps <= MOST_FPS:
+            raise UsageError(
+                f"--fps {fps:g} is not a frame rate; give a number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
+            )
         self._pictures = _open(path, fps=fps)
         self.nominal_fps = self._pictures.fps
         self.claimed_frames = self._pictures.claimed_frames
@@ -128,6 +135,12 @@ class FrameReader:
         self.size_wh = (width, height)
         times_s = [frame.time_s for frame in self._ahead]
         self.rate_hz = float(1.0 / np.median(np.diff(times_s))) if len(times_s) > 2 else self.nominal_fps
+        if not LEAST_FPS <= self.rate_hz <= MOST_FPS:
+            self.close()
+            raise MerError(
+                f"the time stamps of {path} show {self.rate_hz:.3g} frames/s; expected {LEAST_FPS:g} to {MOST_FPS:g}; "
+                "are they damaged? --fps says at which rate it was recorded"
+            )
         self.description = f"{path.name} ({width}x{height}, {self.nominal_fps:g} fps)"
 
     @property
@@ -213,7 +226,7 @@ class _VideoFile:
             )
         claimed_fps = self._capture.get(cv2.CAP_PROP_FPS)
         frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        claimed_fps = claimed_fps if np.isfinite(claimed_fps) and claimed_fps > 0 else FALLBACK_FPS
+        claimed_fps = claimed_fps if LEAST_FPS <= claimed_fps <= MOST_FPS else FALLBACK_FPS
         self.fps = fps or claimed_fps
         self.claimed_frames = round(frames) if np.isfinite(frames) and 0 < frames < 1e12 else None
         self.notes: list[str] = []
@@ -276,8 +289,9 @@ def _rate_from_side_file(folder: Path) -> float:
                 rate = float(text)
             except ValueError:
                 rate = 0.0
-            if not (np.isfinite(rate) and rate > 0):
-                raise MerError(f"{file} holds {text[:40]!r}; expected the frame rate as a plain number, such as 200")
+            if not LEAST_FPS <= rate <= MOST_FPS:
+                expected = f"the frame rate as a plain number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
+                raise MerError(f"{file} holds {text[:40]!r}; expected {expected}")
             return rate
     raise MerError(
         f"folder {folder} does not say how fast it was recorded; give --fps, or write the rate into {folder / 'fps'}"

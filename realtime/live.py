@@ -29,7 +29,7 @@ from realtime.capture.thread import Capture
 from realtime.messages import Event, Update
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
-from realtime.output.records import STDOUT, Records, say
+from realtime.output.records import STDOUT, Records, say, say_to
 from realtime.output.session_recording import SessionRecording
 from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
@@ -202,18 +202,18 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         )
         with _screen(args, source, engine, pipeline, console, keys) as screen:
             for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
+                for event in update.events:  # on disk before anybody is told of it
+                    records.write(_record(event, args.camera, source))
                 if outlets is not None:
                     outlets.update(update)
                 screen.update(update)
                 keys.update(update)
-                for event in update.events:
-                    records.write(_record(event, args.camera, source))
     notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
         say(line, path=args.events)
     errors = [error for error in (feed.error, records.error, recording.error if recording else "") if error]
     for error in errors:
-        print(f"mer-live: error: {error}", file=sys.stderr)
+        say_to(sys.stderr, f"mer-live: error: {error}")
     return 1 if errors else 130 if signals == [signal.SIGINT] else 0
 
 
@@ -288,6 +288,8 @@ def _ending_signals(stop: threading.Event) -> Iterator[list[int]]:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)  # `nohup mer-live ...` is to outlive its terminal
     before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield received

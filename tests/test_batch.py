@@ -15,6 +15,10 @@ from recordings import pictures, write_video
 import realtime.recordings.recording
 import realtime.replay
 from mer import batch
+from realtime.output.extras import Wanted
+from realtime.recordings import workers
+from realtime.recordings.inputs import Recording
+from realtime.recordings.recording import Job
 from realtime.replay import main
 
 ROOT = Path(__file__).parent.parent
@@ -215,3 +219,17 @@ def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
             next(ending)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_defect_that_one_recording_brings_to_light_does_not_end_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(workers, "replay_recording", broken)
+    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: None)
+    recording = Recording(tmp_path / "a.mp4", tmp_path / "out")
+    outcome = workers.replay_as_task(Job(recording, None, "auto", None, None, False, Wanted()))
+    assert outcome.status == "failed"
+    assert "ZeroDivisionError('a defect')" in str(outcome.error)

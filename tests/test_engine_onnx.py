@@ -144,3 +144,14 @@ def test_a_manifest_written_by_hand_in_another_order_is_read(model, tmp_path):
 
     with OnnxRuntimeEngine(path) as engine:
         assert engine.manifest == manifest
+
+
+def test_a_session_that_fails_ends_in_a_message(model):
+    class Broken:
+        def run(self, *_):
+            raise RuntimeError("the device was lost")
+
+    with OnnxRuntimeEngine(model) as engine:
+        engine._session = Broken()
+        with pytest.raises(MerError, match=r"failed on a batch of 1 \(the device was lost\)"):
+            engine.classify(parity_clips("gray", 1))

@@ -18,6 +18,13 @@ from realtime.capture.thread import Capture
 from realtime.live import live, main
 
 ROOT = Path(__file__).parent.parent
+PROGRAM = (
+    "import sys; sys.path.insert(0, 'tests')\n"
+    "import realtime.live; from fakes import *\n"
+    "realtime.live.Pipeline = lambda **_: FakePipeline(event_frames=(1,))\n"
+    "realtime.live.open_engine = lambda choice: FakeEngine()\n"
+    "sys.exit(realtime.live.main(sys.argv[1:]))\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +140,40 @@ def test_a_full_disk_ends_the_writing_but_not_the_session(recording: Path, capsy
     assert "later events are missing" in printed.err
 
 
+@pytest.mark.parametrize(("option", "code"), [("--no-overlay", 0), ("--json", 1)])
+def test_an_output_that_takes_nothing_is_no_reason_to_end(
+    recording: Path, tmp_path: Path, option: str, code: int
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    given = ["--camera", str(recording), option, *(["--events", str(tmp_path / "e.jsonl")] if not code else [])]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *given], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert done.returncode == code, done.stderr
+    if code:
+        assert "200 frames" in done.stderr
+        assert "later events are missing" in done.stderr.splitlines()[-1]
+    else:
+        assert labels_in(tmp_path / "e.jsonl") == ["happiness"]
+        assert not done.stderr
+
+
+def test_an_event_is_on_disk_before_it_is_told(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk: list[int] = []
+
+    def told(line: str, *, path: Path) -> None:
+        if "event" in line and "events" not in line:
+            on_disk.append(len(labels_in(path)))
+
+    monkeypatch.setattr(realtime.live, "say", told)
+    assert main(["--camera", str(recording), "--events", str(tmp_path / "e.jsonl")]) == 0
+    assert on_disk == [1, 2]
+
+
 @pytest.mark.parametrize("options", [["--duration", "0"], ["--width", "-3"], ["--fps", "nan"], []])
 def test_options_that_make_no_sense_end_with_exit_code_2(options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -143,15 +184,15 @@ def test_options_that_make_no_sense_end_with_exit_code_2(options: list[str]) -> 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)])
 def test_a_signal_ends_the_session_with_everything_written(tmp_path: Path, number: int, code: int) -> None:
     recording = write_video(tmp_path / "long.mp4", pictures(3000), fps=100.0)
-    program = (
-        "import sys; sys.path.insert(0, 'tests')\n"
-        "import realtime.live; from fakes import *\n"
-        "realtime.live.Pipeline = lambda **_: FakePipeline(event_frames=(1,))\n"
-        "realtime.live.open_engine = lambda choice: FakeEngine()\n"
-        "sys.exit(realtime.live.main(sys.argv[1:]))\n"
-    )
-    command = [sys.executable, "-c", program, "--camera", str(recording), "--events", str(tmp_path / "e.jsonl")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    command = [sys.executable, "-c", PROGRAM, "--camera", str(recording), "--events", str(tmp_path / "e.jsonl")]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup themselves
+    ) as process:
         assert process.stdout is not None
         assert "event 1" in process.stdout.readline()
         os.kill(process.pid, number)
@@ -160,6 +201,24 @@ def test_a_signal_ends_the_session_with_everything_written(tmp_path: Path, numbe
     assert "1 events" in output
     assert "Traceback" not in errors
     assert labels_in(tmp_path / "e.jsonl") == ["happiness"]
+
+
+def test_after_nohup_a_hangup_does_not_end_the_session(tmp_path: Path) -> None:
+    recording = write_video(tmp_path / "a.mp4", pictures(200), fps=100.0)
+    command = [sys.executable, "-c", PROGRAM, "--camera", str(recording)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        assert process.stdout is not None
+        assert "event 1" in process.stdout.readline()
+        os.kill(process.pid, signal.SIGHUP)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "200 frames" in output
 
 
 @pytest.mark.parametrize("option", [["--json"], ["--events", "-"]])

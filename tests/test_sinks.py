@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from fakes import event, interval, update
 from mer.errors import MerError
 from mer.labels import CLASSES
 from realtime.output.sinks import EventLog, RecordingFolder, record_from_event
+
+if sys.platform != "win32":
+    import resource
 
 
 def folder_of(path: Path, *, source: str = "/videos/a.mp4") -> RecordingFolder:
@@ -132,6 +136,31 @@ def test_a_full_disk_is_reported() -> None:
         pytest.skip("this system has no /dev/full")
     with EventLog(full) as log, pytest.raises(OSError, match="No space left"):
         log.write({"a": 1})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no limit of a file's size")
+def test_no_half_line_stays_when_the_disk_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with EventLog(path) as log:
+        log.write({"n": 1})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 4, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                log.write({"n": 2})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        log.write({"n": 3})
+    assert path.read_text() == '{"n": 1}\n{"n": 3}\n'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no open file")
+def test_an_event_log_that_was_removed_takes_no_more_lines(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "e.jsonl") as log:
+        log.write({"n": 1})
+        (tmp_path / "e.jsonl").unlink()
+        with pytest.raises(OSError, match="removed"):
+            log.write({"n": 2})
 
 
 def test_an_event_log_is_continued(tmp_path: Path) -> None:

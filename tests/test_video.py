@@ -146,7 +146,7 @@ def test_refuses_a_folder_without_a_rate(tmp_path: Path) -> None:
         FrameReader(folder)
 
 
-@pytest.mark.parametrize("text", ["fast", "-5", "0", "nan", ""])
+@pytest.mark.parametrize("text", ["fast", "-5", "0", "nan", "", "1e-300", "1e9"])
 def test_refuses_a_side_file_without_a_rate_in_it(tmp_path: Path, text: str) -> None:
     folder = write_folder(tmp_path / "f", pictures(3))
     (folder / "fps").write_text(text)
@@ -207,3 +207,25 @@ def test_clock_survives_stamps_that_are_not_numbers() -> None:
     clock = Clock(0.1)
     times_s = [clock.time_s(t) for t in (float("nan"), float("nan"), -5.0)]
     assert times_s == pytest.approx([0.0, 0.1, 0.2])
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, 1e-300, 1e9, float("nan")])
+def test_refuses_a_rate_that_no_camera_has(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(UsageError, match="not a frame rate"):
+        FrameReader(write_video(tmp_path / "a.mp4", pictures(3)), fps=fps)
+
+
+def test_refuses_time_stamps_that_no_camera_has(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", pictures(30), fps=50.0)
+    content = bytearray(path.read_bytes())
+    rate = content.index(b"strh") + 8 + 20  # dwScale and dwRate: frames/s is their quotient
+    struct.pack_into("<II", content, rate, 1, 1_000_000)
+    path.write_bytes(content)
+    with pytest.raises(MerError, match=r"1e\+06 frames/s"):
+        FrameReader(path)
+
+
+def test_a_stamp_of_another_age_is_replaced() -> None:
+    clock = Clock(0.04)
+    assert [clock.time_s(stamp_s) for stamp_s in (0.0, 1e300, 0.08)] == pytest.approx([0.0, 0.04, 0.12])
+    assert clock.repaired == 1

@@ -57,14 +57,21 @@ class OnnxRuntimeEngine:
         return self.manifest.none_threshold
 
     def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, n_classes) float32 probabilities of encoded clips."""
+        """Return (N, n_classes) float32 probabilities of encoded clips.
+
+        Raises:
+            MerError: If the session is closed or fails.
+        """
         check_clips(clips, self.manifest)
         if self._session is None:
             raise MerError(f"engine {self.name} is closed; open it again")
-        parts = [
-            self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(clips[i : i + CHUNK])})[0]
-            for i in range(0, len(clips), CHUNK)
-        ]
+        starts = range(0, len(clips), CHUNK)
+        try:
+            parts = [
+                self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(clips[i : i + CHUNK])})[0] for i in starts
+            ]
+        except Exception as error:  # as in `new_session`
+            raise MerError(f"{self.name} failed on a batch of {len(clips)} ({error}); try another --engine") from error
         return np.concatenate(parts)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engines.manifest import Manifest, check_clips, sha256
 from engines.runtime.onnx import DEFAULT_THREADS
 from mer import checkpoint
+from mer.errors import MerError
 from mer.models import parameter_count
 from mer.preprocess import InputMode, check_mode
 
@@ -67,11 +68,18 @@ class TorchEngine:
         return self.manifest.none_threshold
 
     def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, n_classes) float32 probabilities of encoded clips."""
+        """Return (N, n_classes) float32 probabilities of encoded clips.
+
+        Raises:
+            MerError: If PyTorch fails.
+        """
         check_clips(clips, self.manifest)
-        with torch.inference_mode():
-            logits = self._network(torch.from_numpy(np.ascontiguousarray(clips)).to(self._device))
-            shares: NDArray[np.float32] = torch.softmax(logits / self.manifest.temperature, dim=1).cpu().numpy()
+        try:
+            with torch.inference_mode():
+                logits = self._network(torch.from_numpy(np.ascontiguousarray(clips)).to(self._device))
+                shares: NDArray[np.float32] = torch.softmax(logits / self.manifest.temperature, dim=1).cpu().numpy()
+        except RuntimeError as error:  # CUDA's are of this kind, too
+            raise MerError(f"{self.name} failed on a batch of {len(clips)} ({error}); try another --engine") from error
         return shares
 
     def close(self) -> None:

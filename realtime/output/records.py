@@ -1,11 +1,13 @@
 """Where `mer-live` writes its JSON lines: a file that is continued, or the standard output for a pipe."""
 
+import contextlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from realtime.output.sinks import EventLog
 
@@ -42,7 +44,7 @@ class Records:
         """
         with self._lock:
             if self._path == STDOUT:
-                print(json.dumps(record, ensure_ascii=False), flush=True)
+                self._print(record)
             elif self._log is not None:
                 self._append(self._log, record)
 
@@ -60,6 +62,16 @@ class Records:
     ) -> None:
         self.close()
 
+    def _print(self, record: dict[str, Any]) -> None:
+        try:
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            let_go(sys.stdout)
+            self._path = None
+            self.error = f"the standard output takes no lines any more ({error.strerror}); later events are missing"
+
     def _append(self, log: EventLog, record: dict[str, Any]) -> None:
         try:
             log.write(record)
@@ -70,4 +82,26 @@ class Records:
 
 def say(text: str, *, path: Path | None) -> None:
     """Print a line for people, on the error output if the standard output carries JSON lines."""
-    print(text, file=sys.stderr if path == STDOUT else sys.stdout, flush=True)
+    say_to(sys.stderr if path == STDOUT else sys.stdout, text)
+
+
+def say_to(stream: TextIO, text: str) -> None:
+    """Print a line; a terminal that is gone, or a full disk behind it, is no reason to end a session.
+
+    Raises:
+        BrokenPipeError: If it is a pipe that nobody reads.
+    """
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        let_go(stream)
+
+
+def let_go(stream: TextIO) -> None:
+    """Send what is still to be written to a stream nowhere, or Python would try again and complain as it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

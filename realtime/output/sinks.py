@@ -4,9 +4,11 @@ The fields are documented in `realtime/README.md`; SCHEMA changes whenever their
 """
 
 import csv
+import errno
 import io
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -116,11 +118,19 @@ class EventLog:
         """Append one record.
 
         Raises:
-            OSError: If the disk refuses it.
+            OSError: If the disk refuses it, or the file was removed; no part of the line stays.
         """
+        status = os.fstat(self._file.fileno())
+        if stat.S_ISREG(status.st_mode) and not status.st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "the file was removed")
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
-        while line:
-            line = line[self._file.write(line) :]
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            if stat.S_ISREG(status.st_mode):
+                self._file.truncate(status.st_size)
+            raise
 
     def clear(self) -> None:
         """Throw away what the file holds.

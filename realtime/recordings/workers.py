@@ -5,13 +5,17 @@ Not in `realtime.replay`, which is called __main__ where it is the program, and 
 
 import functools
 from contextlib import nullcontext
+from typing import Final
 
 from engines.protocol import Engine
 from engines.select import open_engine
 from mer import batch
+from mer.errors import MerError
 from realtime.messages import Update
-from realtime.recordings.recording import Job, replay_recording
+from realtime.recordings.recording import Job, OpenScreen, replay_recording
 from realtime.recordings.tally import Outcome
+
+UNEXPECTED: Final = "something went wrong that no recording should cause"
 
 
 @functools.cache
@@ -21,16 +25,23 @@ def _engine_of_this_process(choice: str) -> Engine:
 
 def replay_in_process(job: Job, progress: batch.Progress) -> Outcome:
     """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
-    return replay_recording(
-        job,
-        _engine_of_this_process(job.engine),
-        lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)),
-    )
+    return _replay(job, lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)))
 
 
 def replay_as_task(job: Job) -> Outcome:
     """Replay one recording in a process of a cluster; how far it is stays there."""
-    return replay_recording(job, _engine_of_this_process(job.engine), lambda _frames, _pipeline: nullcontext(_Untold()))
+    return _replay(job, lambda _frames, _pipeline: nullcontext(_Untold()))
+
+
+def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
+    """Replay one recording; a defect that it brings to light does not end the others."""
+    engine = _engine_of_this_process(job.engine)
+    try:
+        return replay_recording(job, engine, open_screen)
+    except Exception as error:
+        path = job.recording.path
+        problem = MerError(f"{path}: {UNEXPECTED} ({error!r}); replay it alone to see where, and report that")
+        return Outcome(job.recording, "failed", error=problem)
 
 
 class _Untold:
