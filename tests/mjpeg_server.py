@@ -1,8 +1,9 @@
 """Serves pictures as Motion JPEG over HTTP on loopback: the stream of the tests, with a real socket behind it."""
 
+import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,6 +24,30 @@ def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0, rounds: in
         port: To listen on, 0 for any that is free.
     """
     bodies = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
+    with serve_jpegs(bodies, times_s=lambda i: i / fps if fps else 0.0, total=rounds * len(bodies), port=port) as url:
+        yield url
+
+
+@contextmanager
+def serve_jpegs(
+    bodies: Sequence[bytes],
+    *,
+    times_s: Callable[[int], float],
+    total: int,
+    port: int = 0,
+    sent: Callable[[int, float], None] = lambda number, time_s: None,
+    late_s: float = math.inf,
+) -> Iterator[str]:
+    """Yield the address of a server that sends JPEG files in turns to each client, and then hangs up.
+
+    Args:
+        bodies: Contents of the files.
+        times_s: When each picture, by its number from 0, is due, in seconds from the request.
+        total: Pictures to send.
+        port: To listen on, 0 for any that is free.
+        sent: Told the number of each picture and when its sending began, by `time.monotonic`.
+        late_s: A picture that is later than this, because the client does not take them, is left out.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -31,10 +56,14 @@ def serve(pictures: Sequence[NDArray[np.uint8]], *, fps: float = 0.0, rounds: in
             self.end_headers()
             start_s = time.monotonic()
             try:
-                for i, body in enumerate(bodies * rounds):
-                    if fps:
-                        time.sleep(max(0.0, start_s + i / fps - time.monotonic()))
+                for i in range(total):
+                    early_s = start_s + times_s(i) - time.monotonic()
+                    if early_s < -late_s:
+                        continue
+                    time.sleep(max(0.0, early_s))
+                    body = bodies[i % len(bodies)]
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+                    sent(i, time.monotonic())
                     self.wfile.write(head.encode() + body + b"\r\n")
                 self.wfile.write(b"--frame--\r\n")
             except OSError:
