@@ -36,21 +36,28 @@ class Candidate:
         interval: Onset, apex and offset.
         crops: Those of the interval and of the rest before it, in order of time.
         decided_s: Time of the frame on which it was decided, on the source's clock.
+        decided_index: Index of that frame.
         arrived_s: When that frame came to the spotter, by `time.perf_counter`.
     """
 
     interval: Interval
     crops: Sequence[FaceCrop]
     decided_s: float
+    decided_index: int
     arrived_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What became of a candidate; `outcome` is rejected or has neither its number nor its whole latency yet."""
+class Outcome:
+    """What became of a candidate.
 
-    arrived_s: float
-    outcome: Event | Interval
+    Attributes:
+        candidate: The same, its crops left out.
+        result: An event, or the interval if it could not be sampled.
+    """
+
+    candidate: Candidate
+    result: Event | Interval
 
 
 class Classifier:
@@ -71,7 +78,7 @@ class Classifier:
         self._timing = timing
         self._events = 0
         self._waiting: deque[Candidate] = deque()
-        self._jobs: deque[Future[list[_Answer]]] = deque()
+        self._jobs: deque[Future[list[Outcome]]] = deque()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="classify")
 
     def add(self, candidate: Candidate) -> None:
@@ -81,20 +88,25 @@ class Classifier:
         self._waiting.append(candidate)
         self._jobs.append(self._worker.submit(self._run))
 
-    def finished(self) -> list[Event | Interval]:
-        """Return, once each, the outcomes that are ready: events, or intervals that could not be sampled.
+    @property
+    def busy(self) -> bool:
+        """Whether candidates are on their way of which nothing has come out yet."""
+        return bool(self._jobs) and not self._jobs[-1].done()
+
+    def finished(self) -> list[Outcome]:
+        """Return, once each, the outcomes that are ready.
 
         Raises:
             MerError: If the engine failed and nothing can replace it.
         """
-        outcomes: list[Event | Interval] = []
+        outcomes: list[Outcome] = []
         while self._jobs and self._jobs[0].done():
             if outcomes and self._jobs[0].exception() is not None:
                 break  # for the next call, so that nothing before it is lost
-            outcomes += [self._completed(answer) for answer in self._jobs.popleft().result()]
+            outcomes += [self._completed(outcome) for outcome in self._jobs.popleft().result()]
         return outcomes
 
-    def settled(self) -> list[Event | Interval]:
+    def settled(self) -> list[Outcome]:
         """Wait for everything that is on its way and return what `finished` does."""
         if self._jobs:
             self._jobs[-1].exception()
@@ -104,15 +116,17 @@ class Classifier:
         """Stop the thread; what was not collected is lost; safe to call twice."""
         self._worker.shutdown(wait=True, cancel_futures=True)
 
-    def _completed(self, answer: _Answer) -> Event | Interval:
-        outcome = answer.outcome
-        if isinstance(outcome, Interval):
+    def _completed(self, outcome: Outcome) -> Outcome:
+        """Number an event and add up its latency, now that it comes out."""
+        event = outcome.result
+        if isinstance(event, Interval):
             return outcome
         self._events += 1
-        compute_ms = 1000.0 * (time.perf_counter() - answer.arrived_s)
-        return replace(outcome, number=self._events, latency=replace(outcome.latency, compute_ms=compute_ms))
+        compute_ms = 1000.0 * (time.perf_counter() - outcome.candidate.arrived_s)
+        latency = replace(event.latency, compute_ms=compute_ms)
+        return replace(outcome, result=replace(event, number=self._events, latency=latency))
 
-    def _run(self) -> list[_Answer]:
+    def _run(self) -> list[Outcome]:
         """Classify all that wait: a job of the thread. Those of a later job may be taken by an earlier one."""
         candidates = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not candidates:
@@ -126,8 +140,8 @@ class Classifier:
                 rows = iter(self._engine.classify(np.stack(encoded)))
         engine_ms = 1000.0 * (time.perf_counter() - started_s)
         return [
-            _Answer(
-                candidate.arrived_s,
+            Outcome(
+                replace(candidate, crops=()),
                 replace(candidate.interval, verdict="rejected", reason="gap")
                 if clip is None
                 else self._event(candidate, clip, next(rows), engine_ms=engine_ms),

@@ -1,8 +1,8 @@
 """The stages in order: face, ring buffer, spotter, sampler, engine. One pipeline for live and replay.
 
 Live, the capture thread calls `crop` and writes `buffer`; the main loop reads it and calls `step`, which never waits
-for the classifier. Replay does the same and calls `settle` after each step, so that an event is always in the update
-of the frame on which it was decided. Nothing here knows about terminals, files or cameras.
+for the classifier. Replay calls `spot` and, before it hands updates on, `settle`, so that an event is always in the
+update of the frame on which it was decided. Nothing here knows about terminals, files or cameras.
 """
 
 import time
@@ -95,11 +95,16 @@ class Pipeline:
             return self._tracker.crop(frame)
 
     def step(self, crop: FaceCrop) -> Update:
-        """Spot with one more crop; what is found is classified meanwhile and is in a later update once it is done.
+        """Spot with one more crop; the update also has the events whose classification has ended meanwhile.
 
         Raises:
             MerError: If the engine failed and nothing can replace it.
         """
+        update = self.spot(crop)
+        return self._with(update, [outcome.result for outcome in self._classifier.finished()])
+
+    def spot(self, crop: FaceCrop) -> Update:
+        """Spot with one more crop and have what is found classified meanwhile; the update has no event yet."""
         self._arrived_s = time.perf_counter()
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
@@ -107,17 +112,34 @@ class Pipeline:
         notices = (*self._news(), *_notices(self._before, crop))
         self._before = crop
         self._latest = self._update(crop, spotting, notices)
-        return self._with(self._latest, self._classifier.finished())
+        return self._latest
 
-    def settle(self, update: Update) -> Update:
-        """Return an update with the events added that are still being classified: waits for them."""
-        return self._with(update, self._classifier.settled())
+    @property
+    def classifying(self) -> bool:
+        """Whether `settle` would have to wait."""
+        return self._classifier.busy
+
+    def settle(self, updates: Sequence[Update]) -> list[Update]:
+        """Wait for what is being classified and add each event to the update of the frame on which it was decided.
+
+        Args:
+            updates: Of consecutive frames, at least one if anything is being classified. Events of frames before
+                them are added to the last.
+
+        Raises:
+            MerError: If the engine failed and nothing can replace it.
+        """
+        settled = list(updates)
+        for outcome in self._classifier.settled():
+            place = min(max(outcome.candidate.decided_index - settled[0].index, 0), len(settled) - 1)
+            settled[place] = self._with(settled[place], [outcome.result])
+        return settled
 
     def waiting(self) -> Update | None:
         """Return an update without a frame if there is news or an event while none came, else None."""
         if self._latest is None:
             return None
-        outcomes, news = self._classifier.finished(), self._news()
+        outcomes, news = [outcome.result for outcome in self._classifier.finished()], self._news()
         if not outcomes and not news:
             return None
         latest = replace(self._latest, face="lost", spotter="no-face") if news else self._latest
@@ -139,7 +161,7 @@ class Pipeline:
         spotting = self._spotter.finish()
         if self._before is None:
             return None
-        update = self.settle(self._update(self._before, spotting, ()))
+        update = self.settle([self._update(self._before, spotting, ())])[0]
         return replace(update, notices=self._news()) if update.events or update.rejected else None
 
     def close(self) -> None:
@@ -159,7 +181,7 @@ class Pipeline:
         found = [interval for interval in spotting.intervals if interval.verdict == "micro"]
         for interval in found:
             crops = self.buffer.window(interval.onset.time_s - REST_S, interval.offset.time_s)
-            self._classifier.add(Candidate(interval, crops, decided_s=crop.time_s, arrived_s=self._arrived_s))
+            self._classifier.add(Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s))
         turned_down = [interval for interval in spotting.intervals if interval.verdict != "micro"]
         update = Update(
             time_s=crop.time_s,
@@ -180,7 +202,7 @@ class Pipeline:
         return self._with(update, turned_down)
 
     def _with(self, update: Update, outcomes: Sequence[Event | Interval]) -> Update:
-        """Return an update with outcomes added, and count them."""
+        """Return an update with events and rejected intervals added, and count them."""
         if not outcomes:
             return update
         events = tuple(outcome for outcome in outcomes if isinstance(outcome, Event))

@@ -148,8 +148,15 @@ class FakePipeline:
             events.append(event(self.totals.events, first=crop.index, last=crop.index + 40))
         return update(crop.index, crop.time_s, events=tuple(events))
 
-    def settle(self, update: Update) -> Update:
-        return update
+    def spot(self, crop: FaceCrop) -> Update:
+        return self.step(crop)
+
+    @property
+    def classifying(self) -> bool:
+        return False
+
+    def settle(self, updates: Sequence[Update]) -> list[Update]:
+        return list(updates)
 
     def finish(self) -> Update | None:
         self.finished = True

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.messages import Interval
-from realtime.classifier import WAITING_MOST, Candidate, Classifier
+from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome
 from realtime.messages import Event
 from realtime.timing import Timing
 
@@ -17,15 +17,20 @@ from realtime.timing import Timing
 def candidate(first: int, *, frames: int = 41) -> Candidate:
     found = interval(first, first + 40)
     crops = [crop(first + i, (first + i) / 200.0) for i in range(frames)]
-    return Candidate(found, crops, decided_s=found.offset.time_s + 0.2, arrived_s=0.0)
+    return Candidate(found, crops, found.offset.time_s + 0.2, found.offset.index + 40, 0.0)
 
 
 def classifier(engine: FakeEngine) -> Classifier:
     return Classifier(engine, mode="gray", timing=Timing())  # type: ignore[arg-type]
 
 
-def firsts(outcomes: list[Event | Interval]) -> list[int]:
-    return [(o.interval if isinstance(o, Event) else o).onset.index for o in outcomes]
+def firsts(outcomes: list[Outcome]) -> list[int]:
+    return [outcome.candidate.interval.onset.index for outcome in outcomes]
+
+
+def results(outcomes: list[Outcome]) -> list[int | str]:
+    """Return the numbers of events and the reasons of what was turned down."""
+    return [o.result.reason if isinstance(o.result, Interval) else o.result.number for o in outcomes]
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def test_those_that_wait_are_one_batch_and_come_out_in_order_and_numbered(gated:
     ours.close()
     assert gated.batches == [1, 3]
     assert firsts(outcomes) == [100, 200, 300, 400]
-    assert [o.number for o in outcomes if isinstance(o, Event)] == [1, 2, 3, 4]
+    assert results(outcomes) == [1, 2, 3, 4]
 
 
 def test_each_outcome_is_handed_out_once(gated: GatedEngine) -> None:
@@ -61,7 +66,8 @@ def test_the_latency_counts_from_the_arrival_of_the_deciding_frame_to_the_collec
     ours = classifier(gated)
     gated.gate.set()
     ours.add(candidate(100))
-    (event,) = ours.settled()
+    (outcome,) = ours.settled()
+    event = outcome.result
     ours.close()
     assert isinstance(event, Event)
     assert event.latency.confirm_ms == pytest.approx(200.0)
@@ -76,7 +82,7 @@ def test_one_that_cannot_be_sampled_is_rejected_in_its_place_and_not_numbered(ga
     outcomes = ours.settled()
     ours.close()
     assert firsts(outcomes) == [100, 200, 300]
-    assert [o.number if isinstance(o, Event) else o.reason for o in outcomes] == [1, "gap", 2]
+    assert results(outcomes) == [1, "gap", 2]
 
 
 def test_more_than_the_bound_are_waited_for(gated: GatedEngine) -> None:

@@ -55,7 +55,7 @@ def replayed(frames: Sequence[Frame] | FrameReader, engine: FakeEngine | None = 
         updates = []
         for frame in frames:
             pipeline.buffer.put(pipeline.crop(frame))
-            updates.append(pipeline.settle(pipeline.step(pipeline.buffer.get())))
+            updates += pipeline.settle([pipeline.spot(pipeline.buffer.get())])
         while last := pipeline.finish():
             updates.append(last)
     return Run(updates, pipeline)
