@@ -261,18 +261,27 @@ class _Folder:
         while self._position < len(self._files):
             file, position = self._files[self._position], self._position
             self._position += 1
-            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+            image = _picture(file)
             if image is None:
                 self.notes.append(f"{file.name} is not a picture that can be decoded and was left out")
             elif self._shape not in (None, image.shape):
                 self.notes.append(f"{file.name} differs in size from the first picture and was left out")
             else:
                 self._shape = image.shape
-                return image.astype(np.uint8, copy=False), position / self.fps
+                return image, position / self.fps
         return None
 
     def close(self) -> None:
         self._position = len(self._files)
+
+
+def _picture(file: Path) -> NDArray[np.uint8] | None:
+    """Return a (H, W, 3) picture, or None if it cannot be decoded."""
+    try:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    except cv2.error:  # its header claims more pixels than OpenCV takes
+        return None
+    return None if image is None else image.astype(np.uint8, copy=False)
 
 
 def _natural_order(path: Path) -> list[tuple[int, int, str]]:

@@ -1,7 +1,9 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from engines.runtime.onnx import CHUNK, OnnxRuntimeEngine
 from engines.select import open_engine
 from mer.errors import MerError
 from mer.labels import CLASSES
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +159,16 @@ def test_a_session_that_fails_ends_in_a_message(model):
         engine._session = Broken()
         with pytest.raises(MerError, match=r"failed on a batch of 1 \(the device was lost\)"):
             engine.classify(parity_clips("gray", 1))
+
+
+def test_the_library_counts_nobody(model, tmp_path):
+    """ONNX Runtime from 1.29 on sends usage data and keeps an identifier in the user's cache unless told not to."""
+    program = (
+        "import sys; from pathlib import Path; from engines.runtime.onnx import *; OnnxRuntimeEngine(Path(sys.argv[1]))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    # CI counts nobody anyway, so that what marks one goes as well.
+    environment = {name: value for name, value in environment.items() if name not in ("CI", "GITHUB_ACTIONS")}
+    subprocess.run([sys.executable, "-c", program, str(model)], env=environment | home, cwd=ROOT, check=True)
+    assert not list(tmp_path.iterdir())

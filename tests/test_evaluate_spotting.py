@@ -219,7 +219,7 @@ def test_options_that_make_no_sense_exit_with_2(options: list[str]) -> None:
     assert main(["spotting", *options]) == 2
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"label": "fear"}', "3"])
+@pytest.mark.parametrize("line", ["{", "[]", '{"label": "fear"}', '{"onset_frame": Infinity}', "3"])
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str) -> None:
     truth = write_truth(tmp_path / "a.json", (100, 139))
     events = tmp_path / "events.jsonl"

@@ -229,3 +229,13 @@ def test_a_stamp_of_another_age_is_replaced() -> None:
     clock = Clock(0.04)
     assert [clock.time_s(stamp_s) for stamp_s in (0.0, 1e300, 0.08)] == pytest.approx([0.0, 0.04, 0.12])
     assert clock.repaired == 1
+
+
+def test_a_picture_that_claims_to_be_huge_is_left_out(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "f", pictures(8), suffix=".bmp")
+    content = bytearray((folder / "3.bmp").read_bytes())
+    struct.pack_into("<i", content, 18, 1 << 21)  # the width in a bitmap's header
+    (folder / "3.bmp").write_bytes(content)
+    with FrameReader(folder, fps=50.0) as reader:
+        assert len(list(reader)) == 7
+    assert any("3.bmp is not a picture that can be decoded" in note for note in reader.notes)

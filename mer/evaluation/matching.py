@@ -113,7 +113,7 @@ def read_truth(path: Path) -> Truth:
         )
     except OSError as error:
         raise MerError(f"truth file {path} cannot be read ({error.strerror}); give the .json of `mer-synth`") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise MerError(
             f"{path} is not a truth file ({type(error).__name__}: {error}); expected the .json that "
             "`mer-synth recording` writes beside the video"

@@ -174,7 +174,7 @@ def _event(path: Path, number: int, line: str) -> Label | None:
         label = str(record["label"])
         probability = max(float(p) for p in record["probabilities"].values())
         confirmed_s = offset_s + float(record["latency"]["confirm_ms"]) / 1000.0
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise MerError(
             f"{path}, line {number} is not an event ({type(error).__name__}: {error}); "
             f"give the {EVENTS_FILE} of mer-replay"

@@ -65,7 +65,10 @@ def load_portrait(path: Path | None) -> Portrait:
         return packaged_portrait()
     if not path.is_file():
         raise MerError(f"portrait {path} does not exist; give a picture of a face, or leave --face out")
-    image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # its header claims more pixels than OpenCV takes
+        image = None
     if image is None:
         raise MerError(f"portrait {path} is not a picture that OpenCV can read; give a JPEG or PNG file")
     return from_image(image.astype(np.uint8, copy=False), source=path.name)
