@@ -24,7 +24,7 @@ from mer.face.geometry import CLIP_SIDE_IOD, CLIP_SIZE, EYE_LINE
 from mer.models import parameter_count
 from mer.models.head import Attention as OurAttention
 from mer.systems import SYSTEMS
-from mer.training import loop
+from mer.training import forward, loop
 from mer.training.forward import plan_forward
 
 COMPARED = tuple(name for name in models.NETWORKS if name not in models.MODELS)
@@ -199,6 +199,21 @@ def test_the_fast_way_through_the_shallow_convlstm_gives_the_same_answers() -> N
     with torch.no_grad():
         exact = network(clips)
     assert float((plan.logits(clips).detach() - exact).abs().max() / exact.abs().max()) < 0.02
+
+
+@pytest.mark.parametrize("name", ["dtscnn", "tlcnn"])
+def test_bfloat16_in_training_gives_nearly_the_same_answers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "multiplies_bfloat16", lambda: True)
+    network = build(name, device="cpu", n_classes=3).eval()
+    clips = torch.randint(100, 150, (2, 13, 90, 90, 3) if name == "dtscnn" else (2, 13, 90, 90), dtype=torch.uint8)
+    plan = forward.plan_forward(network, torch.device("cpu"))
+    assert plan.description == "bfloat16"
+    with torch.no_grad():
+        exact = network(clips)
+        assert float((plan.logits(clips) - exact).abs().max() / exact.abs().max()) < 0.05
+    loss = plan.logits(clips).sum()
+    loss.backward()
+    assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in network.parameters())
 
 
 @pytest.fixture(scope="module")

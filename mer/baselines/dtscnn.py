@@ -53,6 +53,7 @@ class Dtscnn(nn.Module):
     """Both streams and one linear layer."""
 
     clips_at_once = 4
+    quicker_in_bfloat16 = True
 
     def __init__(self, *, n_classes: int) -> None:
         super().__init__()

@@ -106,6 +106,7 @@ class Htnet(nn.Module):
     """Three levels over 4 x 4, 2 x 2 and 1 x 1 patches."""
 
     clips_at_once = 32
+    quicker_in_bfloat16 = True
 
     def __init__(self, *, n_classes: int) -> None:
         super().__init__()

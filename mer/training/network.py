@@ -15,7 +15,7 @@ from mer.baselines.elrcn import Elrcn
 from mer.checkpoint import Configuration
 from mer.config import TrainSettings
 from mer.errors import MerError
-from mer.training.forward import FastForward, plan_forward
+from mer.training.forward import FastForward, multiplies_bfloat16, plan_forward
 from mer.training.loop import Examples, predict, train_fold
 from mer.training.systems import STATE_FILE, Fitted, Task
 from mer.training.watching import batches_shown, counted
@@ -102,10 +102,12 @@ def _frozen(model: Elrcn, examples: Examples, task: Task) -> Examples:
     """Return examples as the frozen layers show them: half precision, worked out once and not every epoch."""
     model.eval()
     step, parts = model.clips_at_once, []
+    quick = task.device.type == "cpu" and multiplies_bfloat16()
     with counted(task.console, f"{task.fold}: frozen layers") as progress:
         for at in range(0, len(examples.truth), step):
             clips = torch.from_numpy(examples.clips[at : at + step]).to(task.device)
-            parts.append(model.frozen(clips).half().cpu().numpy())
+            with torch.autocast("cpu", torch.bfloat16, enabled=quick):
+                parts.append(model.frozen(clips).half().cpu().numpy())
             progress(min(at + step, len(examples.truth)), len(examples.truth))
     return Examples(np.concatenate(parts), examples.truth)
 
