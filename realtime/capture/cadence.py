@@ -82,4 +82,5 @@ class Cadence:
 
 
 def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
-    return np.array_equal(a[::_THIN, ::_THIN], b[::_THIN, ::_THIN]) and np.array_equal(a, b)
+    middle = slice(len(a) // 2, len(a) // 2 + 1)  # a row lies in one piece: a tenth of the time of the thinned picture
+    return all(np.array_equal(a[part], b[part]) for part in (middle, (slice(None, None, _THIN),) * 2, ...))

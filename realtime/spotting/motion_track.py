@@ -126,8 +126,8 @@ def _weighted(centre: MotionSample, window: list[MotionSample], half: float) -> 
     near = [s for s in window if abs(s.time_s - centre.time_s) < half - _EPSILON_S]
     weights = np.array([1.0 - abs(s.time_s - centre.time_s) / half for s in near])
     weights /= weights.sum()
-    regions = np.tensordot(weights, np.array([s.regions for s in near]), 1)
-    eyes = np.tensordot(weights, np.array([s.eyes for s in near]), 1)
+    regions = (weights @ np.array([s.regions.ravel() for s in near])).reshape(-1, 2)
+    eyes = (weights @ np.array([s.eyes.ravel() for s in near])).reshape(-1, 2)
     return MotionSample(centre.index, centre.time_s, regions, eyes, centre.head, centre.gain, centre.sharpness)
 
 
