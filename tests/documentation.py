@@ -29,6 +29,8 @@ NOT_RUN = {
     r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
+    r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
+    r"python tests/benchmarks/bench_spotting\.py .*": "renders and replays for a quarter of an hour",
     r"python tests/benchmarks/gpu_engines\.py .*": "measures a GPU",
 }
 """Commands that no test runs, as patterns of the whole line, each with its reason."""
