@@ -7,6 +7,7 @@ import pytest
 from fakes import FakeEngine, GatedEngine, crop, interval
 from numpy.typing import NDArray
 
+from engines.fallback import FallbackEngine
 from mer.errors import MerError
 from mer.messages import Interval
 from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome
@@ -116,3 +117,21 @@ def test_an_error_of_the_engine_is_raised_after_what_came_before_it() -> None:
     with pytest.raises(MerError, match="fake failed"):
         ours.finished()
     ours.close()
+
+
+def test_an_engine_that_fails_in_the_thread_is_replaced_and_the_event_still_comes() -> None:
+    class Breaks(FakeEngine):
+        name = "breaks"
+
+        def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
+            raise RuntimeError("device lost")
+
+    said: list[str] = []
+    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:  # type: ignore[arg-type]
+        ours = classifier(engine)  # type: ignore[arg-type]
+        ours.add(candidate(100))
+        (outcome,) = ours.settled()
+        ours.close()
+    assert isinstance(outcome.result, Event)
+    assert (outcome.result.number, outcome.result.engine) == (1, "fake")
+    assert said == ["engine breaks failed (device lost); going on with fake"]

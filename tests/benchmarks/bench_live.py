@@ -169,7 +169,7 @@ def figures(sending: Sending, ran: Session, truth: dict[str, Any], *, fps: float
     captured = np.arange(first, len(sending.numbers))
     latency_ms = 1000.0 * (decided_s - sending.times_s[first + index])[fresh]
     counted = latency_ms[sending.times_s[first + index][fresh] >= sending.times_s[first] + WARM_UP_S]
-    events = _events(sending, ran, truth, from_s=sending.times_s[first] + WARM_UP_S)
+    events = _events(sending, ran, truth, first=first)
     memory = ran.memory_mb
     return {
         "fps": fps,
@@ -191,8 +191,16 @@ def figures(sending: Sending, ran: Session, truth: dict[str, Any], *, fps: float
     }
 
 
-def _events(sending: Sending, ran: Session, truth: dict[str, Any], *, from_s: float) -> dict[str, Any]:
-    """Match true events, each time that they were sent whole, with those found."""
+def _events(sending: Sending, ran: Session, truth: dict[str, Any], *, first: int) -> dict[str, Any]:
+    """Match true events, each time that they were sent whole, with those found, by the sending of their frames.
+
+    Args:
+        sending: What the server did.
+        ran: What mer-live did.
+        truth: Of the recording.
+        first: How many pictures had been sent before mer-live's frame 0.
+    """
+    from_s = sending.times_s[first] + WARM_UP_S
     when_s = dict(zip(sending.numbers.tolist(), sending.times_s.tolist()))
     rounds = int(sending.numbers[-1]) // truth["frames"] + 1
     spans = [
@@ -201,11 +209,13 @@ def _events(sending: Sending, ran: Session, truth: dict[str, Any], *, from_s: fl
         for e in truth["events"]
     ]
     true = [(a, b) for a, b in spans if a is not None and b is not None and a >= from_s]
-    found = [(read_s, event) for read_s, event in ran.events if event["onset_s"] >= from_s]
     late_ms, unmatched = [], 0
-    for read_s, event in found:
-        best = max(true, key=lambda span: _iou(span, (event["onset_s"], event["offset_s"])), default=None)
-        if best is None or _iou(best, (event["onset_s"], event["offset_s"])) < LEAST_IOU:
+    for read_s, event in ran.events:
+        found = tuple(float(sending.times_s[first + event[key]]) for key in ("onset_frame", "offset_frame"))
+        if found[0] < from_s:
+            continue
+        best = max(true, key=lambda span: _iou(span, found), default=None)
+        if best is None or _iou(best, found) < LEAST_IOU:
             unmatched += 1
         else:
             late_ms.append(1000.0 * (read_s - best[1]))
@@ -218,7 +228,7 @@ def _events(sending: Sending, ran: Session, truth: dict[str, Any], *, from_s: fl
     }
 
 
-def _iou(one: tuple[float, float], other: tuple[float, float]) -> float:
+def _iou(one: Sequence[float], other: Sequence[float]) -> float:
     common = min(one[1], other[1]) - max(one[0], other[0])
     return max(common, 0.0) / (max(one[1], other[1]) - min(one[0], other[0]))
 
