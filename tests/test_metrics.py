@@ -139,8 +139,11 @@ def test_the_temperature_lowers_ece_and_keeps_the_answers() -> None:
     assert np.array_equal(cooled.argmax(1), logits.argmax(1))
 
 
-def test_flawless_answers_do_not_freeze_the_temperature_at_zero() -> None:
-    assert calibrate.fit_temperature(np.eye(3) * 5.0, np.arange(3)) == pytest.approx(0.05, rel=0.01)
+@pytest.mark.parametrize("times", [1, 10])
+def test_flawless_answers_leave_as_much_doubt_as_their_number_supports(times: int) -> None:
+    logits, truth = np.tile(np.eye(3) * 5.0, (times, 1)), np.tile(np.arange(3), times)
+    shares = calibrate.softmax(logits, temperature=calibrate.fit_temperature(logits, truth))
+    assert shares.max(axis=1) == pytest.approx((3 * times + 1) / (3 * times + 2), rel=0.001)
 
 
 def test_cross_entropy_of_guessing() -> None:

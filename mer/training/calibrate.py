@@ -1,6 +1,7 @@
 """Probabilities that mean what they say, and when to answer "none".
 
-Reference: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2.
+References: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2; Platt,
+"Probabilistic outputs for support vector machines", 1999, section 2.2 (targets that N clips can support).
 """
 
 from typing import Final
@@ -37,14 +38,27 @@ def cross_entropy(logits: Floats, truth: NDArray[np.int64], *, temperature: floa
 def fit_temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
     """Return the temperature with the least cross-entropy, 0.05 to 20, by golden-section search.
 
+    The true class's target is not 1 but (N + 1) / (N + 2), the others share the rest: N clips that are all
+    answered right do not show that no answer will ever be wrong.
+
     Args:
         logits: (N, C) of clips that changed no weight; N at least 1.
         truth: (N,) class indices.
     """
+    doubt = 1.0 / (len(truth) + 2.0)
+    others = logits.shape[1] - 1
+    targets = np.full(logits.shape, doubt / max(others, 1))
+    targets[np.arange(len(truth)), truth] = 1.0 - doubt if others else 1.0
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        scaled = scaled - scaled.max(axis=-1, keepdims=True)
+        return float((np.log(np.exp(scaled).sum(axis=-1)) - (targets * scaled).sum(axis=-1)).mean())
+
     low, high = np.log(_COLDEST), np.log(_HOTTEST)
     for _ in range(_STEPS):  # the loss has one minimum in 1 / T, so in log T as well
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        if _loss(logits, truth, left) <= _loss(logits, truth, right):
+        if loss(left) <= loss(right):
             high = right
         else:
             low = left
@@ -62,7 +76,3 @@ def none_threshold(probabilities: Floats, truth: NDArray[np.int64]) -> float:
     if not right.any():
         return 0.0
     return float(np.quantile(probabilities.max(axis=1)[right], 1.0 - KEPT_SHARE, method="lower"))
-
-
-def _loss(logits: Floats, truth: NDArray[np.int64], log_temperature: float) -> float:
-    return cross_entropy(logits, truth, temperature=float(np.exp(log_temperature)))
