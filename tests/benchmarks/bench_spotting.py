@@ -8,13 +8,15 @@ import argparse
 import multiprocessing
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from classical_spotters import LEAST_PERCENT, Curves, optical_strain, region_flow
+from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
@@ -62,7 +64,8 @@ def run(path: Path, *, classical: bool = True) -> Run:
         for update in replay(frames, pipeline):
             events += [label_from_event(event, start_s=pipeline.totals.first_time_s) for event in update.events]
             if classical and update.face == "tracked":
-                curves.add(update.crop, update.time_s - pipeline.totals.first_time_s, update.index)
+                since_s = update.time_s - pipeline.totals.first_time_s
+                curves.add(update.crop, since_s, update.index, landmarks_px=update.landmarks_px)
         seconds = pipeline.totals.last_time_s - pipeline.totals.first_time_s
         fps = frames.measured_fps
     found = {"ours": events}
@@ -100,6 +103,17 @@ def labels(spotting: Spotting, times_s: Sequence[float]) -> list[Label]:
     return made
 
 
+def share(figures: Mapping[str, Any], band: str, figure: str) -> float | None:
+    """Return a figure of an amplitude band; None where no true event belongs to it."""
+    value: float | None = figures["by_amplitude"].get(band, {}).get(figure)
+    return value
+
+
+def written(value: float | None) -> str:
+    """Return a share with two decimals."""
+    return "-" if value is None else f"{value:.2f}"
+
+
 def curve(runs: Sequence[Run]) -> Table:
     """Return precision and recall by sensitivity."""
     table = Table(title="by sensitivity; precision and F1 of nominal amplitudes count all false events")
@@ -107,9 +121,8 @@ def curve(runs: Sequence[Run]) -> Table:
         table.add_column(heading, justify="right")
     for name in runs[0].found:
         result = summarise(recordings(runs, name))
-        bands = result["by_amplitude"]
-        shares = (bands["nominal"]["recall"], bands["weak"]["recall"], bands["nominal"]["precision"])
-        cells = [f"{share:.2f}" if share is not None else "-" for share in (*shares, bands["nominal"]["f1"])]
+        shown = (("nominal", "recall"), ("weak", "recall"), ("nominal", "precision"), ("nominal", "f1"))
+        cells = [written(share(result, band, figure)) for band, figure in shown]
         table.add_row(name, *cells, f"{result['all']['false_per_minute']:.2f}")
     return table
 
@@ -137,11 +150,8 @@ def recordings(runs: Sequence[Run], spotter: str) -> list[Spotted]:
 
 def compared(runs: Sequence[Run]) -> list[str]:
     """Return the spotters to show: of region flow only the threshold that is best on these runs, which flatters it."""
-    f1 = {
-        name: summarise(recordings(runs, name))["by_amplitude"]["nominal"]["f1"]
-        for name in runs[0].found
-        if "flow" in name
-    }
+    flows = {name: summarise(recordings(runs, name)) for name in runs[0].found if "flow" in name}
+    f1 = {name: share(result, "nominal", "f1") or 0.0 for name, result in flows.items()}
     return [name for name in runs[0].found if name not in f1 or name == max(f1, key=f1.__getitem__)]
 
 
@@ -157,18 +167,19 @@ def quiet_table(runs: Sequence[Run], names: Sequence[str]) -> Table:
 
 def beside(runs: Sequence[Run], title: str) -> Table:
     """Return F1 at nominal amplitudes by rate, and false events a minute, of all spotters."""
-    table = Table(title=title)
+    table = Table(title=title, box=HORIZONTALS, padding=(0, 1, 0, 0))
     results = {name: summarise(recordings(runs, name)) for name in compared(runs)}
     rates = list(results["ours"]["by_rate"])
-    for heading in ("spotter", *(f"F1 {rate} fps" for rate in rates), "F1", "F1 weak", "false/min", "apex ms"):
-        table.add_column(heading, justify="left" if heading == "spotter" else "right")
+    table.add_column("F1 at frames/s", no_wrap=True)
+    for heading in (*rates, "all", "weak", "false/min", "apex ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, result in results.items():
-        by_rate = [result["by_rate"][rate]["by_amplitude"]["nominal"]["f1"] for rate in rates]
-        bands = [result["by_amplitude"][band]["f1"] for band in ("nominal", "weak")]
+        by_rate = [share(result["by_rate"][rate], "nominal", "f1") for rate in rates]
+        bands = [share(result, band, "f1") for band in ("nominal", "weak")]
         apex = result["all"]["error_ms"]["apex"]
         false = f"{result['all']['false_per_minute']:.2f}"
         table.add_row(
-            name, *(f"{f1:.2f}" for f1 in (*by_rate, *bands)), false, f"{apex['median']:.0f}" if apex else "-"
+            name, *(written(f1) for f1 in (*by_rate, *bands)), false, f"{apex['median']:.0f}" if apex else "-"
         )
     return table
 

@@ -50,12 +50,25 @@ class Curves:
         self.strain: list[float] = []
         self._reference: NDArray[np.uint8] | None = None
         self._reference_s = -np.inf
+        self._anchored: NDArray[np.float32] | None = None
         self._recent: list[tuple[float, NDArray[np.uint8]]] = []
 
-    def add(self, crop: NDArray[np.uint8], time_s: float, index: int) -> None:
-        """Take one (CROP_SIZE, CROP_SIZE) uint8 crop; an all-black one is no face."""
+    def add(
+        self, crop: NDArray[np.uint8], time_s: float, index: int, *, landmarks_px: NDArray[np.float32] | None
+    ) -> None:
+        """Take one crop with a face.
+
+        Args:
+            crop: (CROP_SIZE, CROP_SIZE) uint8.
+            time_s: Its time.
+            index: Of its frame.
+            landmarks_px: (478, 2) points of the frame on which the crop was anchored. Where they change the face was
+                cut out anew, and flow from the crops before would be the jump of the crop.
+        """
         if self.times_s and time_s - self.times_s[-1] < 0.999 / RATE_HZ:
             return
+        if self._anchored is None or landmarks_px is None or not np.array_equal(landmarks_px, self._anchored):
+            self._reference, self._recent, self._anchored = None, [], landmarks_px
         small = np.asarray(cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
         if self._reference is None or time_s - self._reference_s >= WINDOW_S:
             self._reference, self._reference_s = small, time_s
