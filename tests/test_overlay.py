@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -62,6 +63,15 @@ def test_fills_the_terminal_and_no_more(width: int, height: int, frames: int) ->
     lines = drawn(overlay_after(frames), width, height)
     assert len(lines) == height
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("colours", ["truecolor", None])
+def test_no_terminal_is_too_small(colours: Literal["truecolor"] | None) -> None:
+    overlay = overlay_after(1000)
+    for width in (*range(1, 12), 20, 34, 60):
+        for height in (*range(1, 14), 17, 24):
+            console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system=colours)
+            assert console.render_lines(overlay.render(width=width, height=height)), (width, height)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES[:3])

@@ -48,6 +48,8 @@ class Picture:
         width = options.max_width - 1
         rows = min(options.height or options.max_height, width // 2)
         update = self._update
+        if rows < 1:
+            return
         if update is None or update.face != "tracked":
             yield Segment("\n" * (rows // 2) + "no face".center(width))
         elif self._shown_as == "none":
