@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -127,7 +128,8 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         head.terminate()
         head.wait(60)
     for process in psutil.process_iter(["cmdline"]):  # what its head left behind
-        if str(port) in " ".join(process.info["cmdline"] or ()):
+        words = " ".join(process.info["cmdline"] or ())
+        if "/ray/" in words and re.search(rf"[:=]{port}\b", words):
             process.kill()
 
 

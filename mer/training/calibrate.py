@@ -29,10 +29,7 @@ def softmax(logits: Floats, *, temperature: float = 1.0) -> Floats:
 
 def cross_entropy(logits: Floats, truth: NDArray[np.int64], *, temperature: float = 1.0) -> float:
     """Return the mean negative logarithm of the true class's probability."""
-    scaled = logits / temperature
-    top = scaled.max(axis=-1, keepdims=True)
-    log_sum = top[:, 0] + np.log(np.exp(scaled - top).sum(axis=-1))
-    return float((log_sum - scaled[np.arange(len(truth)), truth]).mean())
+    return -float(_log_softmax(logits, temperature)[np.arange(len(truth)), truth].mean())
 
 
 def fit_temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
@@ -51,9 +48,7 @@ def fit_temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
     targets[np.arange(len(truth)), truth] = 1.0 - doubt if others else 1.0
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        scaled = scaled - scaled.max(axis=-1, keepdims=True)
-        return float((np.log(np.exp(scaled).sum(axis=-1)) - (targets * scaled).sum(axis=-1)).mean())
+        return -float((targets * _log_softmax(logits, float(np.exp(log_temperature)))).sum(axis=-1).mean())
 
     low, high = np.log(_COLDEST), np.log(_HOTTEST)
     for _ in range(_STEPS):  # the loss has one minimum in 1 / T, so in log T as well
@@ -76,3 +71,10 @@ def none_threshold(probabilities: Floats, truth: NDArray[np.int64]) -> float:
     if not right.any():
         return 0.0
     return float(np.quantile(probabilities.max(axis=1)[right], 1.0 - KEPT_SHARE, method="lower"))
+
+
+def _log_softmax(logits: Floats, temperature: float) -> Floats:
+    scaled = logits / temperature
+    scaled = scaled - scaled.max(axis=-1, keepdims=True)
+    logs: Floats = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
+    return logs
