@@ -52,6 +52,7 @@ class Settings:
         pythons: Command that starts Python, for the runners that need another one than this.
         plans: Folder in which plans are kept and found again; None to build them anew.
         runners: Names of the runners to measure.
+        precisions: Those to measure.
     """
 
     batches: tuple[int, ...] = (1, 32)
@@ -60,6 +61,7 @@ class Settings:
     pythons: tuple[tuple[str, str], ...] = ()
     plans: Path | None = None
     runners: tuple[str, ...] = tuple(dict.fromkeys(name for name, _ in RUNNERS))
+    precisions: tuple[str, ...] = tuple(dict.fromkeys(precision for _, precision in RUNNERS))
 
 
 def add_engine_command(commands: Any) -> None:
@@ -71,6 +73,9 @@ def add_engine_command(commands: Any) -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure each (default 5)")
     parser.add_argument("--threads", type=int, default=2, help="for the CPU (default 2)")
     parser.add_argument("--runner", nargs="+", choices=Settings().runners, default=list(Settings().runners))
+    parser.add_argument(
+        "--precision", nargs="+", choices=Settings().precisions, default=list(Settings().precisions), metavar="NAME"
+    )
     parser.add_argument("--plans", type=Path, metavar="DIR", help="keep TensorRT plans there and use them again")
     parser.add_argument(
         "--python",
@@ -97,6 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
         pythons=tuple((text.partition("=")[0], text.partition("=")[2]) for text in arguments.python),
         plans=arguments.plans,
         runners=tuple(arguments.runner),
+        precisions=tuple(arguments.precision),
     )
     report = measure_all(arguments.model, settings)
     if arguments.json:
@@ -117,7 +123,7 @@ def measure_all(model: Path, settings: Settings) -> dict[str, Any]:
         MerError: If the model cannot be read.
     """
     source = read_source(model)
-    wanted = [(name, precision) for name, precision in RUNNERS if name in settings.runners]
+    wanted = [row for row in RUNNERS if row[0] in settings.runners and row[1] in settings.precisions]
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -254,7 +260,7 @@ def _rows(
     if runner == "onnxruntime":
         job = replace(job, engine=str(_write_onnx(source, precision, folder)))
     elif runner.startswith("tensorrt"):
-        plan = (settings.plans or folder) / f"{source.manifest.sha256[:12]}-{runner}-{precision}.plan"
+        plan = plan_path(settings.plans or folder, source, runner, precision)
         job = replace(job, engine=str(plan.absolute()))
         built = {} if plan.is_file() else run_worker(replace(job, action="build"), folder, settings)
     result = built if "unmeasured" in built else run_worker(job, folder, settings)
@@ -272,6 +278,11 @@ def _rows(
         }
     )
     return [shared | {"batch": batch} | result["batches"][str(batch)] for batch in settings.batches]
+
+
+def plan_path(folder: Path, source: Source, runner: str, precision: Precision) -> Path:
+    """Return where a plan of a model is kept and found again."""
+    return folder / f"{source.manifest.sha256[:12]}-{runner}-{precision}.plan"
 
 
 def _write_onnx(source: Source, precision: Precision, folder: Path) -> Path:

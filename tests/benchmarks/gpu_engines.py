@@ -2,8 +2,9 @@
 
     python tests/benchmarks/gpu_engines.py [MODEL] --out gpu.json [--python tensorrt="COMMAND"]
 
-Builds each plan twice (without and with a timing cache), measures all runners as `mer-bench engine` does, compares
-the two layouts of the graph, and holds the figures against the targets. Without a GPU everything is "not measured".
+Builds the fp16 plan twice (without and with a timing cache), measures all runners as `mer-bench engine` does and, with
+--layouts, a plan of the other layout of the graph; holds the figures against the targets. Without a GPU everything is
+"not measured".
 """
 
 import argparse
@@ -18,9 +19,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engines.bench import Settings, measure_all, print_report, run_worker
+from engines.bench import Settings, measure_all, plan_path, print_report, run_worker
 from engines.bench_worker import Job
 from engines.select import SHIPPED_MODEL
+from engines.source import read_source
 from mer.errors import MerError
 
 P50_MS = 0.20
@@ -66,24 +68,22 @@ def build_twice(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
     return {"first": run_worker(build, folder, settings), "again": run_worker(build, folder, settings)}
 
 
-def compare_layouts(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
-    """Measure plans of the graph with one convolution a step and with one a gate."""
-    results = {}
-    for layout in ("joint", "gates"):
-        one = replace(job, layout=layout, engine=str(folder / f"{layout}.plan"))
-        built = run_worker(replace(one, action="build"), folder, settings)
-        results[layout] = built if "unmeasured" in built else run_worker(one, folder, settings)
-    return results
+def measure_gates(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
+    """Build and measure a plan of the graph with one convolution a gate instead of one a step."""
+    gates = replace(job, layout="gates", engine=str(folder / "gates.plan"))
+    built = run_worker(replace(gates, action="build"), folder, settings)
+    return built if "unmeasured" in built else built | run_worker(gates, folder, settings)
 
 
-def measure(model: Path, settings: Settings, folder: Path) -> dict[str, Any]:
+def measure(model: Path, settings: Settings, folder: Path, *, layouts: bool) -> dict[str, Any]:
     """Do everything and return it as one JSON-like report."""
+    source = read_source(model)
     job = Job(
         action="measure",
         runner="tensorrt",
         precision="fp16",
         source=str(model.absolute()),
-        engine=str(folder / "twice.plan"),
+        engine=str(plan_path(folder, source, "tensorrt", "fp16").absolute()),
         result=str(folder / "gpu.json"),
         answers=str(folder / "gpu.npy"),
         batches=settings.batches,
@@ -91,11 +91,11 @@ def measure(model: Path, settings: Settings, folder: Path) -> dict[str, Any]:
         threads=settings.threads,
     )
     builds = build_twice(job, folder, settings)
-    report = measure_all(model, settings)
+    report = measure_all(model, replace(settings, plans=folder))
     verdicts = judge(report, builds)
     return report | {
         "builds": builds,
-        "layouts": compare_layouts(job, folder, settings),
+        "gates": measure_gates(job, folder, settings) if layouts else {},
         "verdicts": [{"target": v.target, "figure": v.figure, "met": v.met} for v in verdicts],
     }
 
@@ -108,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--runner", nargs="+", default=list(Settings().runners))
+    parser.add_argument("--precision", nargs="+", default=list(Settings().precisions))
+    parser.add_argument("--layouts", action="store_true", help="also measure a plan with one convolution a gate")
+    parser.add_argument("--plans", type=Path, help="folder that keeps the plans (default: a temporary one)")
     parser.add_argument("--python", action="append", default=[], metavar="RUNNER=COMMAND")
     arguments = parser.parse_args(argv)
     settings = Settings(
@@ -115,11 +118,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         seconds=arguments.seconds,
         pythons=tuple((text.partition("=")[0], text.partition("=")[2]) for text in arguments.python),
         runners=tuple(arguments.runner),
+        precisions=tuple(arguments.precision),
     )
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            report = measure(arguments.model, settings, Path(folder))
+            report = measure(arguments.model, settings, arguments.plans or Path(folder), layouts=arguments.layouts)
     except MerError as error:
         print(f"gpu_engines: error: {error}", file=sys.stderr)
         return error.exit_code
