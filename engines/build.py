@@ -121,8 +121,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     Raises:
         MerError: If the library refuses the model or the options, or the plan's answers are wrong.
     """
-    messages: list[str] = []
-    logger = tensorrt_api.new_logger(api, messages.append)
+    log = tensorrt_api.log_of(api.module)
     described = source.manifest
     graph = build_graph(
         source.arrays,
@@ -132,9 +131,9 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
         layout=options.layout,
     )
     device = None if cuda.unavailable() else cuda.use_device()
-    builder = api.module.Builder(logger)
+    builder = tensorrt_api.start(api, "Builder")
     network = tensorrt_api.new_network(api, builder)
-    parser = api.module.OnnxParser(network, logger)
+    parser = api.module.OnnxParser(network, log.logger)
     if not parser.parse(graph.SerializeToString()):
         errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         raise MerError(f"{api.backend} {api.version} cannot read the graph: {'; '.join(errors)}")
@@ -150,7 +149,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     tensorrt_api.set_progress_monitor(api, config, listener)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise MerError(f"{api.backend} {api.version} built nothing: {'; '.join(messages) or 'no reason given'}")
+        raise MerError(f"{api.backend} {api.version} built nothing: {log.reason()}")
     if cache is not None and options.timing_cache is not None:
         write_atomically(options.timing_cache, bytes(cache.serialize()))
     content = bytes(plan)

@@ -8,6 +8,7 @@
 | progress monitor | no | yes | yes | yes |
 | timing cache | yes | yes | yes | nothing is timed at build |
 | tactic sources | without cuBLAS and cuDNN | default | default | default |
+| one profile, several contexts | preview feature | yes | yes | yes |
 | device memory | device_memory_size | device_memory_size_v2 | device_memory_size_v2 | device_memory_size_v2 |
 | GPU to build for | the one in the machine | same | same | named, none needed |
 | runtime cache | no | no | no | yes |
@@ -16,8 +17,9 @@
 """
 
 import contextlib
+import functools
 import importlib
-from collections.abc import Callable
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -78,9 +80,30 @@ def load_api(backend: TrtBackend) -> Api:
     return Api(module, backend, version)
 
 
-def new_logger(api: Api, listener: Callable[[str], None]) -> Any:
-    """Return a TensorRT logger that passes on errors. Keep it as long as anything made with it."""
-    base: Any = api.module.ILogger
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What TensorRT has to say.
+
+    Attributes:
+        logger: TensorRT's own object.
+        errors: The last errors.
+    """
+
+    logger: Any
+    errors: deque[str]
+
+    def reason(self) -> str:
+        """Return the errors since the last call, for a message of ours."""
+        text = "; ".join(self.errors)
+        self.errors.clear()
+        return text or "no reason given"
+
+
+@functools.cache
+def log_of(module: ModuleType) -> Log:
+    """Return the log of this process: TensorRT reports to the first logger it is given, whoever gives others."""
+    base: Any = module.ILogger
+    errors: deque[str] = deque(maxlen=8)
 
     class Logger(base):  # type: ignore[misc]  # the module is only known at run time
         def __init__(self) -> None:
@@ -88,9 +111,23 @@ def new_logger(api: Api, listener: Callable[[str], None]) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (base.INTERNAL_ERROR, base.ERROR):
-                listener(message)
+                errors.append(message)
 
-    return Logger()
+    return Log(Logger(), errors)
+
+
+def start(api: Api, kind: Literal["Builder", "Runtime"]) -> Any:
+    """Return a builder or a runtime.
+
+    Raises:
+        MerError: If the library cannot make one.
+    """
+    log = log_of(api.module)
+    log.errors.clear()
+    try:
+        return getattr(api.module, kind)(log.logger)
+    except TypeError as error:  # pybind11's word for a null pointer
+        raise MerError(f"{api.backend} {api.version} does not start: {log.reason()}; install it again") from error
 
 
 def new_network(api: Api, builder: Any) -> Any:
@@ -109,6 +146,8 @@ def configure(api: Api, config: Any, *, half: bool, level: int | None, workspace
         config.builder_optimization_level = level
     if workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)
+    if api.backend == "tensorrt" and api.major < 9:  # from 9 on contexts share a profile by default
+        config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
     if api.backend == "tensorrt" and api.major < 10:
         sources = (trt.TacticSource.EDGE_MASK_CONVOLUTIONS, trt.TacticSource.JIT_CONVOLUTIONS)
         config.set_tactic_sources(sum(1 << int(source) for source in sources))

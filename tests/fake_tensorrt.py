@@ -15,6 +15,7 @@ import onnx
 from engines.runtime.onnx import new_session
 
 HEADER = b"stand-in plan "
+EXCLUSIVE = b"stand-in plan of 8.6 whose profile one context takes "
 
 
 class Severity(enum.IntEnum):
@@ -91,9 +92,13 @@ class Config:
         self.cache = None
         self.progress_monitor = None
         self.refused_cache = b"other GPU"
+        self.preview = set()
 
     def set_flag(self, flag):
         self.flags.add(flag)
+
+    def set_preview_feature(self, feature, enable):
+        self.preview |= {feature} if enable else set()
 
     def set_memory_pool_limit(self, pool, nbytes):
         self.limits[pool] = nbytes
@@ -147,12 +152,14 @@ class Builder:
             if not going:
                 self._logger.log(Severity.ERROR, "build was cancelled")
                 return None
-        return HEADER + network.content
+        old = sys.modules["tensorrt"].__version__.startswith("8.")
+        return (HEADER if config.preview or not old else EXCLUSIVE) + network.content
 
 
 class Context:
-    def __init__(self, engine):
+    def __init__(self, engine, *, has_profile):
         self._engine = engine
+        self._has_profile = has_profile
         self._addresses = {}
         self._shape = None
 
@@ -165,7 +172,8 @@ class Context:
         return True
 
     def execute_async_v3(self, stream):
-        if self._engine.failing:
+        if self._engine.failing or not self._has_profile:
+            self._engine.logger.log(Severity.ERROR, "Assertion mOptimizationProfile >= 0 failed")
             return False
         cuda = sys.modules["cuda.bindings.runtime"]
 
@@ -183,8 +191,10 @@ class Context:
 class Engine:
     num_io_tensors = 2
 
-    def __init__(self, content):
+    def __init__(self, content, logger, *, shared):
         self.failing = False
+        self.logger = logger
+        self._profiles = 1000 if shared else 1
         self.session = new_session(content, source="stand-in")
         graph = onnx.load_model_from_string(content).graph
         self._ports = [Tensor(p) for p in (*graph.input, *graph.output)]
@@ -202,7 +212,8 @@ class Engine:
         return next(p.shape for p in self._ports if p.name == name)
 
     def create_execution_context(self):
-        return Context(self)
+        self._profiles -= 1
+        return Context(self, has_profile=self._profiles >= 0)
 
 
 class Runtime:
@@ -210,10 +221,11 @@ class Runtime:
         self._logger = logger
 
     def deserialize_cuda_engine(self, content):
-        if not content.startswith(HEADER):
+        header = next((h for h in (HEADER, EXCLUSIVE) if content.startswith(h)), None)
+        if header is None:
             self._logger.log(Severity.ERROR, "plan header is broken")
             return None
-        engine = Engine(content[len(HEADER) :])
+        engine = Engine(content.removeprefix(header), self._logger, shared=header == HEADER)
         size = "device_memory_size" if sys.modules["tensorrt"].__version__.startswith("8.") else "device_memory_size_v2"
         setattr(engine, size, 4096)
         return engine
@@ -235,6 +247,8 @@ def module(version):
     }
     fake.NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", network_flags[major])
     fake.BuilderFlag = enum.IntEnum("BuilderFlag", {"DEBUG": 2} if major > 10 else {"FP16": 0, "DEBUG": 2})
+    if major < 9:
+        fake.PreviewFeature = enum.IntEnum("PreviewFeature", {"PROFILE_SHARING_0806": 2})
     fake.MemoryPoolType = enum.IntEnum("MemoryPoolType", {"WORKSPACE": 0})
     fake.TacticSource = enum.IntEnum("TacticSource", {"EDGE_MASK_CONVOLUTIONS": 3, "JIT_CONVOLUTIONS": 4})
     fake.ProfilingVerbosity = enum.IntEnum("ProfilingVerbosity", {"DETAILED": 2})

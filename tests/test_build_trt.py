@@ -215,6 +215,7 @@ def test_each_tensorrt_gets_its_own_flags(
     assert builder.config.tactics == tactics
     assert builder.config.limits == {fake.MemoryPoolType.WORKSPACE: 1 << 20}
     assert builder.config.builder_optimization_level == 3
+    assert builder.config.preview == ({fake.PreviewFeature.PROFILE_SHARING_0806} if version == "8.6.0" else set())
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from engine_models import export_random
 
+from engines import tensorrt_api
 from engines.manifest import Manifest, Target, load_pair, sha256, write_pair
 from engines.parity import parity_clips
 from engines.protocol import Engine
@@ -143,7 +144,7 @@ def test_a_failing_launch_is_reported(plan, gpu, trt):
     with TensorRtEngine(plan) as engine:
         engine._engine.failing = True
 
-        with pytest.raises(MerError, match="failed on a batch of 2"):
+        with pytest.raises(MerError, match="failed on a batch of 2: Assertion mOptimizationProfile"):
             engine.classify(parity_clips("gray", 2))
 
 
@@ -210,6 +211,19 @@ def test_a_plan_that_the_library_refuses_is_reported_in_its_words(model, tmp_pat
     with pytest.raises(MerError, match=r"refuses .*: plan header is broken"):
         TensorRtEngine(path)
     assert gpu.live == {}
+
+
+@pytest.mark.parametrize("kind", ["Builder", "Runtime"])
+def test_a_library_that_does_not_start_is_reported_in_its_words(trt, monkeypatch, kind):
+    """What TensorRT 8.6 did on a GPU with a damaged kernel library."""
+
+    def no_start(logger):
+        logger.log(logger.ERROR, "Assertion validateCaskKLibDigest(sha256sum) failed")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(trt, kind, no_start)
+    with pytest.raises(MerError, match=r"10\.3\.0 does not start: Assertion validateCaskKLibDigest"):
+        tensorrt_api.start(tensorrt_api.load_api("tensorrt"), kind)
 
 
 def test_a_truncated_plan_never_reaches_the_library(plan, gpu, trt):

@@ -55,13 +55,12 @@ class TensorRtEngine:
     def _open(self, path: Path, content: bytes) -> None:
         self._api = check_fit(path, self.manifest, cuda.use_device())
         self.name = f"{self._api.backend}-{self.manifest.precision}"
-        messages: list[str] = []
-        self._logger = tensorrt_api.new_logger(self._api, messages.append)
-        self._runtime = self._api.module.Runtime(self._logger)
+        self._log = tensorrt_api.log_of(self._api.module)
+        self._runtime = tensorrt_api.start(self._api, "Runtime")
         self._engine = self._runtime.deserialize_cuda_engine(content)
         if self._engine is None:
             raise MerError(
-                f"{self._api.backend} {self._api.version} refuses {path}: {'; '.join(messages) or 'no reason given'}; "
+                f"{self._api.backend} {self._api.version} refuses {path}: {self._log.reason()}; "
                 "build it again on this machine"
             )
         check_interface(path, self._api, self._engine, self.manifest)
@@ -181,7 +180,7 @@ class TensorRtEngine:
 
     def _enqueue(self, batch: int) -> None:
         if not self._contexts[batch].execute_async_v3(self._stream):
-            raise MerError(f"{self.name} failed on a batch of {batch}; see the messages above")
+            raise MerError(f"{self.name} failed on a batch of {batch}: {self._log.reason()}")
 
 
 def split_batch(count: int, largest: int) -> list[int]:
