@@ -19,14 +19,16 @@ class Frame:
     """One picture as the source delivered it.
 
     Attributes:
-        image: (H, W, 3) uint8, BGR. Owned by the frame; sources never write to it again.
+        image: (H, W, 3) uint8, BGR, or (H, W) grey. Owned by the frame; sources never write to it again.
         time_s: Capture time on the source's clock, strictly increasing.
         index: Running number of the frame within its source, from 0.
+        jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see `mer.video.in_colour`.
     """
 
     image: NDArray[np.uint8]
     time_s: float
     index: int
+    jpeg: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ LATEST_S: Final = 1e8
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
 _LONGEST_STEP_S: Final = 1.0
+_JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
+
+_Picture = tuple[NDArray[np.uint8], float, NDArray[np.uint8] | None]
+"""BGR or grey, its stamp in seconds, and the JPEG picture that grey is the luma of."""
 
 # OpenCV's own threads take turns with those of the stages instead of adding to them: pictures are small, and waking
 # a thread for a part of one costs more processor time than it saves (measured: a sixth of the whole pipeline).
@@ -73,6 +77,60 @@ class Clock:
         return time_s
 
 
+def in_colour(frame: Frame) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) BGR picture of a frame; decodes it if only its luma has been decoded so far."""
+    if frame.jpeg is not None:
+        return np.asarray(cv2.imdecode(frame.jpeg, cv2.IMREAD_COLOR), np.uint8)
+    return frame.image if frame.image.ndim == 3 else np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def luma(jpeg: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return the (H, W) luma of a JPEG picture, a third of the work of its colours; None if it cannot be decoded."""
+    try:
+        grey = cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # empty, or its header claims more pixels than OpenCV takes
+        return None
+    return None if grey is None else grey.astype(np.uint8, copy=False)
+
+
+class JpegPackets:
+    """The packets of Motion JPEG as they are in the file or stream, only their luma decoded.
+
+    Args:
+        capture: Open, by FFmpeg, nothing read from it yet.
+
+    Attributes:
+        usable: Whether it delivers pictures in this way. If not, open it again and read as usual.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+        size = tuple(round(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
+        turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) != 0.0
+        self._first: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+        self.usable = not turned and capture.set(cv2.CAP_PROP_FORMAT, -1)
+        if self.usable:
+            self._first = self.read()
+            self.usable = self._first is not None and self._first[0].shape == size
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+        """Return luma and JPEG of the next picture that can be decoded, None at the end."""
+        first, self._first = self._first, None
+        while first is None:
+            ok, packet = self._capture.read()
+            if not ok:
+                return None
+            jpeg = packet.astype(np.uint8, copy=False).ravel()
+            grey = luma(jpeg)
+            first = None if grey is None else (grey, jpeg)
+        return first
+
+
+def is_motion_jpeg(capture: cv2.VideoCapture) -> bool:
+    """Return whether an open capture has Motion JPEG."""
+    return int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
+
+
 class _Pictures(Protocol):
     """What a kind of recording must offer: pictures with raw stamps, and what its header says."""
 
@@ -80,8 +138,8 @@ class _Pictures(Protocol):
     claimed_frames: int | None
     notes: list[str]
 
-    def read(self) -> tuple[NDArray[np.uint8], float] | None:
-        """Return the next (H, W, 3) uint8 BGR picture and its stamp in seconds, or None at the end."""
+    def read(self) -> _Picture | None:
+        """Return the next picture, or None at the end."""
 
     def close(self) -> None:
         """Release the file."""
@@ -99,6 +157,7 @@ class FrameReader:
         path: A video file, or a folder of .jpg, .png or .bmp pictures in natural order of their names.
         fps: Frame rate that overrides the recording's own time stamps. A folder needs it, or a file
             `fps` or `fps.txt` in it that holds the number.
+        grey: Whether JPEG pictures, single or in a video, are decoded to grey; all others stay BGR.
 
     Attributes:
         nominal_fps: What the header claims, or `fps` if that was given.
@@ -113,12 +172,12 @@ class FrameReader:
         UsageError: If `fps` is not a frame rate.
     """
 
-    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+    def __init__(self, path: Path, *, fps: float | None = None, grey: bool = False) -> None:
         if fps is not None and not LEAST_FPS <= fps <= MOST_FPS:
             raise UsageError(
                 f"--fps {fps:g} is not a frame rate; give a number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
             )
-        self._pictures = _open(path, fps=fps)
+        self._pictures = _open(path, fps=fps, grey=grey)
         self.nominal_fps = self._pictures.fps
         self.claimed_frames = self._pictures.claimed_frames
         self.frames_read = 0
@@ -177,11 +236,11 @@ class FrameReader:
         read = self._pictures.read()
         if read is None:
             return
-        image, stamp_s = read
+        image, stamp_s, jpeg = read
         time_s = self._clock.time_s(stamp_s)
         image.flags.writeable = False
         self._first_s, self._last_s = (self._first_s if self._decoded else time_s), time_s
-        self._ahead.append(Frame(image, time_s, self._decoded))
+        self._ahead.append(Frame(image, time_s, self._decoded, jpeg))
         self._decoded += 1
 
     def close(self) -> None:
@@ -197,14 +256,14 @@ class FrameReader:
         self.close()
 
 
-def _open(path: Path, *, fps: float | None) -> _Pictures:
+def _open(path: Path, *, fps: float | None, grey: bool) -> _Pictures:
     try:
         str(path).encode()
     except UnicodeEncodeError:  # OpenCV would take the process down with it
         name = str(path).encode(errors="backslashreplace").decode()
         raise MerError(f"the name {name} is no valid UTF-8; rename it") from None
     if path.is_dir():
-        return _Folder(path, fps=fps)
+        return _Folder(path, fps=fps, grey=grey)
     if not path.exists():
         raise MerError(f"{path} does not exist; give a video file or a folder of pictures")
     if not path.is_file():
@@ -213,12 +272,15 @@ def _open(path: Path, *, fps: float | None) -> _Pictures:
         raise MerError(f"{path} is a single picture; give a video file, or the folder that holds all pictures")
     if path.stat().st_size == 0:
         raise MerError(f"{path} is empty; give a video file or a folder of pictures")
-    return _VideoFile(path, fps=fps)
+    return _VideoFile(path, fps=fps, grey=grey)
 
 
 class _VideoFile:
-    def __init__(self, path: Path, *, fps: float | None) -> None:
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, DECODER_THREADS])
+    def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
+        def opened() -> cv2.VideoCapture:
+            return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, DECODER_THREADS])
+
+        self._capture = opened()
         if not self._capture.isOpened():
             raise MerError(
                 f"{path} cannot be opened as a video: it is not one, it was cut off before its index was written, "
@@ -232,21 +294,31 @@ class _VideoFile:
         self.notes: list[str] = []
         self._count_stamps = fps is not None
         self._count = 0
+        self._packets = JpegPackets(self._capture) if grey and is_motion_jpeg(self._capture) else None
+        if self._packets is not None and not self._packets.usable:
+            self._packets, self._capture = None, opened()
 
-    def read(self) -> tuple[NDArray[np.uint8], float] | None:
-        ok, image = self._capture.read()
-        if not ok:
-            return None
+    def read(self) -> _Picture | None:
+        jpeg: NDArray[np.uint8] | None = None
+        if self._packets is not None:
+            if (packet := self._packets.read()) is None:
+                return None
+            image, jpeg = packet
+        else:
+            ok, picture = self._capture.read()
+            if not ok:
+                return None
+            image = picture.astype(np.uint8, copy=False)
         stamp_s = self._count / self.fps if self._count_stamps else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
         self._count += 1
-        return image.astype(np.uint8, copy=False), stamp_s
+        return image, stamp_s, jpeg
 
     def close(self) -> None:
         self._capture.release()
 
 
 class _Folder:
-    def __init__(self, path: Path, *, fps: float | None) -> None:
+    def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
         files = [entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES and entry.is_file()]
         if not files:
             raise MerError(f"folder {path} holds no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
@@ -254,28 +326,30 @@ class _Folder:
         self.claimed_frames: int | None = len(files)
         self.notes: list[str] = []
         self._files = sorted(files, key=_natural_order)
+        self._grey = grey
         self._position = 0
         self._shape: tuple[int, ...] | None = None
 
-    def read(self) -> tuple[NDArray[np.uint8], float] | None:
+    def read(self) -> _Picture | None:
         while self._position < len(self._files):
             file, position = self._files[self._position], self._position
             self._position += 1
-            image = _picture(file)
+            jpeg = np.fromfile(file, np.uint8) if self._grey and file.suffix.lower() in _JPEG_SUFFIXES else None
+            image = _colour(file) if jpeg is None else luma(jpeg)
             if image is None:
                 self.notes.append(f"{file.name} is not a picture that can be decoded and was left out")
             elif self._shape not in (None, image.shape):
                 self.notes.append(f"{file.name} differs in size from the first picture and was left out")
             else:
                 self._shape = image.shape
-                return image, position / self.fps
+                return image, position / self.fps, jpeg
         return None
 
     def close(self) -> None:
         self._position = len(self._files)
 
 
-def _picture(file: Path) -> NDArray[np.uint8] | None:
+def _colour(file: Path) -> NDArray[np.uint8] | None:
     """Return a (H, W, 3) picture, or None if it cannot be decoded."""
     try:
         image = cv2.imread(str(file), cv2.IMREAD_COLOR)

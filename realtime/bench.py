@@ -182,7 +182,7 @@ def _landmarked(path: Path) -> Speed:
 def _replayed(path: Path) -> tuple[Speed, Timing]:
     with (
         open_engine("onnxruntime") as engine,
-        FrameReader(path) as frames,
+        FrameReader(path, grey=True) as frames,
         Pipeline(rate_hz=frames.rate_hz, engine=engine) as pipeline,
     ):
         return _timed(replay(frames, pipeline)), pipeline.timing

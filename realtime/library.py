@@ -76,7 +76,7 @@ def updates(
     with ExitStack() as stack:
         classifier = stack.enter_context(open_engine(engine))
         if not isinstance(source, int) and not is_stream(str(source)):
-            frames = stack.enter_context(FrameReader(Path(source), fps=fps))
+            frames = stack.enter_context(FrameReader(Path(source), fps=fps, grey=True))
             pipeline = stack.enter_context(
                 Pipeline(rate_hz=frames.rate_hz, engine=classifier, face_model=face_model, spotter=spotter)
             )

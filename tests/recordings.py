@@ -18,8 +18,8 @@ def pictures(count: int, *, size_wh: tuple[int, int] = SIZE_WH) -> list[NDArray[
 
 
 def number_of(image: NDArray[np.uint8]) -> int:
-    """Return the number of a picture, also after lossy compression."""
-    return int((image.mean(axis=(0, 2)) > 128).sum())
+    """Return the number of a picture, colour or grey, also after lossy compression."""
+    return int((image.reshape(*image.shape[:2], -1).mean(axis=(0, 2)) > 128).sum())
 
 
 def write_video(path: Path, images: list[NDArray[np.uint8]], *, fps: float = 50.0) -> Path:

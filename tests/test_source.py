@@ -64,6 +64,7 @@ def test_a_stream_over_http_is_read_to_its_end() -> None:
         frames = list(source)
     assert isinstance(source, LiveSource)
     assert [number_of(frame.image) for frame in frames] == list(range(30))
+    assert all(frame.image.ndim == 2 for frame in frames)  # only the luma was decoded
 
 
 def test_a_rate_given_for_a_stream_counts_its_time_stamps() -> None:

@@ -30,7 +30,7 @@ from mer.preprocess import make_clip, warp
 from mer.sampling import N_FRAMES, REST_S
 from mer.video import FrameReader
 
-CACHE_VERSION: Final = 2
+CACHE_VERSION: Final = 3
 """Raised whenever the same sample would give other bytes."""
 _REST_FRAMES: Final = 40
 """Frames kept before an onset: `REST_S` at up to 1000 frames a second."""
@@ -141,7 +141,10 @@ def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, 
         wanted[max(sample.onset - _REST_FRAMES, 0) : sample.offset + 1] = True
     crops: list[FaceCrop] = []
     try:
-        with FrameReader(samples[0].path, fps=samples[0].fps) as frames, FaceTracker(Landmarker()) as tracker:
+        with (
+            FrameReader(samples[0].path, fps=samples[0].fps, grey=not colour) as frames,
+            FaceTracker(Landmarker()) as tracker,
+        ):
             for frame in itertools.takewhile(lambda f: f.index <= last, frames):
                 crop = tracker.crop(frame)
                 if wanted[frame.index]:

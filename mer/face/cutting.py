@@ -45,16 +45,17 @@ class Cutter:
             geometry.compose(crop_from_source, source_from_part),
         )
 
-    def cut(self, image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the (CROP_SIZE, CROP_SIZE) grey crop of a BGR picture; only the part that it shows is converted."""
-        grey = cv2.cvtColor(image_bgr[self.rows, self.columns], cv2.COLOR_BGR2GRAY)
+    def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the (CROP_SIZE, CROP_SIZE) grey crop of a BGR or grey picture; only the part it shows is touched."""
+        part = image[self.rows, self.columns]
+        grey = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
         if self.factor > 1:
             grey = cv2.resize(grey, None, fx=1 / self.factor, fy=1 / self.factor, interpolation=cv2.INTER_AREA)
         crop = cv2.warpAffine(grey, self.crop_from_part, (CROP_SIZE, CROP_SIZE), borderMode=cv2.BORDER_REPLICATE)
         return crop.astype(np.uint8, copy=False)
 
 
-def cut(image_bgr: NDArray[np.uint8], crop_from_source: Similarity) -> NDArray[np.uint8]:
-    """Return the (CROP_SIZE, CROP_SIZE) grey crop of one BGR picture under a (2, 3) transform."""
-    height, width = image_bgr.shape[:2]
-    return Cutter.of(crop_from_source, size_wh=(width, height)).cut(image_bgr)
+def cut(image: NDArray[np.uint8], crop_from_source: Similarity) -> NDArray[np.uint8]:
+    """Return the (CROP_SIZE, CROP_SIZE) grey crop of one BGR or grey picture under a (2, 3) transform."""
+    height, width = image.shape[:2]
+    return Cutter.of(crop_from_source, size_wh=(width, height)).cut(image)

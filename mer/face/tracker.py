@@ -18,6 +18,7 @@ from mer.face import geometry
 from mer.face.cutting import Cutter
 from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
 from mer.messages import FaceCrop, FaceState, Frame
+from mer.video import in_colour
 
 KEY_INTERVAL_S: Final = 0.5
 """Seconds between key frames while a face is tracked."""
@@ -149,7 +150,7 @@ class FaceTracker:
         return self._detect_now(frame)
 
     def _detect_now(self, frame: Frame) -> FaceCrop:
-        faces = self._worker.submit(self._meshes.detect, frame.image, frame.time_s).result()
+        faces = self._worker.submit(self._meshes_of, frame).result()
         self._n_faces = len(faces)
         if not faces:
             self._next_key_s = frame.time_s + SEARCH_INTERVAL_S
@@ -158,9 +159,12 @@ class FaceTracker:
         return self._set_anchor(frame, faces[0])
 
     def _ask(self, frame: Frame, anchor: _Anchor) -> None:
-        answer = self._worker.submit(self._meshes.detect, frame.image, frame.time_s)
+        answer = self._worker.submit(self._meshes_of, frame)
         self._request = _Request(frame.time_s + LANDMARK_DELAY_S, anchor.motion, anchor.number, answer)
         self._next_key_s = frame.time_s + KEY_INTERVAL_S
+
+    def _meshes_of(self, frame: Frame) -> list[NDArray[np.float32]]:
+        return self._meshes.detect(in_colour(frame), frame.time_s)
 
     def _drop_request(self) -> None:
         if self._request is not None:

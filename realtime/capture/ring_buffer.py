@@ -1,13 +1,11 @@
-"""The one bounded hand-off between capture and spotting: crops of the last few seconds, preallocated."""
+"""The one bounded hand-off between capture and spotting: crops of the last few seconds."""
 
 import threading
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from mer.errors import MerError
-from mer.face.geometry import CROP_SIZE
 from mer.messages import FaceCrop
 
 UNREAD_SHARE: Final = 0.5
@@ -17,8 +15,8 @@ UNREAD_SHARE: Final = 0.5
 class RingBuffer:
     """Crops in order of time, for one writing and one reading thread (which may be the same).
 
-    What the reader does not reach in time is given up, oldest first, and counted. Crops handed out own
-    their pictures, so that nothing changes under the reader's hands.
+    What the reader does not reach in time is given up, oldest first, and counted. Crops are read-only records,
+    so they are handed out as they came in.
 
     Args:
         seconds: Length of the buffer.
@@ -37,8 +35,7 @@ class RingBuffer:
         self.overruns = 0
         self._slots = max(8, round(seconds * rate_hz))
         self._unread_most = int(self._slots * UNREAD_SHARE)
-        self._images = np.zeros((self._slots, CROP_SIZE, CROP_SIZE), np.uint8)
-        self._crops: list[FaceCrop | None] = [None] * self._slots  # all but the picture; number n in slot n % slots
+        self._crops: list[FaceCrop | None] = [None] * self._slots  # number n in slot n % slots
         self._written = 0
         self._read = 0
         self._closed = False
@@ -57,12 +54,9 @@ class RingBuffer:
             return self._closed and self._error is None and self._read == self._written
 
     def put(self, crop: FaceCrop) -> None:
-        """Write a crop; its picture is copied. Never waits for the reader."""
+        """Write a crop. Never waits for the reader."""
         with self._changed:
-            slot = self._written % self._slots
-            image = self._images[slot]
-            np.copyto(image, crop.image)
-            self._crops[slot] = replace(crop, image=image)
+            self._crops[self._written % self._slots] = crop
             self._written += 1
             if self._written - self._read > self._unread_most:
                 self._read += 1
@@ -70,7 +64,7 @@ class RingBuffer:
             self._changed.notify()
 
     def get(self, timeout_s: float = 0.0) -> FaceCrop | None:
-        """Return the oldest crop not yet read, with a picture of its own.
+        """Return the oldest crop not yet read.
 
         Args:
             timeout_s: How long to wait for one.
@@ -85,7 +79,7 @@ class RingBuffer:
             self._changed.wait_for(lambda: self._read < self._written or self._closed, timeout_s)
             if self._read < self._written:
                 self._read += 1
-                return self._copy(self._read - 1)
+                return self._crops[(self._read - 1) % self._slots]
             if self._error is not None:
                 raise self._error
             return None
@@ -98,7 +92,7 @@ class RingBuffer:
             last_s: End in seconds on the source's clock.
 
         Returns:
-            Crops in order of time, each with a picture of its own; what is no longer kept is missing.
+            Crops in order of time; what is no longer kept is missing.
         """
         with self._changed:
             found: list[FaceCrop] = []
@@ -107,7 +101,7 @@ class RingBuffer:
                 if crop is None or crop.time_s < first_s:
                     break
                 if crop.time_s <= last_s:
-                    found.append(self._copy(number))
+                    found.append(crop)
         return found[::-1]
 
     def close(self) -> None:
@@ -121,11 +115,3 @@ class RingBuffer:
         with self._changed:
             self._error = error
         self.close()
-
-    def _copy(self, number: int) -> FaceCrop:
-        crop = self._crops[number % self._slots]
-        if crop is None:
-            raise RuntimeError(f"crop {number} was never written")  # not reachable: number < written
-        image = crop.image.copy()
-        image.flags.writeable = False
-        return replace(crop, image=image)

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
 from mer.messages import Frame
-from mer.video import Clock, FrameReader
+from mer.video import Clock, FrameReader, JpegPackets, is_motion_jpeg
 from realtime.capture import camera_mode, cameras
-from realtime.capture.camera_mode import Backend, Mode, fourcc_text
+from realtime.capture.camera_mode import Backend, Mode
 
 STREAM_PREFIXES: Final = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://", "udp://", "tcp://")
 OPEN_TIMEOUT_MS: Final = 5000
@@ -39,6 +40,7 @@ class LiveSource:
         asked: Mode that was asked for.
         fps: If given, time stamps are counted at this rate instead of measured.
         own_stamps: Whether the POS_MSEC of `capture` is a time stamp of the source.
+        packets: What to read from instead of `capture`.
         clock: Monotonic seconds, for stamping on arrival.
 
     Attributes:
@@ -60,6 +62,7 @@ class LiveSource:
         asked: Mode | None = None,
         fps: float | None = None,
         own_stamps: bool,
+        packets: JpegPackets | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.asked = asked or Mode()
@@ -69,6 +72,7 @@ class LiveSource:
         self._capture = capture
         self._fixed_fps = fps
         self._own_stamps = own_stamps
+        self._packets = packets
         self._clock = clock
         self._decoded = 0
         self._ahead: deque[Frame] = deque()
@@ -102,9 +106,10 @@ class LiveSource:
         return self._stamps.repaired
 
     def _read(self) -> Frame | None:
-        ok, image = self._capture.read()
-        if not ok:
+        read = self._next()
+        if read is None:
             return None
+        image, jpeg = read
         if self._fixed_fps:
             time_s = self._decoded / self._fixed_fps
         elif self._own_stamps:
@@ -112,9 +117,15 @@ class LiveSource:
         else:
             time_s = self._stamps.time_s(self._clock())
         image.flags.writeable = False
-        frame = Frame(image, time_s, self._decoded)
+        frame = Frame(image, time_s, self._decoded, jpeg)
         self._decoded += 1
         return frame
+
+    def _next(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None] | None:
+        if self._packets is not None:
+            return self._packets.read()
+        ok, image = self._capture.read()
+        return (image, None) if ok else None
 
     def skip_backlog(self) -> None:
         """Throw away what piled up while the program was starting, so that the next frame is of now.
@@ -220,7 +231,7 @@ def open_source(
     path = Path(text)
     if path.is_char_device():
         return _open_camera(text, f"camera {text}", asked, backend)
-    return FrameReader(path, fps=fps)
+    return FrameReader(path, fps=fps, grey=True)
 
 
 def paced(frames: Iterable[Frame], *, clock: Callable[[], float], wait: Callable[[float], object]) -> Iterator[Frame]:
@@ -256,13 +267,25 @@ def _open_camera(index_or_path: int | str, name: str, asked: Mode, backend: Back
 
 def _open_stream(url: str, *, fps: float | None) -> LiveSource:
     options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-    # A threaded decoder would hold every frame back by one.
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_N_THREADS, 1])
-    if not capture.isOpened():
-        raise MerError(f"stream {url} cannot be opened; is its server running, and does it send video (MJPEG, RTSP)?")
+
+    def opened() -> cv2.VideoCapture:
+        # A threaded decoder would hold every frame back by one.
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_N_THREADS, 1])
+        if not capture.isOpened():
+            raise MerError(
+                f"stream {url} cannot be opened; is its server running, and does it send video (MJPEG, RTSP)?"
+            )
+        return capture
+
+    capture = opened()
+    if not is_motion_jpeg(capture):
+        return LiveSource(capture, name=url, fps=fps, own_stamps=True)
     # FFmpeg makes up 25 frames a second for Motion JPEG, which carries no time stamps.
-    own_stamps = fourcc_text(capture.get(cv2.CAP_PROP_FOURCC)) != "MJPG"
-    return LiveSource(capture, name=url, fps=fps, own_stamps=own_stamps)
+    packets = JpegPackets(capture)
+    if not packets.usable:
+        capture.release()
+        return LiveSource(opened(), name=url, fps=fps, own_stamps=False)
+    return LiveSource(capture, name=url, fps=fps, own_stamps=False, packets=packets)
 
 
 def _cameras_here() -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from mer.errors import MerError
 from mer.files import write_atomically
 from mer.messages import Frame
+from mer.video import in_colour
 from realtime.output.summary import component_versions
 
 VIDEO: Final = "recording.mp4"
@@ -120,7 +121,7 @@ class SessionRecording:
         with container:
             while (frame := self._queue.get()) is not None:
                 first_s = frame.time_s if first_s is None else first_s
-                picture = picture_of(frame.image, format="bgr24")
+                picture = picture_of(in_colour(frame), format="bgr24")
                 picture.pts, picture.time_base = round((frame.time_s - first_s) / _TIME_BASE), _TIME_BASE
                 container.mux(stream.encode(picture))
                 self.written += 1

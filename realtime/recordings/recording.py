@@ -150,7 +150,7 @@ def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outco
 def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open_screen: OpenScreen) -> Outcome:
     recording, complete = job.recording, True
     with (
-        FrameReader(recording.path, fps=job.fps) as frames,
+        FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         RecordingFolder(recording.folder, source=recording.path, classes=engine.classes) as folder,
         Pipeline(
             rate_hz=frames.rate_hz,

@@ -114,7 +114,7 @@ class MotionMeter:
         reference = self._reference
         if reference is None:
             raise RuntimeError("measure() called before set_reference()")
-        gain = float(reference.mean / max(float(picture[reference.core].mean()), 1.0))
+        gain = reference.mean / max(cv2.mean(picture[reference.core])[0], 1.0)
         flow = reference.flow(picture * np.float32(gain))
         moved = (reference.weights @ reference.without_head(flow)) * PERCENT_PER_PX
         centre = np.full((1, 2), CROP_SIZE / 2)
@@ -167,7 +167,7 @@ class _Reference:
         core = (slice(max(centre[1] - half, 0), centre[1] + half), slice(max(centre[0] - half, 0), centre[0] + half))
         return _Reference(
             picture=picture,
-            mean=float(picture[core].mean()),
+            mean=cv2.mean(picture[core])[0],
             gradient=max(_mean_gradient(picture[core]), 1e-3),
             core=core,
             gradients=(np.asarray(gx, np.float32), np.asarray(gy, np.float32)),
