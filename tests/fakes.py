@@ -133,7 +133,7 @@ class FakePipeline:
 
     def crop(self, frame: Frame) -> FaceCrop:
         self.cadence.add(frame)
-        return crop(frame.index, frame.time_s, shade=int(frame.image[0, 0, 0]))
+        return crop(frame.index, frame.time_s, shade=int(frame.image.flat[0]))
 
     def step(self, crop: FaceCrop) -> Update:
         if self.totals.frames == 0:
