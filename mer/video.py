@@ -31,6 +31,8 @@ LATEST_S: Final = 1e8
 """Later stamps, three years from the start, are damaged ones."""
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
+DAMAGED_MOST: Final = 500
+"""So many packets of Motion JPEG in a row that cannot be decoded are the end of the source."""
 _LONGEST_STEP_S: Final = 1.0
 _JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
 
@@ -114,16 +116,19 @@ class JpegPackets:
             self.usable = self._first is not None and self._first[0].shape == size
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-        """Return luma and JPEG of the next picture that can be decoded, None at the end."""
+        """Return luma and JPEG of the next good picture, None at the end or after DAMAGED_MOST bad ones."""
         first, self._first = self._first, None
-        while first is None:
+        if first is not None:
+            return first
+        for _ in range(DAMAGED_MOST):
             ok, packet = self._capture.read()
             if not ok:
-                return None
+                break
             jpeg = packet.astype(np.uint8, copy=False).ravel()
             grey = luma(jpeg)
-            first = None if grey is None else (grey, jpeg)
-        return first
+            if grey is not None:
+                return grey, jpeg
+        return None
 
 
 def is_motion_jpeg(capture: cv2.VideoCapture) -> bool:
@@ -334,7 +339,7 @@ class _Folder:
         while self._position < len(self._files):
             file, position = self._files[self._position], self._position
             self._position += 1
-            jpeg = np.fromfile(file, np.uint8) if self._grey and file.suffix.lower() in _JPEG_SUFFIXES else None
+            jpeg = _content(file) if self._grey and file.suffix.lower() in _JPEG_SUFFIXES else None
             image = _colour(file) if jpeg is None else luma(jpeg)
             if image is None:
                 self.notes.append(f"{file.name} is not a picture that can be decoded and was left out")
@@ -347,6 +352,14 @@ class _Folder:
 
     def close(self) -> None:
         self._position = len(self._files)
+
+
+def _content(file: Path) -> NDArray[np.uint8]:
+    """Return the bytes of a file, none if it cannot be read."""
+    try:
+        return np.fromfile(file, np.uint8)
+    except OSError:
+        return np.zeros(0, np.uint8)
 
 
 def _colour(file: Path) -> NDArray[np.uint8] | None:

@@ -1,5 +1,6 @@
 import shutil
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from recordings import number_of, pictures, write_folder, write_video
 
 from mer.errors import MerError, UsageError
-from mer.video import LOOK_AHEAD, Clock, FrameReader, JpegPackets, in_colour, luma
+from mer.video import DAMAGED_MOST, LOOK_AHEAD, Clock, FrameReader, JpegPackets, in_colour, luma
 
 
 def test_reads_every_frame_of_a_video_once_and_in_order(tmp_path: Path) -> None:
@@ -281,14 +282,26 @@ def test_of_a_folder_only_jpeg_pictures_are_read_as_their_luma(tmp_path: Path, s
         assert np.abs(in_colour(frame).astype(int) - original).mean() < 8.0
 
 
-def test_a_damaged_jpeg_in_a_folder_is_left_out_and_named(tmp_path: Path) -> None:
+def unreadable(path: Path, read: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Return `read`, but for a file that may not be read."""
+
+    def refuse(file: Path, *args: object) -> np.ndarray:
+        if file == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return read(file, *args)
+
+    return refuse
+
+
+def test_a_damaged_jpeg_in_a_folder_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_folder(tmp_path / "f", coloured(8), suffix=".jpg")
     (folder / "3.jpg").write_bytes(b"")
     (folder / "5.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr(np, "fromfile", unreadable(folder / "7.jpg", np.fromfile))
     with FrameReader(folder, fps=50.0, grey=True) as reader:
-        assert len(list(reader)) == 6
-    assert "3.jpg is not a picture" in reader.notes[0]
-    assert "5.jpg is not a picture" in reader.notes[1]
+        assert len(list(reader)) == 5
+    assert [note.split(" ")[0] for note in reader.notes[:3]] == ["3.jpg", "5.jpg", "7.jpg"]
+    assert all("is not a picture that can be decoded" in note for note in reader.notes[:3])
 
 
 def test_a_grey_picture_has_three_equal_colours(tmp_path: Path) -> None:
@@ -331,6 +344,14 @@ def test_packets_that_cannot_be_decoded_are_left_out() -> None:
     read = [picture for picture in iter(reader.read, None) if picture is not None]
     assert [number_of(grey) for grey, _ in read] == [0, 2]
     assert [jpeg.tobytes() for _, jpeg in read] == [good[0], good[2]]
+
+
+def test_nothing_but_damaged_packets_is_the_end() -> None:
+    good = packets(2)
+    capture = FakeCapture([good[0], *[b"no picture"] * DAMAGED_MOST, good[1]])
+    reader = JpegPackets(capture)
+    assert reader.read() is not None
+    assert reader.read() is None
 
 
 @pytest.mark.parametrize(
