@@ -35,7 +35,7 @@ def again_and_again(path: Path, *, seconds: float) -> Iterator[Frame]:
     """Yield the frames of a recording over and over, numbers and times running on."""
     index, start_s = 0, 0.0
     while True:
-        with FrameReader(path) as frames:
+        with FrameReader(path, grey=True) as frames:
             for frame in frames:
                 time_s = start_s + frame.time_s
                 if time_s >= seconds:
