@@ -58,7 +58,7 @@ def run(path: Path, *, classical: bool = True) -> Run:
     curves = Curves()
     with (
         open_engine("onnxruntime") as engine,
-        FrameReader(path) as frames,
+        FrameReader(path, grey=True) as frames,
         Pipeline(rate_hz=frames.rate_hz, engine=engine) as pipeline,
     ):
         for update in replay(frames, pipeline):
@@ -80,7 +80,7 @@ def dial(path: Path) -> Run:
     spotters = {f"{value:g}": Spotter(spotter_config(value)) for value in DIAL}
     found: dict[str, list[Label]] = {name: [] for name in spotters}
     tracker = FaceTracker(Landmarker(None))
-    with FrameReader(path) as frames, closing(tracker):
+    with FrameReader(path, grey=True) as frames, closing(tracker):
         times_s = []
         for crop in map(tracker.crop, frames):
             times_s.append(crop.time_s)
