@@ -184,9 +184,10 @@ def _quality(candidate: Candidate, *, interpolated: bool) -> Quality:
     steps = np.diff([crop.time_s for crop in crops])
     indices = np.diff([crop.index for crop in crops])
     usual_s = float(np.median(steps))
+    missing = steps.sum() / usual_s - len(steps)  # a frame that only came late is caught up with
     return Quality(
         interpolated=interpolated,
-        gap=bool((indices > 1).any() or (steps > 1.8 * usual_s).any()),
+        gap=bool((indices > 1).any() or ((steps > 1.8 * usual_s).any() and missing > 0.7)),
         tracking=min(crop.quality for crop in crops),
         rate_hz=1.0 / usual_s,
     )

@@ -33,6 +33,15 @@ def test_holes_and_the_frames_missing_in_them_are_counted() -> None:
     assert str(rhythm) == "100.0 fps, jitter 0.0 ms, 2 holes (4 frames)"
 
 
+def test_frames_that_came_late_but_all_came_are_no_holes() -> None:
+    times_s = np.arange(300) / 100
+    times_s[100] += 0.009  # and the next one 1 ms later
+    times_s[200:203] += (0.028, 0.019, 0.01)
+    times_s[250:] += 0.01  # one is missing here
+    rhythm = watched(times_s.tolist())
+    assert (rhythm.holes, rhythm.missing) == (1, 1)
+
+
 def test_pictures_that_come_twice_are_counted() -> None:
     assert watched([n / 30 for n in range(60)], repeated=(10, 30, 31)).repeated == 3
 

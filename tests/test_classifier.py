@@ -75,6 +75,33 @@ def test_the_latency_counts_from_the_arrival_of_the_deciding_frame_to_the_collec
     assert event.latency.compute_ms > event.latency.engine_ms > 0.0
 
 
+LATE = {20: 0.0045}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "late_s", "counted", "gap"),
+    [
+        ((), {}, True, False),
+        ((), LATE, True, False),  # the next one comes right after it: none is missing
+        ((20,), {}, True, True),  # by its index
+        ((20,), {}, False, True),  # by its time: the source does not know of it
+        ((20,), {24: 0.0045}, False, True),
+    ],
+)
+def test_a_gap_is_a_frame_that_is_missing_not_one_that_came_late(
+    gated: GatedEngine, left_out: tuple[int, ...], late_s: dict[int, float], counted: bool, gap: bool
+) -> None:
+    kept = [i for i in range(41) if i not in left_out]
+    crops = [crop(100 + (i if counted else n), (100 + i) / 200.0 + late_s.get(i, 0.0)) for n, i in enumerate(kept)]
+    ours = classifier(gated)
+    gated.gate.set()
+    ours.add(Candidate(interval(100, 140), crops, 1.0, 200, 0.0))
+    (outcome,) = ours.settled()
+    ours.close()
+    assert isinstance(outcome.result, Event)
+    assert outcome.result.quality.gap is gap
+
+
 def test_one_that_cannot_be_sampled_is_rejected_in_its_place_and_not_numbered(gated: GatedEngine) -> None:
     ours = classifier(gated)
     gated.gate.set()

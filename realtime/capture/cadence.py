@@ -14,7 +14,9 @@ _KEPT: Final = 512
 _EVERY: Final = 16
 """Frames between two looks at the usual step."""
 _HOLE: Final = 1.5
-"""A step of so many usual ones is a hole."""
+"""A step of so many usual ones is a hole, ..."""
+_CAUGHT_UP: Final = 0.6
+"""... unless steps below so many usual ones follow at once: then frames were late and none is missing."""
 _THIN: Final = 16
 """Only pictures that agree in every so many pixels are compared as a whole."""
 
@@ -26,7 +28,7 @@ class Rhythm:
     Attributes:
         rate_hz: One over the usual (median) step of the latest frames, 0 before there are two.
         jitter_ms: 95 % of the latest steps differ from the usual one by no more.
-        holes: Steps of 1.5 usual ones or more, since the start.
+        holes: Steps of 1.5 usual ones or more, since the start, that were not caught up with at once.
         missing: Frames that would have fitted into them.
         repeated: Frames whose picture is the one before, since the start.
     """
@@ -51,7 +53,7 @@ class Cadence:
         self._usual_s = 0.0
         self._last_s = -np.inf
         self._frames = 0
-        self._holes = self._missing = self._repeated = 0
+        self._holes = self._missing = self._repeated = self._late = 0
         self._picture: NDArray[np.uint8] | None = None
 
     def add(self, frame: Frame) -> None:
@@ -63,12 +65,23 @@ class Cadence:
         self._frames += 1
         if not np.isfinite(step_s):
             return
-        if self._usual_s and step_s > _HOLE * self._usual_s:
-            self._holes += 1
-            self._missing += round(step_s / self._usual_s) - 1
+        if self._usual_s:
+            self._look_for_hole(step_s / self._usual_s)
         self._steps_s.append(step_s)
         if self._frames % _EVERY == 0:
             self._usual_s = float(np.median(self._steps_s))
+
+    def _look_for_hole(self, steps: float) -> None:
+        if steps > _HOLE:
+            self._late = round(steps) - 1
+            self._holes += 1
+            self._missing += self._late
+        elif steps < _CAUGHT_UP and self._late:
+            self._late -= 1
+            self._missing -= 1
+            self._holes -= self._late == 0
+        else:
+            self._late = 0
 
     @property
     def rhythm(self) -> Rhythm:
