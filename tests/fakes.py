@@ -131,7 +131,10 @@ class FakePipeline:
     def waiting(self) -> Update | None:
         return None
 
-    def crop(self, frame: Frame) -> FaceCrop:
+    def cut_ahead(self, frame: Frame) -> None:
+        return None
+
+    def crop(self, frame: Frame, ahead: None = None) -> FaceCrop:
         self.cadence.add(frame)
         return crop(frame.index, frame.time_s, shade=int(frame.image.flat[0]))
 

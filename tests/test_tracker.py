@@ -1,5 +1,7 @@
 """The tracker on a real portrait that moves in known ways, with mediapipe's real landmarks."""
 
+from collections import deque
+
 import cv2
 import numpy as np
 import pytest
@@ -105,3 +107,30 @@ def test_two_runs_over_the_same_frames_agree_to_the_byte():
     for a, b in zip(run(), run()):
         assert np.array_equal(a.image, b.image)
         assert np.array_equal(a.motion, b.motion)
+
+
+def test_crops_cut_ahead_of_their_turn_change_nothing():
+    path = [min(i, 60) * 0.6 for i in range(int(RATE_HZ * (0.6 + KEY_INTERVAL_S + 0.3)))]
+    frames = [frame(i, shift=(x, 0.0)) for i, x in enumerate(path)]
+    with FaceTracker(Landmarker()) as plain, FaceTracker(Landmarker()) as tracker:
+        usual = [plain.crop(one) for one in frames]
+        assert tracker.cut_ahead(frames[0]) is None  # no face is known yet
+        crops, waiting = [], deque()
+        for one in frames:
+            waiting.append((one, tracker.cut_ahead(one)))
+            if len(waiting) > 6:
+                crops.append(tracker.crop(*waiting.popleft()))
+        crops += [tracker.crop(*late) for late in waiting]
+
+    assert usual[-1].anchor > usual[0].anchor
+    for crop, other in zip(crops, usual, strict=True):
+        assert np.array_equal(crop.image, other.image)
+        assert np.array_equal(crop.motion, other.motion)
+        assert (crop.anchor, crop.index) == (other.anchor, other.index)
+
+
+def test_a_picture_of_another_size_is_not_cut_ahead(tracker):
+    tracker.crop(frame(0))
+
+    assert tracker.cut_ahead(frame(1)) is not None
+    assert tracker.cut_ahead(Frame(np.zeros((20, 20, 3), np.uint8), 0.02, 2)) is None

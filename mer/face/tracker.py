@@ -79,10 +79,18 @@ class _Request:
     answer: Future[list[NDArray[np.float32]]]
 
 
+@dataclass(frozen=True, slots=True)
+class CutAhead:
+    """The crop of a frame under a transform that may have been replaced when the frame's turn comes."""
+
+    cutter: Cutter
+    image: NDArray[np.uint8]
+
+
 class FaceTracker:
     """Turns frames into crops of the largest face.
 
-    Not safe for use from two threads at once. Use as a context manager, or call `close`.
+    Not safe for use from two threads at once, but for `cut_ahead`. Use as a context manager, or call `close`.
 
     Args:
         meshes: Finder of face meshes; owned, and closed with the tracker.
@@ -99,10 +107,21 @@ class FaceTracker:
         self._n_faces = 0
         self._last: tuple[float, tuple[int, ...]] = (-np.inf, ())
 
-    def crop(self, frame: Frame) -> FaceCrop:
+    def cut_ahead(self, frame: Frame) -> CutAhead | None:
+        """Cut the crop of a frame before its turn, in another thread; None while there is no face to cut out."""
+        anchor = self._anchor
+        if anchor is None or frame.image.shape != self._last[1]:
+            return None
+        return CutAhead(anchor.cutter, anchor.cutter.cut(frame.image))
+
+    def crop(self, frame: Frame, ahead: CutAhead | None = None) -> FaceCrop:
         """Return the face of one frame; frames must come in order of time.
 
         Without a face the crop is black and its state "lost" or "absent".
+
+        Args:
+            frame: The next frame.
+            ahead: From `cut_ahead`; saves time and changes nothing.
         """
         if self._anchor is not None and self._interrupted(frame):
             self._drop_request()
@@ -112,7 +131,7 @@ class FaceTracker:
         if self._anchor is None:
             return self._search(frame)
         self._collect(frame)
-        image, quality = self._track(frame, self._anchor)
+        image, quality = self._track(frame, self._anchor, ahead)
         if quality < MIN_QUALITY or self._off_crop(self._anchor.motion):
             return self._find_again(frame)
         if frame.time_s >= self._next_key_s and self._request is None:
@@ -215,9 +234,10 @@ class FaceTracker:
             array.flags.writeable = False
         return self._tracked(frame, self._anchor, image, 1.0)
 
-    def _track(self, frame: Frame, anchor: _Anchor) -> tuple[NDArray[np.uint8], float]:
+    def _track(self, frame: Frame, anchor: _Anchor, ahead: CutAhead | None) -> tuple[NDArray[np.uint8], float]:
         """Cut the crop and find the head's motion in it; return the crop and the track's quality."""
-        image = anchor.cutter.cut(frame.image)
+        ready = ahead is not None and ahead.cutter is anchor.cutter
+        image = ahead.image if ahead is not None and ready else anchor.cutter.cut(frame.image)
         if len(anchor.points) < 8:
             return image, 0.0
         moved, found, _ = cv2.calcOpticalFlowPyrLK(

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from engines.protocol import Engine
 from mer.errors import MerError
+from mer.face.tracker import CutAhead
 from mer.messages import Frame
 from mer.video import FrameReader
 from realtime.capture.ahead import ahead
@@ -35,9 +36,9 @@ HELD_MOST: Final = 128
 def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
     """Run a recording through the pipeline without loss.
 
-    A thread decodes while this one cuts the face out and spots, and a third classifies. Each waits for the next
-    instead of giving anything up, so the result is the same every time. Cutting and spotting are in one thread because
-    both are many short calls: in two they spend more time on Python's lock than they gain (measured).
+    A thread decodes and cuts the face out while this one tracks it and spots, and a third classifies. Each waits for
+    the next instead of giving anything up, so the result is the same every time. Tracking and spotting are in one
+    thread because both are many short calls: in two they spend more time on Python's lock than they gain (measured).
 
     Args:
         frames: The recording.
@@ -47,9 +48,9 @@ def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
         One update a frame, and one more if the end decides what was still open.
     """
     held: list[Update] = []
-    for frame, before_s in ahead(_decoded(frames, pipeline), most=FRAMES_AHEAD, name="decode"):
+    for frame, cut, before_s in ahead(_decoded(frames, pipeline), most=FRAMES_AHEAD, name="decode"):
         started_s = time.perf_counter()
-        pipeline.buffer.put(pipeline.crop(frame))
+        pipeline.buffer.put(pipeline.crop(frame, cut))
         crop = pipeline.buffer.get()
         if crop is None:
             raise RuntimeError(f"frame {frame.index} did not come back from the ring buffer")
@@ -63,17 +64,17 @@ def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
         yield last
 
 
-def _decoded(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[Frame, float]]:
-    """Yield each frame and the seconds that decoding it took."""
+def _decoded(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[Frame, CutAhead | None, float]]:
+    """Yield each frame, its crop if nothing changes until its turn, and the seconds that both took."""
     source = iter(frames)
     while True:
         started_s = time.perf_counter()
         frame = next(source, None)
         if frame is None:
             return
-        spent_s = time.perf_counter() - started_s
-        pipeline.timing.add("decode", spent_s)
-        yield frame, spent_s
+        pipeline.timing.add("decode", time.perf_counter() - started_s)
+        cut = pipeline.cut_ahead(frame)
+        yield frame, cut, time.perf_counter() - started_s
 
 
 @dataclass(frozen=True, slots=True)
