@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
+from mer.jpeg import luma, open_capture, read_picture
 from mer.messages import Frame
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp")
@@ -31,8 +32,6 @@ LATEST_S: Final = 1e8
 """Later stamps, three years from the start, are damaged ones."""
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
-DAMAGED_MOST: Final = 500
-"""So many packets of Motion JPEG in a row that cannot be decoded are the end of the source."""
 _LONGEST_STEP_S: Final = 1.0
 _JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
 
@@ -77,63 +76,6 @@ class Clock:
             self._shift_s = time_s - stamp_s
         self._last_s = time_s
         return time_s
-
-
-def in_colour(frame: Frame) -> NDArray[np.uint8]:
-    """Return the (H, W, 3) BGR picture of a frame; decodes it if only its luma has been decoded so far."""
-    if frame.jpeg is not None:
-        return np.asarray(cv2.imdecode(frame.jpeg, cv2.IMREAD_COLOR), np.uint8)
-    return frame.image if frame.image.ndim == 3 else np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR), np.uint8)
-
-
-def luma(jpeg: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Return the (H, W) luma of a JPEG picture, a third of the work of its colours; None if it cannot be decoded."""
-    try:
-        grey = cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)
-    except cv2.error:  # empty, or its header claims more pixels than OpenCV takes
-        return None
-    return None if grey is None else grey.astype(np.uint8, copy=False)
-
-
-class JpegPackets:
-    """The packets of Motion JPEG as they are in the file or stream, only their luma decoded.
-
-    Args:
-        capture: Open, by FFmpeg, nothing read from it yet.
-
-    Attributes:
-        usable: Whether it delivers pictures in this way. If not, open it again and read as usual.
-    """
-
-    def __init__(self, capture: cv2.VideoCapture) -> None:
-        self._capture = capture
-        size = tuple(round(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
-        turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) != 0.0
-        self._first: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-        self.usable = not turned and capture.set(cv2.CAP_PROP_FORMAT, -1)
-        if self.usable:
-            self._first = self.read()
-            self.usable = self._first is not None and self._first[0].shape == size
-
-    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-        """Return luma and JPEG of the next good picture, None at the end or after DAMAGED_MOST bad ones."""
-        first, self._first = self._first, None
-        if first is not None:
-            return first
-        for _ in range(DAMAGED_MOST):
-            ok, packet = self._capture.read()
-            if not ok:
-                break
-            jpeg = packet.astype(np.uint8, copy=False).ravel()
-            grey = luma(jpeg)
-            if grey is not None:
-                return grey, jpeg
-        return None
-
-
-def is_motion_jpeg(capture: cv2.VideoCapture) -> bool:
-    """Return whether an open capture has Motion JPEG."""
-    return int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
 
 
 class _Pictures(Protocol):
@@ -285,7 +227,7 @@ class _VideoFile:
         def opened() -> cv2.VideoCapture:
             return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, DECODER_THREADS])
 
-        self._capture = opened()
+        self._capture, self._packets = open_capture(opened) if grey else (opened(), None)
         if not self._capture.isOpened():
             raise MerError(
                 f"{path} cannot be opened as a video: it is not one, it was cut off before its index was written, "
@@ -299,24 +241,14 @@ class _VideoFile:
         self.notes: list[str] = []
         self._count_stamps = fps is not None
         self._count = 0
-        self._packets = JpegPackets(self._capture) if grey and is_motion_jpeg(self._capture) else None
-        if self._packets is not None and not self._packets.usable:
-            self._packets, self._capture = None, opened()
 
     def read(self) -> _Picture | None:
-        jpeg: NDArray[np.uint8] | None = None
-        if self._packets is not None:
-            if (packet := self._packets.read()) is None:
-                return None
-            image, jpeg = packet
-        else:
-            ok, picture = self._capture.read()
-            if not ok:
-                return None
-            image = picture.astype(np.uint8, copy=False)
+        picture = read_picture(self._capture, self._packets)
+        if picture is None:
+            return None
         stamp_s = self._count / self.fps if self._count_stamps else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
         self._count += 1
-        return image, stamp_s, jpeg
+        return picture[0], stamp_s, picture[1]
 
     def close(self) -> None:
         self._capture.release()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from mer.face import geometry
 from mer.face.cutting import Cutter
 from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
+from mer.jpeg import in_colour
 from mer.messages import FaceCrop, FaceState, Frame
-from mer.video import in_colour
 
 KEY_INTERVAL_S: Final = 0.5
 """Seconds between key frames while a face is tracked."""

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
+from mer.jpeg import JpegPackets, is_motion_jpeg, open_capture, read_picture
 from mer.messages import Frame
-from mer.video import Clock, FrameReader, JpegPackets, is_motion_jpeg
+from mer.video import Clock, FrameReader
 from realtime.capture import camera_mode, cameras
 from realtime.capture.camera_mode import Backend, Mode
 
@@ -106,7 +106,7 @@ class LiveSource:
         return self._stamps.repaired
 
     def _read(self) -> Frame | None:
-        read = self._next()
+        read = read_picture(self._capture, self._packets)
         if read is None:
             return None
         image, jpeg = read
@@ -120,12 +120,6 @@ class LiveSource:
         frame = Frame(image, time_s, self._decoded, jpeg)
         self._decoded += 1
         return frame
-
-    def _next(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None] | None:
-        if self._packets is not None:
-            return self._packets.read()
-        ok, image = self._capture.read()
-        return (image, None) if ok else None
 
     def skip_backlog(self) -> None:
         """Throw away what piled up while the program was starting, so that the next frame is of now.
@@ -277,15 +271,9 @@ def _open_stream(url: str, *, fps: float | None) -> LiveSource:
             )
         return capture
 
-    capture = opened()
-    if not is_motion_jpeg(capture):
-        return LiveSource(capture, name=url, fps=fps, own_stamps=True)
+    capture, packets = open_capture(opened)
     # FFmpeg makes up 25 frames a second for Motion JPEG, which carries no time stamps.
-    packets = JpegPackets(capture)
-    if not packets.usable:
-        capture.release()
-        return LiveSource(opened(), name=url, fps=fps, own_stamps=False)
-    return LiveSource(capture, name=url, fps=fps, own_stamps=False, packets=packets)
+    return LiveSource(capture, name=url, fps=fps, own_stamps=not is_motion_jpeg(capture), packets=packets)
 
 
 def _cameras_here() -> str:

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from mer.files import write_atomically
+from mer.jpeg import in_colour
 from mer.messages import Frame
-from mer.video import in_colour
 from realtime.output.summary import component_versions
 
 VIDEO: Final = "recording.mp4"

@@ -123,6 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         with tempfile.TemporaryDirectory() as folder:
+            if arguments.plans is not None:
+                arguments.plans.mkdir(parents=True, exist_ok=True)
             report = measure(arguments.model, settings, arguments.plans or Path(folder), layouts=arguments.layouts)
     except MerError as error:
         print(f"gpu_engines: error: {error}", file=sys.stderr)
