@@ -22,7 +22,8 @@ class Frame:
         image: (H, W, 3) uint8, BGR, or (H, W) grey. Owned by the frame; sources never write to it again.
         time_s: Capture time on the source's clock, strictly increasing.
         index: Running number of the frame within its source, from 0.
-        jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see `mer.jpeg.in_colour`.
+        jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see
+            `mer.media.jpeg.in_colour`.
     """
 
     image: NDArray[np.uint8]

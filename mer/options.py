@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mer import cluster
 from mer.data import READERS
 from mer.errors import MerError, UsageError
+from mer.jobs import cluster
 from mer.metrics import COMPOSITE_CLASSES
 from mer.splits import PROTOCOLS
 

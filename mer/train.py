@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from mer import cluster, options
+from mer import options
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
+from mer.jobs import cluster
 from mer.preprocess import CHANNELS
 from mer.systems import EPOCHS_ONLY, SYSTEMS
 

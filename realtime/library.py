@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from engines.select import open_engine
-from mer.video import FrameReader
+from mer.media.video import FrameReader
 from realtime.capture.source import LiveSource, is_stream, open_source
 from realtime.capture.thread import Capture
-from realtime.live import live
+from realtime.commands.live import live
 from realtime.messages import Event, Update
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay

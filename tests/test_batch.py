@@ -12,14 +12,14 @@ import pytest
 from fakes import FakeEngine, FakePipeline
 from recordings import pictures, write_video
 
+import realtime.commands.replay
 import realtime.recordings.recording
-import realtime.replay
-from mer import batch
+from mer.jobs import processes
+from realtime.commands.replay import main
 from realtime.output.extras import Wanted
 from realtime.recordings import workers
 from realtime.recordings.inputs import Recording
 from realtime.recordings.recording import Job
-from realtime.replay import main
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,7 +33,7 @@ def replayed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         rates.append(rate_hz)
         return FakePipeline(rate_hz=rate_hz, event_frames=(5,))
 
-    monkeypatch.setattr(realtime.replay, "open_engine", lambda choice: FakeEngine())
+    monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: FakeEngine())
     monkeypatch.setattr(realtime.recordings.recording, "Pipeline", made)
     return rates
 
@@ -163,7 +163,16 @@ def test_several_at_a_time_cannot_share_one_overlay(study: Path, capsys: pytest.
 def test_two_processes_find_the_same_as_one(study: Path) -> None:
     (study / "c.mp4").write_text("this is no video\n" * 50)
     for out, jobs in (("one", "1"), ("two", "2")):
-        command = [sys.executable, "-m", "realtime.replay", str(study), "--engine", "onnxruntime", "--jobs", jobs]
+        command = [
+            sys.executable,
+            "-m",
+            "realtime.commands.replay",
+            str(study),
+            "--engine",
+            "onnxruntime",
+            "--jobs",
+            jobs,
+        ]
         answer = subprocess.run(
             [*command, "--out", str(study.parent / out)], capture_output=True, text=True, cwd=ROOT, check=False
         )
@@ -178,18 +187,18 @@ def nothing(_: Sequence[tuple[int, int]]) -> None:
     pass
 
 
-def double(job: int, progress: batch.Progress) -> int:
+def double(job: int, progress: processes.Progress) -> int:
     progress.update(job, 10)
     return 2 * job
 
 
-def die_at_two(job: int, progress: batch.Progress) -> int:
+def die_at_two(job: int, progress: processes.Progress) -> int:
     if job == 2:
         os._exit(9)
     return double(job, progress)
 
 
-def interrupt_the_parent(job: int, progress: batch.Progress) -> int:
+def interrupt_the_parent(job: int, progress: processes.Progress) -> int:
     if job == 0:
         os.kill(os.getppid(), signal.SIGINT)
     while True:  # until the parent says stop
@@ -201,19 +210,19 @@ def interrupt_the_parent(job: int, progress: batch.Progress) -> int:
 
 def test_jobs_in_processes_come_back_with_their_place() -> None:
     seen: list[Sequence[tuple[int, int]]] = []
-    outcomes = dict(batch.in_processes([3, 4, 5], double, processes=2, watch=seen.append))
+    outcomes = dict(processes.in_processes([3, 4, 5], double, processes=2, watch=seen.append))
     assert outcomes == {0: 6, 1: 8, 2: 10}
     assert seen[-1] == [(3, 10), (4, 10), (5, 10)]
 
 
 def test_only_the_job_that_kills_its_process_is_lost() -> None:
-    assert dict(batch.in_processes([1, 2, 3], die_at_two, processes=2, watch=nothing)) == {0: 2, 1: None, 2: 6}
+    assert dict(processes.in_processes([1, 2, 3], die_at_two, processes=2, watch=nothing)) == {0: 2, 1: None, 2: 6}
 
 
 def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
     try:
-        ending = batch.in_processes([0, 1, 2, 3], interrupt_the_parent, processes=1, watch=nothing)
+        ending = processes.in_processes([0, 1, 2, 3], interrupt_the_parent, processes=1, watch=nothing)
         assert next(ending) == (0, -1)
         with pytest.raises(KeyboardInterrupt):
             next(ending)

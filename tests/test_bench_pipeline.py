@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mer.synth.cli import main as synthesise
-from realtime.bench import main
+from realtime.commands.bench import main
 
 
 def test_every_way_and_every_stage_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from recordings import pictures, write_video
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import cluster, evaluate, train
+from mer import evaluate, train
 from mer.errors import MerError, UsageError
+from mer.jobs import cluster
 from mer.training import run, tasks
-from realtime import replay
+from realtime.commands import replay
 
 ROOT = Path(__file__).parent.parent
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'mer-live[cluster]'")
@@ -79,7 +80,17 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def replayed(study: Path, out: str, *options: str) -> Path:
     folder = study.parent / out
-    command = [sys.executable, "-m", "realtime.replay", str(study), "--engine", "onnxruntime", "--out", out, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "realtime.commands.replay",
+        str(study),
+        "--engine",
+        "onnxruntime",
+        "--out",
+        out,
+        *options,
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=200, check=False)
     assert answer.returncode == 3, answer.stderr
     assert "3 done, 1 failed" in answer.stdout

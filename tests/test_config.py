@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from realtime import config
-from realtime.live import _parser, main
-from realtime.replay import _parser as replay_parser
+from realtime.commands.live import _parser, main
+from realtime.commands.replay import _parser as replay_parser
 
 
 def written(tmp_path: Path, text: str) -> str:

@@ -11,7 +11,7 @@ import mer.data
 from mer.data.frames import frame_number, list_frames, read_frame_list
 from mer.data.tables import cell_frame, padded, read_workbook
 from mer.errors import MerError, UsageError
-from mer.video import FrameReader
+from mer.media.video import FrameReader
 
 
 @pytest.mark.parametrize(

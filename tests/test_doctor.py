@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from realtime import doctor
 from realtime.capture import cameras
+from realtime.commands import doctor
 
 
 def finding(topic: str, console: Console | None = None) -> doctor.Finding:

@@ -17,7 +17,8 @@ from documentation import LANGUAGES, NOT_RUN, PAGES, ROOT, bare, blocks, command
 from mjpeg_server import serve
 
 from mer.synth.cli import main as synthesise
-from realtime import config, live
+from realtime import config
+from realtime.commands import live
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -14,7 +14,7 @@ from engines.graph import read_arrays
 from engines.parity import deviation, parity_clips
 from engines.unfolding import unfold
 from mer.errors import MerError
-from realtime.bench import main
+from realtime.commands.bench import main
 
 QUICK = ["--batch", "1", "2", "--seconds", "0.05"]
 

@@ -15,16 +15,16 @@ from fakes import FakeEngine, FakePipeline, event, interval, update
 from pympi.Elan import Eaf
 from recordings import pictures, write_video
 
+import realtime.commands.replay
 import realtime.recordings.recording
-import realtime.replay
+from realtime.commands.replay import main
 from realtime.output import extras
 from realtime.output.clips import Films, strip_png
 from realtime.output.exports import Found, boris, eaf, srt
 from realtime.output.sinks import record_from_event
-from realtime.replay import main
 from realtime.screen.keys import Mark, record_from_mark
 
-SCHEMA = Path(realtime.replay.__file__).parent / "schema/event-1.schema.json"
+SCHEMA = Path(realtime.commands.replay.__file__).parent / "schema/event-1.schema.json"
 NAME = 'a <b> & "c" ö.mp4'
 
 
@@ -156,7 +156,7 @@ def test_the_schema_refuses_what_is_no_event(field: str, value: Any) -> None:
 
 @pytest.fixture
 def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(realtime.replay, "open_engine", lambda choice: FakeEngine())
+    monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: FakeEngine())
     monkeypatch.setattr(realtime.recordings.recording, "Pipeline", lambda **_: FakePipeline(event_frames=(5, 9)))
     return write_video(tmp_path / "a.mp4", pictures(12))
 

@@ -54,7 +54,7 @@ def test_spoilt_videos_are_read_or_refused(top: Path, worker: Worker) -> None:
     for number in range(16):
         spoilt_video(number, good, top / "inputs/spoilt", drawn)
     before = listing(top, without=out)
-    ended = worker.run("realtime.replay", top / "inputs/spoilt", "--out", out, "--engine", "onnxruntime")
+    ended = worker.run("realtime.commands.replay", top / "inputs/spoilt", "--out", out, "--engine", "onnxruntime")
     assert ended.code == 3, ended.said  # some failed, others are done
     assert ended.verdict == "refused", ended.said
     assert listing(top, without=out) == before
@@ -73,7 +73,7 @@ def test_spoilt_settings_truths_events_and_manifests_are_read_or_refused(top: Pa
         (inputs / name).write_bytes(content)
     spotting = ("mer.evaluate", "spotting", "--truth", inputs / "truth.json", "--events", inputs / "events.jsonl")
     commands: dict[str, tuple[str | Path, ...]] = {
-        "settings.toml": ("realtime.live", "--config", inputs / "settings.toml"),
+        "settings.toml": ("realtime.commands.live", "--config", inputs / "settings.toml"),
         "truth.json": spotting,
         "events.jsonl": spotting,
         "manifest.csv": ("mer.data.cli", "check", "manifest", inputs / "manifest.csv"),

@@ -86,7 +86,8 @@ def covered(screen: bytes) -> set[tuple[int, int]]:
 
 def run(tmp_path: Path, mode: str) -> bytes:
     program = PROGRAM.replace(
-        "realtime.live.main(sys.argv[1:])", f"realtime.live.main([*sys.argv[1:], '--pictures', '{mode}'])"
+        "realtime.commands.live.main(sys.argv[1:])",
+        f"realtime.commands.live.main([*sys.argv[1:], '--pictures', '{mode}'])",
     )
     with session(tmp_path, program=program) as pty:
         pty.until(b"happiness")
@@ -147,7 +148,8 @@ def test_pictures_change_together_with_the_text_and_text_stays_beside_them(tmp_p
 
 def test_no_picture_is_drawn_where_none_is_wanted(tmp_path: Path) -> None:
     program = PROGRAM.replace(
-        "realtime.live.main(sys.argv[1:])", "realtime.live.main([*sys.argv[1:], '--pictures', 'none'])"
+        "realtime.commands.live.main(sys.argv[1:])",
+        "realtime.commands.live.main([*sys.argv[1:], '--pictures', 'none'])",
     )
     with session(tmp_path, program=program) as pty:
         pty.until(b"face hidden")

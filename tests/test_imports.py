@@ -9,13 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TORCH_FREE = (
-    "realtime.live",
-    "realtime.replay",
+    "realtime.commands.live",
+    "realtime.commands.replay",
     "mer.preprocess",
     "mer.sampling",
     "mer.messages",
     "mer.labels",
-    "mer.video",
+    "mer.media.video",
     "mer.face.tracker",
     "mer.synth.cli",
     "engines.select",

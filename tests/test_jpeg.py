@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from recordings import number_of, pictures, write_folder, write_video
 
-from mer.jpeg import DAMAGED_MOST, JpegPackets, in_colour, luma, open_capture, read_picture
-from mer.video import FrameReader
+from mer.media.jpeg import DAMAGED_MOST, JpegPackets, in_colour, luma, open_capture, read_picture
+from mer.media.video import FrameReader
 
 
 def coloured(count: int) -> list[np.ndarray]:

@@ -16,8 +16,8 @@ PROGRAM = """
 import gc, json, os, sys, threading
 from pathlib import Path
 import realtime
-from realtime.live import main as live
-from realtime.replay import main as replay
+from realtime.commands.live import main as live
+from realtime.commands.replay import main as replay
 url, recording, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 
 def session(number):

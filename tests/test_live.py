@@ -12,18 +12,18 @@ from fakes import FakeEngine, FakePipeline
 from mjpeg_server import serve
 from recordings import pictures, write_video
 
-import realtime.live
-from mer.video import FrameReader
+import realtime.commands.live
+from mer.media.video import FrameReader
 from realtime.capture.thread import Capture
-from realtime.live import live, main
+from realtime.commands.live import live, main
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = (
     "import sys; sys.path.insert(0, 'tests')\n"
-    "import realtime.live; from fakes import *\n"
-    "realtime.live.Pipeline = lambda **_: FakePipeline(event_frames=(1,))\n"
-    "realtime.live.open_engine = lambda choice: FakeEngine()\n"
-    "sys.exit(realtime.live.main(sys.argv[1:]))\n"
+    "import realtime.commands.live; from fakes import *\n"
+    "realtime.commands.live.Pipeline = lambda **_: FakePipeline(event_frames=(1,))\n"
+    "realtime.commands.live.open_engine = lambda choice: FakeEngine()\n"
+    "sys.exit(realtime.commands.live.main(sys.argv[1:]))\n"
 )
 
 
@@ -34,8 +34,8 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(*, rate_hz: float, **_: Any) -> FakePipeline:
         return FakePipeline(rate_hz=rate_hz, event_frames=(20, 120))
 
-    monkeypatch.setattr(realtime.live, "Pipeline", made)
-    monkeypatch.setattr(realtime.live, "open_engine", lambda choice: FakeEngine())
+    monkeypatch.setattr(realtime.commands.live, "Pipeline", made)
+    monkeypatch.setattr(realtime.commands.live, "open_engine", lambda choice: FakeEngine())
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -169,7 +169,7 @@ def test_an_event_is_on_disk_before_it_is_told(
         if "event" in line and "events" not in line:
             on_disk.append(len(labels_in(path)))
 
-    monkeypatch.setattr(realtime.live, "say", told)
+    monkeypatch.setattr(realtime.commands.live, "say", told)
     assert main(["--camera", str(recording), "--events", str(tmp_path / "e.jsonl")]) == 0
     assert on_disk == [1, 2]
 

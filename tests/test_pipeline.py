@@ -13,13 +13,13 @@ from fakes import FakeEngine, GatedEngine
 from mer.data.clips import load_clips
 from mer.data.sample import Sample
 from mer.errors import MerError
+from mer.media.video import FrameReader
 from mer.messages import Frame
 from mer.synth.portrait import packaged_portrait
 from mer.synth.recording import render
 from mer.synth.script import Settings
-from mer.video import FrameReader
 from realtime.capture.thread import Capture
-from realtime.live import live
+from realtime.commands.live import live
 from realtime.messages import Event, Update
 from realtime.pipeline import Pipeline
 

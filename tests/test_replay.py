@@ -10,12 +10,12 @@ import skimage.data
 from fakes import FakeEngine, FakePipeline
 from recordings import pictures, write_folder, write_video
 
+import realtime.commands.replay
 import realtime.recordings.recording
-import realtime.replay
-from mer.video import FrameReader
+from mer.media.video import FrameReader
+from realtime.commands.replay import main
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay
-from realtime.replay import main
 
 FPS = 200.0
 
@@ -23,7 +23,7 @@ FPS = 200.0
 @pytest.fixture(autouse=True)
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     engine = FakeEngine()
-    monkeypatch.setattr(realtime.replay, "open_engine", lambda choice: engine)
+    monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: engine)
     return engine
 
 

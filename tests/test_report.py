@@ -12,13 +12,13 @@ from fakes import FakeEngine, FakePipeline, update
 from recordings import pictures, write_video
 from report_samples import found, gathered, outcomes
 
+import realtime.commands.replay
 import realtime.recordings.recording
-import realtime.replay
+from realtime.commands.replay import main
 from realtime.output.report.gather import BINS, Gatherer
 from realtime.output.report.index import index
 from realtime.output.report.page import report
 from realtime.output.report.pictures import difference, motion
-from realtime.replay import main
 
 NASTY = "<img src=x onerror=alert(1)>\"' & $title ${x} ö.mp4"
 VOID = {"meta", "link", "img", "input", "source", "br"}
@@ -208,7 +208,7 @@ def test_motion_is_laid_over_the_apex_where_it_moved() -> None:
 
 
 def test_report_and_index_are_written_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realtime.replay, "open_engine", lambda choice: FakeEngine())
+    monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: FakeEngine())
     monkeypatch.setattr(realtime.recordings.recording, "Pipeline", lambda **_: FakePipeline(event_frames=(5,)))
     for name in "ab":
         write_video(tmp_path / f"{name}.mp4", pictures(12))

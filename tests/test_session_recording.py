@@ -10,12 +10,12 @@ import pytest
 from fakes import FakeEngine
 from recordings import number_of, pictures, write_video
 
-import realtime.live
+import realtime.commands.live
 from mer.errors import MerError
+from mer.media.video import FrameReader
 from mer.messages import Frame
-from mer.video import FrameReader
-from realtime import replay
-from realtime.live import main
+from realtime.commands import replay
+from realtime.commands.live import main
 from realtime.output import session_recording
 from realtime.output.session_recording import SESSION, VIDEO, SessionRecording
 
@@ -86,7 +86,7 @@ def test_an_encoder_that_fails_ends_the_recording_only(tmp_path: Path, monkeypat
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realtime.live, "open_engine", lambda choice: FakeEngine())
+    monkeypatch.setattr(realtime.commands.live, "open_engine", lambda choice: FakeEngine())
     monkeypatch.setattr(replay, "open_engine", lambda choice: FakeEngine())
 
 
@@ -132,7 +132,7 @@ def test_a_replay_of_the_recording_finds_the_same_events(
 def test_a_session_that_was_killed_can_be_read(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", pictures(600), fps=100.0)
     session = tmp_path / "session"
-    code = "import sys; from realtime.live import main; main(sys.argv[1:])"
+    code = "import sys; from realtime.commands.live import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "--camera", str(video), "--record", str(session)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -7,7 +7,7 @@ from mjpeg_server import serve
 from recordings import number_of, pictures, write_folder, write_video
 
 from mer.errors import MerError, UsageError
-from mer.video import FrameReader
+from mer.media.video import FrameReader
 from realtime.capture.camera_mode import Mode
 from realtime.capture.source import LiveSource, open_source, paced
 

@@ -8,7 +8,7 @@ import pytest
 from data_minis import casme_sq, samm_lv
 
 from mer.evaluate import main
-from realtime import replay
+from realtime.commands import replay
 
 
 def replay_into(results: Path, *recordings: Path, fps: int) -> None:

@@ -22,10 +22,10 @@ from recordings import pictures, write_video
 ROOT = Path(__file__).parent.parent
 PROGRAM = (
     "import sys; sys.path.insert(0, 'tests')\n"
-    "import realtime.live; from fakes import *\n"
-    "realtime.live.Pipeline = lambda **_: FakePipeline(event_frames=(5,))\n"
-    "realtime.live.open_engine = lambda choice: FakeEngine()\n"
-    "sys.exit(realtime.live.main(sys.argv[1:]))\n"
+    "import realtime.commands.live; from fakes import *\n"
+    "realtime.commands.live.Pipeline = lambda **_: FakePipeline(event_frames=(5,))\n"
+    "realtime.commands.live.open_engine = lambda choice: FakeEngine()\n"
+    "sys.exit(realtime.commands.live.main(sys.argv[1:]))\n"
 )
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
@@ -154,7 +154,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) ->
 
 
 def test_a_crash_gives_the_terminal_back(tmp_path: Path) -> None:
-    crash = PROGRAM.replace("sys.exit", "realtime.live.record_from_event = lambda *_, **__: 1 / 0\nsys.exit")
+    crash = PROGRAM.replace("sys.exit", "realtime.commands.live.record_from_event = lambda *_, **__: 1 / 0\nsys.exit")
     with session(tmp_path, program=crash) as terminal:
         assert terminal.wait() == 1
         assert terminal.was_given_back()

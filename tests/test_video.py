@@ -6,7 +6,7 @@ import pytest
 from recordings import number_of, pictures, write_folder, write_video
 
 from mer.errors import MerError, UsageError
-from mer.video import LOOK_AHEAD, Clock, FrameReader
+from mer.media.video import LOOK_AHEAD, Clock, FrameReader
 
 
 def test_reads_every_frame_of_a_video_once_and_in_order(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from mer.errors import MerError
 from mer.face.geometry import CROP_SIZE
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
+from mer.media.video import FrameReader
 from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
 from mer.preprocess import make_clip, warp
 from mer.sampling import N_FRAMES, REST_S
-from mer.video import FrameReader
 
 CACHE_VERSION: Final = 3
 """Raised whenever the same sample would give other bytes."""

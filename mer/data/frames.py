@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from mer.video import PICTURE_SUFFIXES, RATE_FILES, FrameReader
+from mer.media.video import PICTURE_SUFFIXES, RATE_FILES, FrameReader
 
 VIDEO_SUFFIXES: Final = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 
@@ -60,7 +60,7 @@ def frame_number(name: str) -> int | None:
 
 
 def list_frames(folder: Path) -> list[Path]:
-    """Return the pictures of a folder in the order that `mer.video.FrameReader` plays them.
+    """Return the pictures of a folder in the order that `mer.media.video.FrameReader` plays them.
 
     This order defines the positions of `mer.data.Sample`. Hidden files are passed over: `._img1.jpg`,
     which archives from some systems hold, is no picture.

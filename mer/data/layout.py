@@ -8,7 +8,7 @@ from typing import Final
 
 from mer.data.frames import VIDEO_SUFFIXES, natural_key
 from mer.errors import MerError
-from mer.video import PICTURE_SUFFIXES
+from mer.media.video import PICTURE_SUFFIXES
 
 _DEPTH: Final = 3
 _TABLE_SUFFIXES: Final = frozenset({".xlsx", ".xls", ".csv"})

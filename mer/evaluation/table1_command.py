@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import cluster, options
+from mer import options
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
+from mer.jobs import cluster
 from mer.systems import EPOCHS_ONLY, SYSTEMS
 
 EXIT_PARTIAL: Final = 3

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mer.face import geometry
 from mer.face.cutting import Cutter
 from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
-from mer.jpeg import in_colour
+from mer.media.jpeg import in_colour
 from mer.messages import FaceCrop, FaceState, Frame
 
 KEY_INTERVAL_S: Final = 0.5

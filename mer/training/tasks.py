@@ -16,9 +16,9 @@ from typing import Any, Final
 import torch
 from rich.console import Console
 
-from mer import batch, cluster
 from mer.config import TrainSettings
 from mer.errors import MerError
+from mer.jobs import cluster, processes
 from mer.splits import Fold
 from mer.training.data import select
 from mer.training.fold import Job, make_job, run_fold
@@ -108,13 +108,13 @@ def do_fold(task: FoldTask) -> Ended:
     return Ended(None, reason)
 
 
-def do_fold_in_process(task: FoldTask, progress: batch.Progress) -> Ended:
+def do_fold_in_process(task: FoldTask, progress: processes.Progress) -> Ended:
     """Do a fold in a process of this machine, which ends at once when it shall stop: the last epoch is on disk."""
     threading.Thread(target=_end_when_told, args=(progress,), daemon=True).start()
     return do_fold(task)
 
 
-def _end_when_told(progress: batch.Progress) -> None:
+def _end_when_told(progress: processes.Progress) -> None:
     while True:
         try:
             progress.update(0, None)
@@ -143,7 +143,7 @@ def each_fold(tasks: Sequence[FoldTask], *, where: str | None, jobs: int) -> Gen
     for out in {task.shared.out for task in tasks}:
         (out / GIVEN_UP).unlink(missing_ok=True)
     if where is None:
-        ended = batch.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: None)
+        ended = processes.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: None)
     else:
         shared = tasks[0].shared
         gpus = 1 if torch.device(shared.device).type == "cuda" else 0

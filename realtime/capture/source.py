@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from mer.errors import MerError, UsageError
-from mer.jpeg import JpegPackets, is_motion_jpeg, open_capture, read_picture
+from mer.media.jpeg import JpegPackets, is_motion_jpeg, open_capture, read_picture
+from mer.media.video import Clock, FrameReader
 from mer.messages import Frame
-from mer.video import Clock, FrameReader
 from realtime.capture import camera_mode, cameras
 from realtime.capture.camera_mode import Backend, Mode
 

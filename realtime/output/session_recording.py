@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from mer.files import write_atomically
-from mer.jpeg import in_colour
+from mer.media.jpeg import in_colour
 from mer.messages import Frame
 from realtime.output.summary import component_versions
 

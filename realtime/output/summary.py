@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.protocol import Engine
-from mer.video import FrameReader
+from mer.media.video import FrameReader
 from realtime.capture.cadence import Rhythm
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from mer.errors import MerError, UsageError
-from mer.video import PICTURE_SUFFIXES
+from mer.media.video import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts", ".mjpeg")
 """What is looked for in a folder; a file that is named itself may end in anything."""

@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.face.tracker import CutAhead
+from mer.media.video import FrameReader
 from mer.messages import Frame
-from mer.video import FrameReader
 from realtime.capture.ahead import ahead
 from realtime.messages import Update
 from realtime.output import compare

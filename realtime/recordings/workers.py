@@ -1,6 +1,6 @@
 """What the other processes of a batch or a cluster do: replay one recording after another with one engine.
 
-Not in `realtime.replay`, which is called __main__ where it is the program, and then no other process finds it.
+Not in `realtime.commands.replay`, which is called __main__ where it is the program, and then no other process finds it.
 """
 
 import functools
@@ -9,8 +9,8 @@ from typing import Final
 
 from engines.protocol import Engine
 from engines.select import open_engine
-from mer import batch
 from mer.errors import MerError
+from mer.jobs import processes
 from realtime.messages import Update
 from realtime.recordings.recording import Job, OpenScreen, replay_recording
 from realtime.recordings.tally import Outcome
@@ -23,7 +23,7 @@ def _engine_of_this_process(choice: str) -> Engine:
     return open_engine(choice, threads=1)
 
 
-def replay_in_process(job: Job, progress: batch.Progress) -> Outcome:
+def replay_in_process(job: Job, progress: processes.Progress) -> Outcome:
     """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
     return _replay(job, lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)))
 
@@ -50,7 +50,7 @@ class _Untold:
 
 
 class _Told:
-    def __init__(self, total: int | None, progress: batch.Progress) -> None:
+    def __init__(self, total: int | None, progress: processes.Progress) -> None:
         self._total = total
         self._progress = progress
 

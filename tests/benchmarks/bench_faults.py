@@ -66,7 +66,7 @@ SERVER = (
 )
 FAILING_ENGINE = (
     "import sys; from pathlib import Path\n"
-    "import engines.runtime.onnx as onnx; from realtime.live import main\n"
+    "import engines.runtime.onnx as onnx; from realtime.commands.live import main\n"
     "works, events, failures = onnx.OnnxRuntimeEngine.classify, Path(sys.argv[1]), []\n"
     "class Broken:\n"
     "    def run(self, *_):\n"

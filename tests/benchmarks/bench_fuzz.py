@@ -54,8 +54,8 @@ BATCH = 50
 LIMIT_S = 120.0
 """Longest a command may take for one file; a slow machine is no hang."""
 MODULES = {
-    "mer-replay": "realtime.replay",
-    "mer-live": "realtime.live",
+    "mer-replay": "realtime.commands.replay",
+    "mer-live": "realtime.commands.live",
     "mer-data": "mer.data.cli",
     "mer-evaluate": "mer.evaluate",
 }

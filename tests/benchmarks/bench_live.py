@@ -46,7 +46,7 @@ LEAST_IOU: Final = 0.5
 WATCHED: Final = """
 import sys, time
 import numpy as np
-import realtime.live as program
+import realtime.commands.live as program
 inner, decided = program.live, []
 def watched(*args, **kwargs):
     for update in inner(*args, **kwargs):

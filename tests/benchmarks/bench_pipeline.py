@@ -2,7 +2,7 @@
 
 import sys
 
-from realtime.bench import main
+from realtime.commands.bench import main
 
 if __name__ == "__main__":
     sys.exit(main(["pipeline", *sys.argv[1:]]))

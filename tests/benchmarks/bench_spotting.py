@@ -26,9 +26,9 @@ from mer.evaluation.spotting import Spotted, spotted, summarise
 from mer.evaluation.spotting_command import show
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
+from mer.media.video import FrameReader
 from mer.synth import series
 from mer.synth.portrait import find_portraits
-from mer.video import FrameReader
 from realtime.output.compare import label_from_event
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay

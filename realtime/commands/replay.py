@@ -14,10 +14,10 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
-from mer import batch, cluster
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
-from mer.video import FrameReader
+from mer.jobs import cluster, processes
+from mer.media.video import FrameReader
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -150,7 +150,7 @@ def _ended(
     if args.cluster:
         yield from cluster.each(workers.replay_as_task, jobs, cluster=args.cluster, workers=args.jobs)
     else:
-        yield from batch.in_processes(jobs, workers.replay_in_process, processes=args.jobs, watch=bar.update)
+        yield from processes.in_processes(jobs, workers.replay_in_process, processes=args.jobs, watch=bar.update)
 
 
 class _Screenshots:

@@ -21,7 +21,7 @@ from mer.errors import UsageError
 from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import Landmarker
-from mer.video import FrameReader
+from mer.media.video import FrameReader
 from realtime.options import count, exit_code
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay

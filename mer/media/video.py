@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
-from mer.jpeg import luma, open_capture, read_picture
+from mer.media.jpeg import luma, open_capture, read_picture
 from mer.messages import Frame
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp")

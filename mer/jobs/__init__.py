@@ -1,0 +1,1 @@
+"""Work in many processes, here or on a Ray cluster."""

@@ -1,0 +1,1 @@
+"""Pictures and frames from files: videos, JPEG, folders of pictures."""
