@@ -49,6 +49,8 @@ class FaceCrop:
         state: "tracked", "absent" (no face in view) or "lost" (there was one a moment ago).
         quality: Share of the tracked points that agree with the head's motion, 0 to 1.
         n_faces: Faces seen on the last key frame; the largest is the one tracked.
+        depth_iod: (478,) float32 depth of the face-mesh points behind the eyes on the anchor frame, in inter-ocular
+            distances, positive away from the camera; None for that of an average face.
     """
 
     image: NDArray[np.uint8]
@@ -61,6 +63,7 @@ class FaceCrop:
     state: FaceState
     quality: float
     n_faces: int
+    depth_iod: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,13 @@ def inter_ocular_px(landmarks_px: NDArray[np.floating]) -> float:
     return float(np.hypot(*(left - right)))
 
 
+def depth_behind_eyes(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the (478,) depth of a (478, 3) mesh behind the eyes' corners, in IOD; positive is away from the camera."""
+    corners = [*RIGHT_EYE_CORNERS, *LEFT_EYE_CORNERS]
+    depth = (mesh[:, 2] - mesh[corners, 2].mean()) / inter_ocular_px(mesh[:, :2])
+    return np.asarray(depth, np.float32)
+
+
 def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Similarity:
     """Return the least-squares similarity from `source` to `target`, both (N, 2), N >= 2 (Umeyama 1991)."""
     a = source @ np.array([1.0, 1.0j])

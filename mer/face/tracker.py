@@ -53,7 +53,7 @@ class Meshes(Protocol):
     """Whatever finds face meshes; `mer.face.landmarker.Landmarker` in the product."""
 
     def detect(self, image_bgr: NDArray[np.uint8], time_s: float) -> list[NDArray[np.float32]]:
-        """Return (478, 2) meshes in pixels, the largest first."""
+        """Return (478, 3) meshes in pixels, the third column depth, the largest first."""
 
     def close(self) -> None:
         """Free what is held."""
@@ -65,6 +65,7 @@ class _Anchor:
     crop_from_source: Similarity
     cutter: Cutter
     landmarks_px: NDArray[np.float32]
+    depth_iod: NDArray[np.float32]
     half: NDArray[np.uint8]
     points: NDArray[np.float32]
     moved: NDArray[np.float32]
@@ -207,30 +208,32 @@ class FaceTracker:
         in_source = geometry.compose(
             geometry.invert(anchor.crop_from_source), geometry.compose(moved_since, anchor.crop_from_source)
         )
-        mesh = geometry.apply(in_source, faces[0]).astype(np.float32)
+        mesh = faces[0].copy()
+        mesh[:, :2] = geometry.apply(in_source, mesh[:, :2])
         if self._should_anchor_again(anchor, mesh):
             self._set_anchor(frame, mesh)
 
     def _should_anchor_again(self, anchor: _Anchor, mesh: NDArray[np.float32]) -> bool:
-        off = geometry.compose(geometry.crop_from_landmarks(mesh), geometry.invert(anchor.crop_from_source))
+        off = geometry.compose(geometry.crop_from_landmarks(mesh[:, :2]), geometry.invert(anchor.crop_from_source))
         return _displacement(geometry.invert(off)) > MAX_SHIFT or _turn(off) > MAX_TURN
 
     def _off_crop(self, motion: Similarity) -> bool:
         return _displacement(motion) > 2.0 * MAX_SHIFT or _turn(motion) > 2.0 * MAX_TURN
 
     def _set_anchor(self, frame: Frame, mesh: NDArray[np.float32]) -> FaceCrop:
-        crop_from_source = geometry.crop_from_landmarks(mesh)
+        crop_from_source = geometry.crop_from_landmarks(mesh[:, :2])
         height, width = frame.image.shape[:2]
         cutter = Cutter.of(crop_from_source, size_wh=(width, height))
         image = cutter.cut(frame.image)
-        landmarks = geometry.apply(crop_from_source, mesh).astype(np.float32)
+        landmarks = geometry.apply(crop_from_source, mesh[:, :2]).astype(np.float32)
+        depth = geometry.depth_behind_eyes(mesh)
         half = _halve(image)
         points = _points(half, landmarks)
         self._anchor = _Anchor(
-            self._anchorings, crop_from_source, cutter, landmarks, half, points, points.copy(), geometry.identity()
+            self._anchorings, crop_from_source, cutter, landmarks, depth, half, points, points.copy(), geometry.identity()
         )
         self._anchorings += 1
-        for array in (crop_from_source, landmarks):
+        for array in (crop_from_source, landmarks, depth):
             array.flags.writeable = False
         return self._tracked(frame, self._anchor, image, 1.0)
 
@@ -275,6 +278,7 @@ class FaceTracker:
             state="tracked",
             quality=quality,
             n_faces=self._n_faces,
+            depth_iod=anchor.depth_iod,
         )
 
     def _faceless(self, frame: Frame) -> FaceCrop:
