@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from realtime.spotting.judge import Limits, judge, strength
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 from realtime.spotting.motion_track import MotionSample
 
 RATE_HZ = 200

@@ -6,7 +6,7 @@ from typing import Final
 
 from mer.messages import Interval
 from realtime.messages import Update
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval, Moment
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 from realtime.spotting.motion_track import MotionSample
 
 EDGE_SHARE: Final = 0.05
@@ -124,8 +124,7 @@ def with_reason(interval: Interval, reason: str) -> Interval:
 
 def _objection(inside: Sequence[MotionSample], interval: Interval, peak: float, limits: Limits) -> str:
     times = np.array([sample.time_s for sample in inside])
-    steps = np.diff(times)
-    if steps.max() > max(limits.max_gap_s, 2.5 * float(np.median(steps))):
+    if max(sample.spacing_s for sample in inside) > limits.max_gap_s:
         return "gap"
     rise_s = interval.apex.time_s - interval.onset.time_s
     if times[-1] - times[0] > limits.max_micro_s or rise_s > limits.max_rise_s or peak > limits.max_peak:
@@ -134,7 +133,7 @@ def _objection(inside: Sequence[MotionSample], interval: Interval, peak: float, 
         return "short"
     if np.ptp([sample.gain for sample in inside]) > limits.light_step:
         return "lighting"
-    if _length(np.ptp([sample.head for sample in inside], axis=0)) > limits.head_ratio * peak:
+    if _length(np.ptp([sample.head[:2] for sample in inside], axis=0)) > limits.head_ratio * peak:
         return "head"
     top = min(inside, key=lambda sample: abs(sample.time_s - interval.apex.time_s))
     if _is_blink(top.regions - inside[0].regions, top.eyes - inside[0].eyes, limits):

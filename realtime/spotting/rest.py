@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.spotting.judge import strength
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 from realtime.spotting.motion_track import MotionSample
 
 LEAST_TRUST: Final = 0.3

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mer.messages import FaceCrop, Interval
 from realtime.messages import SpotterState
 from realtime.spotting.judge import Limits, interval_of, judge, strength, with_reason
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 from realtime.spotting.motion_track import MotionSample, MotionTrack
 from realtime.spotting.rest import UNKNOWN, Rest, rest_from, thirds
 
@@ -109,7 +109,6 @@ class Spotter:
     def __init__(self, config: SpotterConfig | None = None) -> None:
         self.config = config or SpotterConfig()
         self._track: MotionTrack | None = None
-        self._anchor = -1
         self._state: SpotterState = "no-face"
         self._candidate: _Candidate | None = None
         self._returned: deque[_Candidate] = deque()
@@ -122,14 +121,14 @@ class Spotter:
     def step(self, crop: FaceCrop) -> Spotting:
         """Take one crop and return what it showed; candidates appear once they are decided."""
         decided: list[Interval] = []
-        if self._track is not None and (crop.state != "tracked" or crop.anchor != self._anchor):
-            decided += self._abandon(self._track, "face-lost" if crop.state != "tracked" else "head")
+        if self._track is not None and crop.state != "tracked":
+            decided += self._abandon(self._track, "face-lost")
             self._track = None
         if crop.state != "tracked":
             self._state, self._motion, self._rest = "no-face", 0.0, UNKNOWN
             return self._spotting(decided)
         track = self._track or self._start(crop)
-        for sample in track.add(crop, moving=self._candidate is not None):
+        for sample in track.add(crop):
             decided += self._advance(track, sample)
         return self._spotting(decided)
 
@@ -160,7 +159,6 @@ class Spotter:
 
     def _start(self, crop: FaceCrop) -> MotionTrack:
         self._track = MotionTrack(crop)
-        self._anchor = crop.anchor
         self._state = "warming-up"
         known = self._rest.noise > 0.0
         self._ready_s = crop.time_s + (self.config.renewed_s if known else self.config.warm_up_s)
