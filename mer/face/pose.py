@@ -5,7 +5,6 @@ picture, z towards the camera. A point P of the face is seen at `position + scal
 are the first two of a rotation: first yaw, then pitch, then roll.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -99,7 +98,10 @@ def fit_pose(landmarks_px: NDArray[np.floating]) -> HeadPose:
     return HeadPose(float(affine[3, 0]), float(affine[3, 1]), float(singular.mean()), yaw, pitch, roll)
 
 
-def _rigid_points() -> Sequence[int]:
+@lru_cache(maxsize=1)
+def _rigid_points() -> NDArray[np.intp]:
     x, y, _ = average_face().T
     lids_or_brows = (y > _BROWS_IOD[0]) & (y < _BROWS_IOD[1]) & (np.abs(np.abs(x) - 0.5) < 0.4)
-    return np.flatnonzero((y < _MOUTH_TOP_IOD) & ~lids_or_brows).tolist()
+    points = np.flatnonzero((y < _MOUTH_TOP_IOD) & ~lids_or_brows)
+    points.flags.writeable = False
+    return points

@@ -3,18 +3,17 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from mer.errors import MerError
 from mer.synth import corpus, recording, script, series
 from mer.synth.conditions import CONDITIONS
+from mer.synth.injection.command import add_inject
 from mer.synth.portrait import find_portraits, load_portrait
+from mer.synth.reporting import event_table, progress
 from mer.synth.video_file import CODECS, codec_for
 
 
@@ -66,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--quality", type=_quality, default=80, help="JPEG quality of mjpeg, 1 to 100")
     _add_set(commands)
     _add_corpus(commands)
+    add_inject(commands)
     return parser
 
 
@@ -151,17 +151,11 @@ def _recording(arguments: argparse.Namespace) -> None:
     settings.check()
     codec = codec_for(arguments.out, arguments.codec)
     portrait = load_portrait(arguments.face)
-    with _progress("frames") as report:
+    with progress("frames") as report:
         truth = recording.render(
             portrait, arguments.out, settings, codec=codec, quality=arguments.quality, progress=report
         )
-    table = Table(title=f"{arguments.out} (synthetic)")
-    for column in ("class", "units", "onset s", "apex s", "offset s", "% IOD"):
-        table.add_column(column)
-    for event in truth["events"]:
-        moments = (f"{event[key]['time_s']:.3f}" for key in ("onset", "apex", "offset"))
-        table.add_row(event["label"], " ".join(event["units"]), *moments, f"{event['amplitude_percent']:.2f}")
-    Console().print(table)
+    Console().print(event_table(truth["events"], f"{arguments.out} (synthetic)"))
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
     print(f"truth in {arguments.out.with_suffix('.json')}")
 
@@ -175,14 +169,14 @@ def _set(arguments: argparse.Namespace) -> None:
     )
     faces = find_portraits(arguments.faces) if arguments.faces else ()
     plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like)
-    with _progress("recordings") as report:
+    with progress("recordings") as report:
         series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
     print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {arguments.out}, each with its truth")
 
 
 def _corpus(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    with _progress("clips") as report:
+    with progress("clips") as report:
         built = corpus.build(
             arguments.out,
             faces=arguments.faces,
@@ -201,14 +195,6 @@ def _corpus(arguments: argparse.Namespace) -> None:
     classes = ", ".join(f"{count} {label}" for label, count in built.counts.items())
     print(f"{n} synthetic clips of {built.subjects} subjects ({classes})")
     print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {built.manifest}")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 if __name__ == "__main__":

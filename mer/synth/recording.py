@@ -90,7 +90,7 @@ def render(
         "distractor_level": settings.distractors,
         "edge": EDGE,
         "style": asdict(style),
-        "events": [_event_truth(expression, times_s) for expression in expressions],
+        "events": [event_truth(expression, times_s) for expression in expressions],
         "distractors": [
             {
                 "kind": act.kind,
@@ -123,7 +123,8 @@ def _focused(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.float32
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32) if blur > 0.1 else picture
 
 
-def _event_truth(expression: Expression, times_s: NDArray[np.float64]) -> dict[str, Any]:
+def event_truth(expression: Expression, times_s: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the entry of a micro-expression in a truth file, given the time of each frame."""
     truth, peaks = expression.truth, expression.movement.units
     largest = max(peaks.values())
     return {
