@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from mer.errors import MerError
-from mer.synth import corpus, recording, script, series
+from mer.synth import corpus, curves, head_path, recording, script, series
 from mer.synth.conditions import CONDITIONS
-from mer.synth.injection.command import add_inject
+from mer.synth.injection.command import add_head_path, add_inject
 from mer.synth.portrait import find_portraits, load_portrait
 from mer.synth.reporting import event_table, progress
 from mer.synth.video_file import CODECS, codec_for
@@ -60,12 +60,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--distractors", choices=script.LEVELS, default=defaults.distractors, help="what else moves")
     one.add_argument("--clock", choices=script.CLOCKS, default=defaults.clock, help="how regularly frames come")
+    one.add_argument(
+        "--head-path",
+        metavar="PATH",
+        help="real head to follow: a CSV file of `mer-synth head-path`, measured, or "
+        + ", ".join(head_path.built_in()),
+    )
+    one.add_argument(
+        "--curves",
+        metavar="CURVES",
+        help="real speech, expressions and blinks: a CSV file with ARKit's names, measured, or "
+        + ", ".join(curves.built_in()),
+    )
+    one.add_argument("--iod", type=float, metavar="PIXELS", help="distance between the eyes (default: by the size)")
+    one.add_argument("--duplicates", type=float, default=0.0, metavar="SHARE", help="frames that repeat the last one")
     one.add_argument("--seed", type=int, default=defaults.seed, help="the same seed gives the same file")
-    one.add_argument("--codec", choices=sorted(CODECS), help="mjpeg and mp4v go to .mp4, ffv1 (lossless) to .avi")
-    one.add_argument("--quality", type=_quality, default=80, help="JPEG quality of mjpeg, 1 to 100")
+    one.add_argument("--codec", choices=sorted(CODECS), help="ffv1 (lossless) goes to .avi, the others to .mp4")
+    one.add_argument("--quality", type=_quality, default=80, help="of mjpeg and h264, 1 to 100")
+    one.add_argument("--key-every", type=_count, default=12, metavar="FRAMES", help="h264: frames between key frames")
     _add_set(commands)
     _add_corpus(commands)
     add_inject(commands)
+    add_head_path(commands)
     return parser
 
 
@@ -137,6 +153,12 @@ def _quality(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected a whole number from 1")
+    return int(text)
+
+
 def _recording(arguments: argparse.Namespace) -> None:
     settings = script.Settings(
         fps=arguments.fps,
@@ -146,6 +168,10 @@ def _recording(arguments: argparse.Namespace) -> None:
         amplitude_percent=tuple(arguments.amplitude),
         distractors=arguments.distractors,
         clock=arguments.clock,
+        head_path=arguments.head_path,
+        curves=arguments.curves,
+        iod_px=arguments.iod,
+        duplicates=arguments.duplicates,
         seed=arguments.seed,
     )
     settings.check()
@@ -153,7 +179,13 @@ def _recording(arguments: argparse.Namespace) -> None:
     portrait = load_portrait(arguments.face)
     with progress("frames") as report:
         truth = recording.render(
-            portrait, arguments.out, settings, codec=codec, quality=arguments.quality, progress=report
+            portrait,
+            arguments.out,
+            settings,
+            codec=codec,
+            quality=arguments.quality,
+            key_every=arguments.key_every,
+            progress=report,
         )
     Console().print(event_table(truth["events"], f"{arguments.out} (synthetic)"))
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")

@@ -1,13 +1,16 @@
-"""`mer-synth inject`: micro-expressions drawn into a real recording."""
+"""`mer-synth inject` and `mer-synth head-path`: what is done with real recordings."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from mer.labels import CLASSES
+from mer.synth.head_path import write_path
 from mer.synth.injection.inject import Settings, inject
+from mer.synth.injection.measure import head_path
 from mer.synth.injection.planes import MAX_CRF
 from mer.synth.reporting import event_table, progress
 
@@ -62,3 +65,21 @@ def _run(arguments: argparse.Namespace) -> None:
         Console().print(event_table(truth["events"], f"{arguments.out} (synthetic, drawn into a real recording)"))
     print(f"{truth['frames']} frames, {truth['frames_with_face']} with a face of {truth['iod_px']:.0f} px IOD")
     print(f"truth in {arguments.out.with_suffix('.json')}")
+
+
+def add_head_path(commands: Any) -> None:
+    """Add the subcommand `head-path` to an argparse group of subcommands."""
+    options = commands.add_parser(
+        "head-path", help="measure how a head moves, for --head-path", description="Measure the path of a head."
+    )
+    options.set_defaults(run=_measure)
+    options.add_argument("video", type=Path, metavar="VIDEO", help="a real recording of a face")
+    options.add_argument("out", type=Path, metavar="CSV", help="file to write, for `mer-synth recording --head-path`")
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    with progress("frames") as report:
+        path = head_path(arguments.video, lambda done: report(done, 0))
+    write_path(arguments.out, path, about=[f"Path of a head, measured in {arguments.video.name}"])
+    half, most = np.percentile(path.speeds, (50, 95))
+    print(f"{path.seconds:.1f} s, median speed {half:.2f} IOD/s, 95th percentile {most:.2f}; path in {arguments.out}")

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
-from mer.face.landmarker import Landmarker
 from mer.face.pose import HeadPose, fit_pose
 from mer.files import write_atomically
 from mer.labels import CLASSES
 from mer.synth import fields
 from mer.synth.expressions import MAX_TOTAL_S, MIN_TOTAL_S, Expression, draw_expression, units_of
 from mer.synth.injection.drawing import Skin, warp
-from mer.synth.injection.meshes import MeshPath, at_rest, follow
+from mer.synth.injection.measure import followed
+from mer.synth.injection.meshes import MeshPath, at_rest
 from mer.synth.injection.planes import CRF, Picture, PlaneReader, open_writer
 from mer.synth.profiles import EDGE
 from mer.synth.recording import event_truth
@@ -102,7 +102,7 @@ def inject(
     settings.check()
     if out.resolve() == source.resolve():
         raise UsageError(f"{out} is the recording itself; give another output file")
-    path, format_ = _followed(source, progress)
+    path, format_ = followed(source, (lambda done: progress(done, 0)) if progress else None)
     expressions, skin, style = _plan(source, path, settings)
     n = len(path.times_s)
     with PlaneReader(source) as reader, open_writer(out, format_, crf=settings.crf) as writer:
@@ -158,14 +158,6 @@ def place(
             placed.append(expression)
             at_s = expression.truth.offset_s + float(generator.uniform(*settings.pause_s))
     return placed
-
-
-def _followed(source: Path, progress: Callable[[int, int], None] | None) -> tuple[MeshPath, Any]:
-    with PlaneReader(source) as reader, Landmarker(None) as landmarker:
-        base = float(reader.format.time_base)
-        frames = ((picture.bgr, picture.stamp * base) for picture in reader)
-        path = follow(frames, landmarker, progress=(lambda done: progress(done, 0)) if progress else None)
-        return path, reader.format
 
 
 def _plan(source: Path, path: MeshPath, settings: Settings) -> tuple[list[Expression], Skin | None, fields.Style]:
