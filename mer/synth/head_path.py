@@ -48,7 +48,7 @@ class HeadPath:
         return float(self.times_s[-1])
 
     def at(self, times_s: Times) -> NDArray[np.float64]:
-        """Return the (m, 6) poses at some times by a smooth curve; a path that is too short is walked back and forth."""
+        """Return the (m, 6) poses at some times, smooth; a path that is too short is walked back and forth."""
         from scipy.interpolate import PchipInterpolator
 
         inside = self.seconds - np.abs(np.mod(times_s, 2.0 * self.seconds) - self.seconds)

@@ -129,7 +129,7 @@ def render(
 
 
 def _move(timeline: Timeline, settings: script.Settings, generator: np.random.Generator) -> dict[str, Any]:
-    """Give a timeline the motion of real heads and faces that the settings ask for; return what the truth says of it."""
+    """Give a timeline the motion of real heads and faces that is asked for; return what the truth says of it."""
     path_of, stretch_of, curves_of, play_of = generator.spawn(4)
     about: dict[str, Any] = {}
     if settings.head_path is not None:

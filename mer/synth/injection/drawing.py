@@ -212,7 +212,7 @@ def _warped(plane: Plane, rows: slice, columns: slice, back: NDArray[np.float32]
     part = _padded(plane, rows, columns, reach)
     y, x = np.nonzero(moves)
     fine = _doubled(part)
-    at: NDArray[np.float64] = 2.0 * (np.column_stack([x, y]) + reach + back[y, x].astype(np.float64))
+    at = np.asarray(2.0 * (np.column_stack([x, y]) + reach + back[y, x]), np.float64)
     drawn = np.array(plane)
     drawn[rows, columns][y, x] = np.clip(np.rint(_sampled(fine, at)), 0, 255).astype(np.uint8)
     return drawn
