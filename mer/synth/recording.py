@@ -152,7 +152,7 @@ def _focused(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.float32
 def event_truth(expression: Expression, times_s: NDArray[np.float64]) -> dict[str, Any]:
     """Return the entry of a micro-expression in a truth file, given the time of each frame."""
     truth, peaks = expression.truth, expression.movement.units
-    largest = max(peaks.values())
+    largest = max(peaks.values()) or 1.0  # an event of no size has no shares
     return {
         "label": expression.label,
         "onset": _moment(truth.onset_s, times_s),

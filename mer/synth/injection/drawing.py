@@ -64,7 +64,7 @@ class Skin:
     def full_size(self, amounts: Mapping[UnitSide, float]) -> float:
         """Return which share of a field's largest displacement is left after spreading it between the mesh's points."""
         total = self._total(amounts)
-        if total is None:
+        if total is None or not total.any():
             return 1.0
         lattice = _spread(self._triangles, self._rest, self._at_points(total)[:, :2], 0.5 * _LATTICE_IOD)[0]
         return float(np.linalg.norm(lattice, axis=-1).max() / np.linalg.norm(total, axis=-1).max())

@@ -22,7 +22,7 @@ class Meshes(Protocol):
     """Whatever finds face meshes; `mer.face.landmarker.Landmarker` in the product."""
 
     def detect(self, image_bgr: NDArray[np.uint8], time_s: float) -> list[NDArray[np.float32]]:
-        """Return (478, 2) meshes in pixels, the largest first."""
+        """Return (478, 2) or (478, 3) meshes in pixels, the largest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,10 @@ def _in_face(mesh_px: NDArray[np.float64]) -> NDArray[np.float64]:
 def _same_face(faces: Sequence[NDArray[np.float32]], last: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(faces):
         return np.full((478, 2), np.nan)
+    flat = [mesh[:, :2].astype(np.float64) for mesh in faces]
     if not np.isfinite(last[0, 0]):
-        return faces[0].astype(np.float64)
-    nearest = min(faces, key=lambda mesh: float(np.linalg.norm(mesh.mean(axis=0) - last.mean(axis=0))))
-    return nearest.astype(np.float64)
+        return flat[0]
+    return min(flat, key=lambda mesh: float(np.linalg.norm(mesh.mean(axis=0) - last.mean(axis=0))))
 
 
 def _runs(meshes: NDArray[np.float64]) -> tuple[tuple[int, int], ...]:
