@@ -3,18 +3,17 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from mer.errors import MerError
-from mer.synth import corpus, recording, script, series
+from mer.synth import corpus, curves, head_path, recording, script, series
 from mer.synth.conditions import CONDITIONS
+from mer.synth.injection.command import add_head_path, add_inject
 from mer.synth.portrait import find_portraits, load_portrait
+from mer.synth.reporting import event_table, progress
 from mer.synth.video_file import CODECS, codec_for
 
 
@@ -61,11 +60,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--distractors", choices=script.LEVELS, default=defaults.distractors, help="what else moves")
     one.add_argument("--clock", choices=script.CLOCKS, default=defaults.clock, help="how regularly frames come")
+    one.add_argument(
+        "--head-path",
+        metavar="PATH",
+        help="real head to follow: a CSV file of `mer-synth head-path`, measured, or "
+        + ", ".join(head_path.built_in()),
+    )
+    one.add_argument(
+        "--curves",
+        metavar="CURVES",
+        help="real speech, expressions and blinks: a CSV file with ARKit's names, measured, or "
+        + ", ".join(curves.built_in()),
+    )
+    one.add_argument("--iod", type=float, metavar="PIXELS", help="distance between the eyes (default: by the size)")
+    one.add_argument("--duplicates", type=float, default=0.0, metavar="SHARE", help="frames that repeat the last one")
     one.add_argument("--seed", type=int, default=defaults.seed, help="the same seed gives the same file")
-    one.add_argument("--codec", choices=sorted(CODECS), help="mjpeg and mp4v go to .mp4, ffv1 (lossless) to .avi")
-    one.add_argument("--quality", type=_quality, default=80, help="JPEG quality of mjpeg, 1 to 100")
+    one.add_argument("--codec", choices=sorted(CODECS), help="ffv1 (lossless) goes to .avi, the others to .mp4")
+    one.add_argument("--quality", type=_quality, default=80, help="of mjpeg and h264, 1 to 100")
+    one.add_argument("--key-every", type=_count, default=12, metavar="FRAMES", help="h264: frames between key frames")
     _add_set(commands)
     _add_corpus(commands)
+    add_inject(commands)
+    add_head_path(commands)
     return parser
 
 
@@ -137,6 +153,12 @@ def _quality(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected a whole number from 1")
+    return int(text)
+
+
 def _recording(arguments: argparse.Namespace) -> None:
     settings = script.Settings(
         fps=arguments.fps,
@@ -146,22 +168,26 @@ def _recording(arguments: argparse.Namespace) -> None:
         amplitude_percent=tuple(arguments.amplitude),
         distractors=arguments.distractors,
         clock=arguments.clock,
+        head_path=arguments.head_path,
+        curves=arguments.curves,
+        iod_px=arguments.iod,
+        duplicates=arguments.duplicates,
         seed=arguments.seed,
     )
     settings.check()
     codec = codec_for(arguments.out, arguments.codec)
     portrait = load_portrait(arguments.face)
-    with _progress("frames") as report:
+    with progress("frames") as report:
         truth = recording.render(
-            portrait, arguments.out, settings, codec=codec, quality=arguments.quality, progress=report
+            portrait,
+            arguments.out,
+            settings,
+            codec=codec,
+            quality=arguments.quality,
+            key_every=arguments.key_every,
+            progress=report,
         )
-    table = Table(title=f"{arguments.out} (synthetic)")
-    for column in ("class", "units", "onset s", "apex s", "offset s", "% IOD"):
-        table.add_column(column)
-    for event in truth["events"]:
-        moments = (f"{event[key]['time_s']:.3f}" for key in ("onset", "apex", "offset"))
-        table.add_row(event["label"], " ".join(event["units"]), *moments, f"{event['amplitude_percent']:.2f}")
-    Console().print(table)
+    Console().print(event_table(truth["events"], f"{arguments.out} (synthetic)"))
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
     print(f"truth in {arguments.out.with_suffix('.json')}")
 
@@ -175,14 +201,14 @@ def _set(arguments: argparse.Namespace) -> None:
     )
     faces = find_portraits(arguments.faces) if arguments.faces else ()
     plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like)
-    with _progress("recordings") as report:
+    with progress("recordings") as report:
         series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
     print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {arguments.out}, each with its truth")
 
 
 def _corpus(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    with _progress("clips") as report:
+    with progress("clips") as report:
         built = corpus.build(
             arguments.out,
             faces=arguments.faces,
@@ -201,14 +227,6 @@ def _corpus(arguments: argparse.Namespace) -> None:
     classes = ", ".join(f"{count} {label}" for label, count in built.counts.items())
     print(f"{n} synthetic clips of {built.subjects} subjects ({classes})")
     print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {built.manifest}")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 if __name__ == "__main__":

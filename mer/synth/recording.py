@@ -17,7 +17,10 @@ from mer.labels import CLASSES
 from mer.synth import fields, script
 from mer.synth import timeline as acts
 from mer.synth.camera import Camera
+from mer.synth.curves import find_curves
 from mer.synth.expressions import Expression, units_of
+from mer.synth.head import draw_relief
+from mer.synth.head_path import MAX_SHIFT_IOD, find_path
 from mer.synth.portrait import Portrait
 from mer.synth.profiles import EDGE
 from mer.synth.scene import Scene
@@ -34,6 +37,7 @@ def render(
     *,
     codec: str | None = None,
     quality: int = 80,
+    key_every: int = 12,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Write a recording and, beside it with the suffix .json, its truth.
@@ -45,7 +49,8 @@ def render(
         path: A .mp4 or .avi file.
         settings: What to render.
         codec: See `video_file.CODECS`; None to choose by suffix.
-        quality: JPEG quality of Motion JPEG.
+        quality: Of Motion JPEG and H.264, 1 to 100.
+        key_every: H.264: frames from one key frame to the next.
         progress: Called with frames done and frames in all.
 
     Returns:
@@ -55,14 +60,15 @@ def render(
         MerError: If the settings are impossible or the files cannot be written.
     """
     settings.check()
-    seeds = np.random.SeedSequence(settings.seed).spawn(6)
-    style_of, events_of, acts_of, light_of, noise_of, clock_of = (np.random.default_rng(seed) for seed in seeds)
+    seeds = np.random.SeedSequence(settings.seed).spawn(7)
+    style_of, events_of, acts_of, light_of, noise_of, clock_of, motion_of = (np.random.default_rng(s) for s in seeds)
     style = fields.draw_style(style_of)
     landmarks = geometry.apply(portrait.face_from_image, portrait.landmarks_px)
     basis = fields.build(landmarks, units_of(CLASSES) | set(acts.SPEECH_UNITS), style)
     times_s, repeated = script.frame_times(settings, clock_of)
     n = len(times_s)
     timeline = Timeline(times_s)
+    moves = _move(timeline, settings, motion_of)
     expressions = script.draw_events(settings, events_of, basis)
     for expression in expressions:
         timeline.add_units(expression.movement.weights(timeline.times_s))
@@ -70,8 +76,10 @@ def render(
     if settings.distractors != "none":
         light = script.add_distractors(timeline, acts_of, settings, expressions, light)
     height = settings.size_wh[1]
-    iod_px = float(np.clip(portrait.iod_px, 0.19 * height, 0.23 * height))
-    scene = Scene(portrait, basis, size_wh=settings.size_wh, iod_px=iod_px)
+    iod_px = settings.iod_px or float(np.clip(portrait.iod_px, 0.19 * height, 0.23 * height))
+    reach_iod = MAX_SHIFT_IOD if timeline.head else 0.0
+    relief = draw_relief(motion_of)
+    scene = Scene(portrait, basis, size_wh=settings.size_wh, iod_px=iod_px, reach_iod=reach_iod, relief=relief)
     truth = {
         "synthetic": True,
         "note": DISCLAIMER,
@@ -88,9 +96,10 @@ def render(
         "iod_px": round(iod_px, 3),
         "amplitude_percent": list(settings.amplitude_percent),
         "distractor_level": settings.distractors,
+        **moves,
         "edge": EDGE,
         "style": asdict(style),
-        "events": [_event_truth(expression, times_s) for expression in expressions],
+        "events": [event_truth(expression, times_s) for expression in expressions],
         "distractors": [
             {
                 "kind": act.kind,
@@ -102,7 +111,9 @@ def render(
     }
     gain = light.gain(timeline.times_s)
     camera = Camera(sensor, scene.render(*Timeline(np.zeros(1)).at(0)), noise_of)
-    with open_video(path, size_wh=settings.size_wh, fps=settings.fps, codec=codec, quality=quality) as video:
+    with open_video(
+        path, size_wh=settings.size_wh, fps=settings.fps, codec=codec, quality=quality, key_every=key_every
+    ) as video:
         for index in range(n):
             if index not in repeated:
                 picture = camera.expose(_focused(scene, timeline, index), float(gain[index]))
@@ -117,15 +128,31 @@ def render(
     return truth
 
 
+def _move(timeline: Timeline, settings: script.Settings, generator: np.random.Generator) -> dict[str, Any]:
+    """Give a timeline the motion of real heads and faces that is asked for; return what the truth says of it."""
+    path_of, stretch_of, curves_of, play_of = generator.spawn(4)
+    about: dict[str, Any] = {}
+    if settings.head_path is not None:
+        path = find_path(settings.head_path, path_of)
+        timeline.head = path.stretch(timeline.times_s, stretch_of)
+        about["head_path"] = path.name
+    if settings.curves is not None:
+        curves = find_curves(settings.curves, curves_of)
+        curves.play(timeline, play_of)
+        about["curves"] = curves.name
+    return about
+
+
 def _focused(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.float32]:
     picture = scene.render(*timeline.at(index))
     blur = float(timeline.blur_px[index])
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32) if blur > 0.1 else picture
 
 
-def _event_truth(expression: Expression, times_s: NDArray[np.float64]) -> dict[str, Any]:
+def event_truth(expression: Expression, times_s: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the entry of a micro-expression in a truth file, given the time of each frame."""
     truth, peaks = expression.truth, expression.movement.units
-    largest = max(peaks.values())
+    largest = max(peaks.values()) or 1.0  # an event of no size has no shares
     return {
         "label": expression.label,
         "onset": _moment(truth.onset_s, times_s),

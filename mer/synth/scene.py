@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face import geometry
+from mer.face.pose import HeadPose
+from mer.synth import head
 from mer.synth.eyes import blink_shift, gaze_weights
 from mer.synth.fields import GRID_STEP, GRID_X, GRID_Y, Field, UnitSide, smoothstep
 from mer.synth.portrait import Portrait
@@ -69,6 +71,8 @@ class Scene:
         origin_px: Where the point between the eyes lies in the picture at rest; None centres the face.
         roll: Constant roll of the head, in radians.
         blur_px: Standard deviation of the lens blur, in picture pixels.
+        reach_iod: How far a `HeadPose` may move the whole picture, in IOD.
+        relief: Height of the face, for a `HeadPose`.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Scene:
         origin_px: tuple[float, float] | None = None,
         roll: float = 0.0,
         blur_px: float = 0.0,
+        reach_iod: float = 0.0,
+        relief: head.Relief | None = None,
     ) -> None:
         width, height = size_wh
         self.size_wh = size_wh
@@ -92,16 +98,17 @@ class Scene:
         self.picture_from_portrait = geometry.compose(self.picture_from_face, face_from_portrait)
         self.landmarks_px = geometry.apply(self.picture_from_portrait, portrait.landmarks_px)
         self.landmarks = geometry.apply(face_from_portrait, portrait.landmarks_px)
-        margin = MARGIN_IOD * iod_px
+        margin = (MARGIN_IOD + reach_iod) * iod_px
+        self._relief = relief or head.Relief()
         self._texture = _texture(portrait.image, self.picture_from_portrait, size_wh, margin, blur_px)
-        self._prepare(iod_px, margin)
+        self._prepare(iod_px, margin, whole=reach_iod > 0.0)
 
-    def _prepare(self, iod_px: float, margin: float) -> None:
+    def _prepare(self, iod_px: float, margin: float, *, whole: bool) -> None:
         width, height = self.size_wh
         everywhere = _texture_position(self.size_wh, margin)
         self._still = cv2.remap(self._texture, everywhere, np.empty(0), cv2.INTER_LINEAR)
         step = max(1, round(0.03 * iod_px))
-        box = _head_box(self.picture_from_face, self.size_wh, step)
+        box = _head_box(self.picture_from_face, self.size_wh, step, around_iod=6.0 if whole else 0.0)
         x0, y0, columns, rows = box
         px, py = np.meshgrid(x0 + (np.arange(columns) + 0.5) * step - 0.5, y0 + (np.arange(rows) + 0.5) * step - 0.5)
         face = geometry.apply(geometry.invert(self.picture_from_face), np.stack([px.ravel(), py.ravel()], axis=1))
@@ -113,7 +120,7 @@ class Scene:
         self._fine_wh = (columns * step, rows * step)
         self._at_rest = everywhere[self._roi]
 
-    def render(self, expressed: Expressed, pose: Pose | None = None) -> NDArray[np.float32]:
+    def render(self, expressed: Expressed, pose: Pose | HeadPose | None = None) -> NDArray[np.float32]:
         """Return the picture of one moment, (H, W, 3) float32 BGR, 0 to 255.
 
         The array is the caller's.
@@ -128,9 +135,12 @@ class Scene:
         )
         return picture
 
-    def _backward(self, expressed: Expressed, pose: Pose) -> NDArray[np.float32]:
+    def _backward(self, expressed: Expressed, pose: Pose | HeadPose) -> NDArray[np.float32]:
         """Return, for each lattice node, how far away (in IOD) the skin seen there lies at rest."""
-        here = self._face + self._follow * self._undo_pose(pose)
+        if isinstance(pose, HeadPose):
+            here = head.undo(self._face, self._follow, self._relief, pose)
+        else:
+            here = self._face + self._follow * self._undo_pose(pose)
         if max(expressed.closure) > 0.0:
             here = here + blink_shift(self.landmarks, here, expressed.closure)
         field = self._displacement(expressed)
@@ -141,7 +151,8 @@ class Scene:
                 rest = here - _lookup(field, rest)
             here = rest
         if expressed.gaze != (0.0, 0.0):
-            here = here - self._gaze[..., None] * np.array(expressed.gaze, np.float32)
+            irises = gaze_weights(self.landmarks, here) if isinstance(pose, HeadPose) else self._gaze
+            here = here - irises[..., None] * np.array(expressed.gaze, np.float32)
         return np.asarray(here - self._face, np.float32)
 
     def _undo_pose(self, pose: Pose) -> NDArray[np.float32]:
@@ -207,8 +218,11 @@ def _head_mask(face: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(smoothstep((2.0 - radius) / 0.95), np.float32)
 
 
-def _head_box(picture_from_face: geometry.Similarity, size_wh: tuple[int, int], step: int) -> tuple[int, int, int, int]:
-    corners = np.array([(x, y) for x in (-3.0, 3.0) for y in (-3.65, 4.35)])
+def _head_box(
+    picture_from_face: geometry.Similarity, size_wh: tuple[int, int], step: int, *, around_iod: float
+) -> tuple[int, int, int, int]:
+    far = around_iod
+    corners = np.array([(x, y) for x in (-3.0 - far, 3.0 + far) for y in (-3.65 - far, 4.35 + far)])
     box = geometry.apply(picture_from_face, corners)
     low = np.maximum(np.floor(box.min(axis=0)), 0.0).astype(int)
     high = np.minimum(np.ceil(box.max(axis=0)), np.array(size_wh)).astype(int)

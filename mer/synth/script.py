@@ -38,6 +38,11 @@ class Settings:
             (also double blinks, gaze, speech, macro-expressions, nods, turns, drifts, light steps, loss of focus).
         clock: "steady", "variable" (frames 1 / fps apart only on average) or "lossy" (1 % of the frames missing,
             another 1 % showing the picture before them).
+        head_path: CSV file, name of a path of the package or "measured"; see `mer.synth.head_path`. None for a head
+            that is held still. With a path, the small sway of a still head is left out.
+        curves: CSV file, name of curves of the package or "measured"; see `mer.synth.curves`. None for none.
+        iod_px: Inter-ocular distance in pixels; None for about a fifth of the height.
+        duplicates: Share of the frames that repeat the one before, beside those of the clock.
         seed: Of everything random.
     """
 
@@ -48,6 +53,10 @@ class Settings:
     amplitude_percent: tuple[float, float] = (0.5, 3.0)
     distractors: str = "standard"
     clock: str = "steady"
+    head_path: str | None = None
+    curves: str | None = None
+    iod_px: float | None = None
+    duplicates: float = 0.0
     seed: int = 0
 
     def check(self) -> None:
@@ -74,6 +83,13 @@ class Settings:
             problem = f"distractors {self.distractors!r} given; choose one of {', '.join(LEVELS)}"
         elif self.clock not in CLOCKS:
             problem = f"clock {self.clock!r} given; choose one of {', '.join(CLOCKS)}"
+        elif self.iod_px is not None and not 20.0 <= self.iod_px <= 0.35 * min(self.size_wh):
+            problem = (
+                f"{self.iod_px:g} pixels between the eyes given; expected 20 to {0.35 * min(self.size_wh):g} in a "
+                f"picture of {self.size_wh[0]}x{self.size_wh[1]}"
+            )
+        elif not 0.0 <= self.duplicates <= 0.9:
+            problem = f"{self.duplicates:g} given as share of duplicates; expected 0 to 0.9"
         elif self.seed < 0:
             problem = f"seed {self.seed} given; expected a whole number from 0"
         if problem:
@@ -82,6 +98,12 @@ class Settings:
 
 def frame_times(settings: Settings, generator: np.random.Generator) -> tuple[NDArray[np.float64], set[int]]:
     """Return the time of each frame that the file will hold, and the indices of those that repeat the one before."""
+    times_s, repeated = _clock_times(settings, generator)
+    again = np.random.default_rng([settings.seed, 23]).random(len(times_s)) < settings.duplicates
+    return times_s, repeated | set((np.flatnonzero(again[1:]) + 1).tolist())
+
+
+def _clock_times(settings: Settings, generator: np.random.Generator) -> tuple[NDArray[np.float64], set[int]]:
     n = max(1, round(settings.seconds * settings.fps))
     if settings.clock == "variable":
         gaps = np.clip(generator.normal(1.0, 0.2, n - 1), 0.4, 1.9) / settings.fps
@@ -154,7 +176,8 @@ def add_distractors(
 
     steps: list[tuple[float, float]] = []
     if hard:
-        acts.add_head_sway(timeline, generator, shift_iod=0.01, turn_rad=np.radians(0.6))
+        if not timeline.head:
+            acts.add_head_sway(timeline, generator, shift_iod=0.01, turn_rad=np.radians(0.6))
         for _ in range(max(1, round(settings.seconds / 15))):
             for add, shortest, longest in (
                 (acts.add_speech, 0.8, 2.5),
@@ -175,7 +198,7 @@ def add_distractors(
         for _ in range(round(settings.seconds / 5)):
             if (start := place(1.4)) is not None:
                 note(acts.add_gaze(timeline, generator, start_s=start))
-    else:
+    elif not timeline.head:
         acts.add_head_sway(timeline, generator, shift_iod=0.006, turn_rad=np.radians(0.25))
     for _ in range(max(1, round(settings.seconds / generator.uniform(3.0, 5.0)))):
         times = 2 if hard and generator.random() < 0.3 else 1

@@ -1,12 +1,13 @@
 """Everything a face does in one recording, frame by frame, and what of it is not a micro-expression."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mer.face.pose import HeadPose
 from mer.synth.expressions import COMBINATIONS, Movement
 from mer.synth.fields import UnitSide, smoothstep
 from mer.synth.profiles import Profile, draw_profile
@@ -48,6 +49,7 @@ class Timeline:
         yaw: (n,) radians.
         pitch: (n,) radians.
         blur_px: (n,) standard deviation of the lens blur in picture pixels.
+        head: (n,) path of a real head, position and scale in IOD of the portrait; empty without one.
         distractors: What was put in, in order of insertion.
     """
 
@@ -61,6 +63,7 @@ class Timeline:
     yaw: Series = field(init=False)
     pitch: Series = field(init=False)
     blur_px: Series = field(init=False)
+    head: Sequence[HeadPose] = ()
     distractors: list[Distractor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -69,7 +72,7 @@ class Timeline:
         self.roll, self.yaw, self.pitch, self.blur_px = (np.zeros(n) for _ in range(4))
         self.scale = np.ones(n)
 
-    def at(self, index: int) -> tuple[Expressed, Pose]:
+    def at(self, index: int) -> tuple[Expressed, Pose | HeadPose]:
         """Return what to render for one frame."""
         units = {key: float(series[index]) for key, series in self.units.items() if series[index] != 0.0}
         left, right = (float(v) for v in self.closure[index])
@@ -82,12 +85,25 @@ class Timeline:
             float(self.yaw[index]),
             float(self.pitch[index]),
         )
-        return Expressed(units, (left, right), (across, down)), pose
+        expressed = Expressed(units, (left, right), (across, down))
+        return expressed, _together(self.head[index], pose) if self.head else pose
 
     def add_units(self, weights: Mapping[UnitSide, Series]) -> None:
         """Add displacements to those that are there."""
         for key, series in weights.items():
             self.units[key] = self.units[key] + series if key in self.units else series
+
+
+def _together(path: HeadPose, pose: Pose) -> HeadPose:
+    """Return a head path's pose with what a script adds to it."""
+    return HeadPose(
+        path.x + pose.shift[0],
+        path.y + pose.shift[1],
+        path.scale * pose.scale,
+        path.yaw + pose.yaw,
+        path.pitch + pose.pitch,
+        path.roll + pose.roll,
+    )
 
 
 def add_head_sway(timeline: Timeline, generator: np.random.Generator, *, shift_iod: float, turn_rad: float) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
+from mer.synth.h264 import H264Writer
 from mer.synth.mjpeg import MjpegWriter
 
-CODECS: Final = {"mjpeg": ".mp4", "mp4v": ".mp4", "ffv1": ".avi"}
-"""Codecs and the suffix of their files: Motion JPEG, MPEG-4 part 2 (strong losses), FFV1 (lossless)."""
+CODECS: Final = {"mjpeg": ".mp4", "mp4v": ".mp4", "h264": ".mp4", "ffv1": ".avi"}
+"""Codecs and the suffix of their files: Motion JPEG, MPEG-4 part 2 (strong losses), H.264 (what webcams and phones
+record, with a sharper frame every now and then; needs PyAV), FFV1 (lossless)."""
 DEFAULT_CODEC: Final = {".mp4": "mjpeg", ".avi": "ffv1"}
 
 
@@ -21,7 +23,7 @@ class FrameWriter(Protocol):
     """Anything that takes frames one after the other."""
 
     def write(self, image: NDArray[np.uint8], duration_s: float | None = None, /) -> object:
-        """Append a (H, W, 3) uint8 BGR frame; only Motion JPEG takes the time until the next one."""
+        """Append a (H, W, 3) uint8 BGR frame; only Motion JPEG and H.264 take the time until the next one."""
 
 
 def codec_for(path: Path, codec: str | None = None) -> str:
@@ -49,13 +51,19 @@ class _Steady:
 
     def write(self, image: NDArray[np.uint8], duration_s: float | None = None, /) -> None:
         if duration_s is not None:
-            raise UsageError("frame times that vary need codec mjpeg; other files hold no time for each frame")
+            raise UsageError("frame times that vary need codec mjpeg or h264; other files hold no time for each frame")
         self._writer.write(image)
 
 
 @contextmanager
 def open_video(
-    path: Path, *, size_wh: tuple[int, int], fps: float, codec: str | None = None, quality: int = 80
+    path: Path,
+    *,
+    size_wh: tuple[int, int],
+    fps: float,
+    codec: str | None = None,
+    quality: int = 80,
+    key_every: int = 12,
 ) -> Iterator[FrameWriter]:
     """Open a video file for writing; an unfinished one is removed.
 
@@ -64,7 +72,8 @@ def open_video(
         size_wh: Width and height of every frame.
         fps: Frames per second.
         codec: One of CODECS; None to choose by suffix.
-        quality: JPEG quality, 1 to 100; of no effect on other codecs.
+        quality: Of Motion JPEG and H.264, 1 to 100; of no effect on other codecs.
+        key_every: H.264: frames from one key frame to the next.
 
     Raises:
         MerError: If the file cannot be written.
@@ -75,6 +84,10 @@ def open_video(
         if codec == "mjpeg":
             with MjpegWriter(path, size_wh=size_wh, fps=fps, quality=quality) as mjpeg:
                 yield mjpeg
+            return
+        if codec == "h264":
+            with H264Writer(path, size_wh=size_wh, fps=fps, quality=quality, key_every=key_every) as h264:
+                yield h264
             return
         part = path.with_name(f"part-{path.name}")
         part.touch()

@@ -1,0 +1,1 @@
+"""Micro-expressions drawn into real recordings."""
