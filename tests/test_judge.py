@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realtime.spotting.judge import Limits, judge, strength
 from realtime.spotting.face_shape import REGIONS
+from realtime.spotting.judge import Limits, judge, strength
 from realtime.spotting.motion_track import MotionSample
 
 RATE_HZ = 200
@@ -25,7 +25,7 @@ def samples(onset_s=0.5, apex_s=0.6, offset_s=0.8, peak=1.0, length_s=1.2, noise
         regions = rng.normal(0, noise, REST.shape)
         regions[9] += course[i] * np.array([-0.7, -0.7])
         regions[10] += course[i] * np.array([0.7, -0.7])
-        made.append(MotionSample(i, float(t), regions, np.zeros((2, 2)), np.zeros(2), 1.0))
+        made.append(MotionSample(float(t), i, regions, np.zeros((2, 2)), np.zeros(6), 1.0, 1.0, 0.1, 1 / rate_hz))
     return made
 
 
@@ -101,7 +101,7 @@ def test_a_step_of_light_is_named():
 
 
 def test_a_hole_in_the_recording_is_named():
-    holed = [s for s in samples() if not 0.62 < s.time_s < 0.74]
+    holed = [replace(s, spacing_s=0.12) if 0.62 < s.time_s < 0.74 else s for s in samples()]
 
     assert judged(holed).reason == "gap"
 

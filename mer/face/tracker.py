@@ -230,7 +230,15 @@ class FaceTracker:
         half = _halve(image)
         points = _points(half, landmarks)
         self._anchor = _Anchor(
-            self._anchorings, crop_from_source, cutter, landmarks, depth, half, points, points.copy(), geometry.identity()
+            self._anchorings,
+            crop_from_source,
+            cutter,
+            landmarks,
+            depth,
+            half,
+            points,
+            points.copy(),
+            geometry.identity(),
         )
         self._anchorings += 1
         for array in (crop_from_source, landmarks, depth):

@@ -70,7 +70,8 @@ class MotionMeter:
     def __init__(self, first: FaceCrop) -> None:
         self._moved = np.zeros((len(REGIONS) + len(EYES), 2))
         self._head_before = np.zeros(6)
-        self._begin(first)
+        self._shape = FaceShape.of(first)
+        self._begin(first, self._shape)
 
     def measure(self, crop: FaceCrop) -> Motion:
         """Return the motion of the next crop; it may be cut out anew, but must be tracked."""
@@ -96,20 +97,21 @@ class MotionMeter:
         )
         if across or not self._pose.is_plausible:
             self._head_before = head
-            self._begin(crop)
+            self._begin(crop, FaceShape.of(crop))
         else:
             self._renew(crop.time_s, picture)
         self._before = crop
         return motion
 
-    def _begin(self, crop: FaceCrop) -> None:
+    def _begin(self, crop: FaceCrop, shape: FaceShape) -> None:
         """Take a crop for the reference; motion goes on from where it is."""
-        self._before = crop
-        self._shape = FaceShape.of(crop)
-        self._pose = Pose.still()
+        self._before: FaceCrop = crop
+        self._shape = shape
+        self._pose: Pose = Pose.still()
+        self._first_from_source = crop.crop_from_source
         self._crop_from_anchor: Similarity = geometry.identity()
-        self._reference = Reference.of(self._picture(crop), self._shape)
-        self._joined = self._moved
+        self._reference: Reference = Reference.of(self._picture(crop), self._shape)
+        self._joined: NDArray[np.float64] = self._moved
         self._recent: list[tuple[float, Picture, NDArray[np.float64]]] = []
         self._renew_at_s = crop.time_s + FIRST_RENEWAL_S
 
@@ -143,14 +145,17 @@ class MotionMeter:
 
     def _head(self, crop: FaceCrop) -> NDArray[np.float64]:
         """Return (6,) how far the head has moved since the shape was taken."""
-        shape, crop_from_picture = self._shape, self._crop_from_picture(crop)
-        linear = complex(crop_from_picture[0, 0], crop_from_picture[1, 0]) / 2.0
+        shape = self._shape
+        first_from_crop = geometry.compose(self._first_from_source, geometry.invert(crop.crop_from_source))
+        first_from_picture = geometry.compose(first_from_crop, self._crop_from_picture(crop))
+        linear = complex(first_from_picture[0, 0], first_from_picture[1, 0]) / 2.0
         head = self._pose.vector
-        shift = crop_from_picture[:, :2] @ (shape.iod_px * self._pose.shift + shape.eyes_px) + crop_from_picture[:, 2]
+        shift = first_from_picture[:, :2] @ (shape.iod_px * self._pose.shift + shape.eyes_px) + first_from_picture[:, 2]
         head[:2] = (shift - (2.0 * shape.eyes_px + 0.5)) / (2.0 * shape.iod_px)
         head[2] += np.log(abs(linear))
         head[3] += np.angle(linear)
-        return _PERCENT * head
+        percent: NDArray[np.float64] = _PERCENT * head
+        return percent
 
     def _renew(self, time_s: float, picture: Picture) -> None:
         """Replace the reference, once it is old, by a mean of fresh pictures."""

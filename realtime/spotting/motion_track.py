@@ -19,7 +19,7 @@ from realtime.spotting.motion import Motion, MotionMeter
 
 RATE_HZ: Final = 50
 """Samples a second, at whole multiples of their distance on the source's clock."""
-WINDOW_S: Final = 0.03
+SMOOTHING_S: Final = 0.03
 """Each sample is the mean over this stretch; half of it is the delay it costs."""
 HISTORY_S: Final = 6.0
 MAX_REPEAT_S: Final = 0.1
@@ -137,7 +137,7 @@ class _SteadyClock:
                 (motion.gain, motion.sharpness, motion.misfit),
             ]
         )
-        half = 0.5 * WINDOW_S
+        half = 0.5 * SMOOTHING_S
         if not self._points:
             self._points.append((time_s, values, np.zeros_like(values)))
             self._next = int(np.ceil((time_s + half) * RATE_HZ - _EPSILON_S))
@@ -153,9 +153,9 @@ class _SteadyClock:
         return made
 
     def _sample(self, time_s: float, nearest: Callable[[float], int]) -> MotionSample:
-        half, n = 0.5 * WINDOW_S, 2 * len(REGIONS)
+        half, n = 0.5 * SMOOTHING_S, 2 * len(REGIONS)
         eyes, head = n + 2 * len(EYES), n + 2 * len(EYES) + 6
-        values = (self._integral(time_s + half) - self._integral(time_s - half)) / WINDOW_S
+        values = (self._integral(time_s + half) - self._integral(time_s - half)) / SMOOTHING_S
         stamps = [point[0] for point in self._points]
         after = min(int(np.searchsorted(stamps, time_s)), len(stamps) - 1)
         return MotionSample(
