@@ -88,6 +88,7 @@ class Interval:
             "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
             focus), "head" (the head moves), "lighting", "gap" (frames are missing),
             "face-lost", "unfinished" (the recording ends).
+        detail: What was measured and what else it may be, in words; empty if nothing was.
     """
 
     onset: Moment
@@ -96,6 +97,7 @@ class Interval:
     score: float = 0.0
     verdict: Literal["micro", "rejected"] = "micro"
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

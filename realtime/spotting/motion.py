@@ -33,6 +33,8 @@ _ONCE_MORE_PX: Final = 0.25
 """A head that has moved further since the frame before is pictured once more at its new pose."""
 _PASSES_ACROSS: Final = 3
 """The same where the face is cut out anew, since the tracker does not know how it moved in between."""
+_SAME_POSE: Final = 0.01
+"""Within so much, in IOD and radians, the directions in which the cells move hardly change."""
 _CROP_FROM_PICTURE: Final = np.array([[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]])
 _PERCENT: Final = 100.0
 
@@ -73,6 +75,28 @@ class MotionMeter:
         self._shape = FaceShape.of(first)
         self._begin(first, self._shape)
 
+    def _take_reference(self, picture: Picture) -> None:
+        self._reference: Reference = Reference.of(picture, self._shape)
+        self._take_basis()
+
+    def _take_basis(self) -> None:
+        points = self._shape.cells[:, self._shape.on_face]
+        directions = self._pose.directions(points, self._pose.turned(points))
+        self._basis = self._reference.seen(self._shape.iod_px * directions)
+        self._basis_at = self._pose.vector
+
+    def _begin(self, crop: FaceCrop, shape: FaceShape) -> None:
+        """Take a crop for the reference; motion goes on from where it is."""
+        self._before: FaceCrop = crop
+        self._shape = shape
+        self._pose: Pose = Pose.still()
+        self._anchor, self._first_from_source = crop.anchor, crop.crop_from_source
+        self._crop_from_anchor: Similarity = geometry.identity()
+        self._take_reference(self._picture(crop))
+        self._joined: NDArray[np.float64] = self._moved
+        self._recent: list[tuple[float, Picture, NDArray[np.float64]]] = []
+        self._renew_at_s = crop.time_s + FIRST_RENEWAL_S
+
     def measure(self, crop: FaceCrop) -> Motion:
         """Return the motion of the next crop; it may be cut out anew, but must be tracked."""
         across = crop.anchor != self._before.anchor
@@ -103,18 +127,6 @@ class MotionMeter:
         self._before = crop
         return motion
 
-    def _begin(self, crop: FaceCrop, shape: FaceShape) -> None:
-        """Take a crop for the reference; motion goes on from where it is."""
-        self._before: FaceCrop = crop
-        self._shape = shape
-        self._pose: Pose = Pose.still()
-        self._first_from_source = crop.crop_from_source
-        self._crop_from_anchor: Similarity = geometry.identity()
-        self._reference: Reference = Reference.of(self._picture(crop), self._shape)
-        self._joined: NDArray[np.float64] = self._moved
-        self._recent: list[tuple[float, Picture, NDArray[np.float64]]] = []
-        self._renew_at_s = crop.time_s + FIRST_RENEWAL_S
-
     def _carry_over(self, crop: FaceCrop) -> None:
         """Express what is known about the head in the pixels of a new cut, as if it had not moved in between."""
         before = self._before
@@ -139,15 +151,17 @@ class MotionMeter:
     def _look(self, crop: FaceCrop) -> tuple[Picture, float, Flow]:
         picture, reference, shape = self._picture(crop), self._reference, self._shape
         gain = reference.brightness / max(cv2.mean(picture[shape.core])[0], 1.0)
-        points = shape.cells[:, shape.on_face]
-        directions = shape.iod_px * self._pose.directions(points, self._pose.turned(points))
-        return picture, gain, reference.flow(picture * np.float32(gain), directions)
+        if np.abs(self._pose.vector - self._basis_at).max() > _SAME_POSE:
+            self._take_basis()
+        return picture, gain, reference.flow(picture * np.float32(gain), self._basis)
 
     def _head(self, crop: FaceCrop) -> NDArray[np.float64]:
         """Return (6,) how far the head has moved since the shape was taken."""
         shape = self._shape
-        first_from_crop = geometry.compose(self._first_from_source, geometry.invert(crop.crop_from_source))
-        first_from_picture = geometry.compose(first_from_crop, self._crop_from_picture(crop))
+        first_from_picture = self._crop_from_picture(crop)
+        if crop.anchor != self._anchor:
+            first_from_crop = geometry.compose(self._first_from_source, geometry.invert(crop.crop_from_source))
+            first_from_picture = geometry.compose(first_from_crop, first_from_picture)
         linear = complex(first_from_picture[0, 0], first_from_picture[1, 0]) / 2.0
         head = self._pose.vector
         shift = first_from_picture[:, :2] @ (shape.iod_px * self._pose.shift + shape.eyes_px) + first_from_picture[:, 2]
@@ -164,6 +178,6 @@ class MotionMeter:
         if time_s < self._renew_at_s:
             return
         mean = np.asarray(np.mean([taken for _, taken, _ in self._recent], axis=0), np.float32)
-        self._reference = Reference.of(mean, self._shape)
+        self._take_reference(mean)
         self._joined = np.mean([moved for _, _, moved in self._recent], axis=0)
         self._renew_at_s = time_s + RENEW_EVERY_S

@@ -5,7 +5,6 @@ straight lines between the frames' measurements. A frame that repeats the one be
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.messages import FaceCrop
+from mer.messages import FaceCrop, Moment
 from realtime.spotting.face_shape import EYES, REGIONS
 from realtime.spotting.motion import Motion, MotionMeter
 
@@ -21,7 +20,8 @@ RATE_HZ: Final = 50
 """Samples a second, at whole multiples of their distance on the source's clock."""
 SMOOTHING_S: Final = 0.03
 """Each sample is the mean over this stretch; half of it is the delay it costs."""
-HISTORY_S: Final = 6.0
+HISTORY_S: Final = 2.0
+FRAMES_S: Final = 2.0
 MAX_REPEAT_S: Final = 0.1
 """A face that stays the same for longer is really still."""
 _REPEAT_LEVELS: Final = 0.2
@@ -38,7 +38,6 @@ class MotionSample:
 
     Attributes:
         time_s: On the source's clock.
-        index: Of the frame nearest to it.
         regions: (13, 2) motion of each of `realtime.spotting.motion.REGIONS` since the face was found.
         eyes: (2, 2) motion of each of `realtime.spotting.motion.EYES`.
         head: (6,) motion of the head: right, down, nearer; roll, yaw and pitch in hundredths of a radian.
@@ -49,7 +48,6 @@ class MotionSample:
     """
 
     time_s: float
-    index: int
     regions: NDArray[np.float64]
     eyes: NDArray[np.float64]
     head: NDArray[np.float64]
@@ -81,11 +79,11 @@ class MotionTrack:
         if self._repeats(crop):
             return []
         self._last = crop
-        fresh = self._clock.add(crop.time_s, self._meter.measure(crop), self._nearest)
+        fresh = self._clock.add(crop.time_s, self._meter.measure(crop))
         self.samples.extend(fresh)
         while self.samples and self.samples[0].time_s < crop.time_s - HISTORY_S:
             self.samples.popleft()
-        while self._frames[0][0] < crop.time_s - 1.0:
+        while self._frames[0][0] < crop.time_s - FRAMES_S:
             self._frames.popleft()
         return fresh
 
@@ -98,14 +96,10 @@ class MotionTrack:
             found.append(sample)
         return found[::-1]
 
-    def _nearest(self, time_s: float) -> int:
-        """Return the index of the frame nearest to a time."""
-        best = self._frames[-1]
-        for frame in reversed(self._frames):
-            if abs(frame[0] - time_s) > abs(best[0] - time_s):
-                break
-            best = frame
-        return best[1]
+    def moment(self, time_s: float) -> Moment:
+        """Return the frame nearest to a time of the last FRAMES_S."""
+        stamp, index = min(self._frames, key=lambda frame: abs(frame[0] - time_s))
+        return Moment(index, stamp)
 
     def _repeats(self, crop: FaceCrop) -> bool:
         last = self._last
@@ -118,16 +112,13 @@ class MotionTrack:
 
 
 class _SteadyClock:
-    """Turns measurements at any times into means over windows around the multiples of 1 / RATE_HZ.
-
-    `nearest` tells the index of the frame nearest to a time.
-    """
+    """Turns measurements at any times into means over windows around the multiples of 1 / RATE_HZ."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = deque()
         self._next = 0
 
-    def add(self, time_s: float, motion: Motion, nearest: Callable[[float], int]) -> list[MotionSample]:
+    def add(self, time_s: float, motion: Motion) -> list[MotionSample]:
         """Take one measurement and return the samples that it completes."""
         values = np.concatenate(
             [
@@ -146,13 +137,13 @@ class _SteadyClock:
         self._points.append((time_s, values, integral + 0.5 * (time_s - before_s) * (before + values)))
         made = []
         while self._next / RATE_HZ + half <= time_s + _EPSILON_S:
-            made.append(self._sample(self._next / RATE_HZ, nearest))
+            made.append(self._sample(self._next / RATE_HZ))
             self._next += 1
         while len(self._points) > 2 and self._points[1][0] < self._next / RATE_HZ - half:
             self._points.popleft()
         return made
 
-    def _sample(self, time_s: float, nearest: Callable[[float], int]) -> MotionSample:
+    def _sample(self, time_s: float) -> MotionSample:
         half, n = 0.5 * SMOOTHING_S, 2 * len(REGIONS)
         eyes, head = n + 2 * len(EYES), n + 2 * len(EYES) + 6
         values = (self._integral(time_s + half) - self._integral(time_s - half)) / SMOOTHING_S
@@ -160,7 +151,6 @@ class _SteadyClock:
         after = min(int(np.searchsorted(stamps, time_s)), len(stamps) - 1)
         return MotionSample(
             time_s=time_s,
-            index=nearest(time_s),
             regions=values[:n].reshape(-1, 2),
             eyes=values[n:eyes].reshape(-1, 2),
             head=values[eyes:head],

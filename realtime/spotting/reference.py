@@ -35,7 +35,7 @@ class Flow:
 
     Attributes:
         step: Change of the head's pose that most of the face follows, along `Pose.directions`.
-        head_px: Mean motion that it explains, in pixels.
+        head_px: Mean motion that it explains, in pixels, as the damped flow shows it.
         rest: (2, P) motion that it does not explain, in pixels.
         scale: Typical length of that, in pixels.
     """
@@ -86,42 +86,49 @@ class Reference:
             _response=np.einsum("ijp,jkp->ikp", inverse, np.array([[xx, xy], [xy, yy]])),
         )
 
-    def flow(self, picture: Picture, directions: NDArray[np.float64]) -> Flow:
+    def seen(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (STEPS, 2P): what the damped flow shows of a true motion along each direction.
+
+        Args:
+            directions: (STEPS, 2, P) motion of the cells along each parameter of the pose, in pixels.
+        """
+        seen: NDArray[np.float64] = np.einsum("ijp,bjp->bip", self._response, directions)
+        return seen.reshape(len(directions), -1)
+
+    def flow(self, picture: Picture, basis: NDArray[np.float64]) -> Flow:
         """Return the motion of a picture.
 
         The motion of the head is fitted robustly (Cauchy weights), so that it is what most of the face follows.
 
         Args:
             picture: Of equal brightness.
-            directions: (STEPS, 2, P) motion of the cells along each parameter of the pose, in pixels.
+            basis: From `seen`.
         """
         change = self.picture - picture
         gx, gy = self._gradients
         a, b, offset = (_windows(plane, self.shape) for plane in (gx * change, gy * change, change))
         right_side = np.array([a - self._means[0] * offset, b - self._means[1] * offset])
         target = np.einsum("ijp,jp->ip", self._inverse, right_side).ravel()
-        # What the damped flow shows of a true motion along each direction.
-        basis = np.einsum("ijp,bjp->bip", self._response, directions).reshape(len(directions), -1)
-        belief = np.zeros(len(directions))
-        belief[RIGID:] = _SHAPE_IS_RIGHT * self.shape.iod_px**2
+        belief = np.zeros((len(basis), len(basis)))
+        loose = np.arange(RIGID, len(basis))
+        belief[loose, loose] = _SHAPE_IS_RIGHT * self.shape.iod_px**2
         points = len(self.trust)
         weight = self.trust
         for _ in range(_REWEIGHTINGS):
             weighted = basis * np.concatenate([weight, weight])
-            step = _solve(weighted @ basis.T + np.diag(belief * weight.sum()), weighted @ target)
+            step = _solve(weighted @ basis.T + belief * weight.sum(), weighted @ target)
             rest = (target - step @ basis).reshape(2, points)
             distance = np.hypot(rest[0], rest[1])
             scale = max(1.4826 * geometry.median(distance), _LEAST_SCALE)
             weight = self.trust / (1.0 + (distance / scale) ** 2)
-        head_px = float(np.abs(step[:RIGID] @ directions[:RIGID].reshape(RIGID, -1)).mean())
+        head_px = float(np.abs(step[:RIGID] @ basis[:RIGID]).mean())
         return Flow(step, head_px, rest, scale)
 
 
 def mean_gradient(picture: Picture) -> float:
     """Return the mean difference of pixels two apart, which averages noise out and blur not."""
-    across = cv2.norm(picture[:, 2:], picture[:, :-2], cv2.NORM_L1)
-    down = cv2.norm(picture[2:], picture[:-2], cv2.NORM_L1)
-    return float(across + down) / picture.size
+    across = cv2.mean(cv2.absdiff(picture[:, 2:], picture[:, :-2]))[0]
+    return across + cv2.mean(cv2.absdiff(picture[2:], picture[:-2]))[0]
 
 
 def _windows(plane: NDArray[np.float32], shape: FaceShape) -> NDArray[np.float64]:
