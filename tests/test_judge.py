@@ -74,7 +74,7 @@ def test_what_was_measured_is_said():
         ({"offset_s": 1.45}, Track(), "macro"),
         ({"apex_s": 1.2, "offset_s": 1.3}, Track(), "macro"),
         ({}, Track(spacing_s=0.2), "gap"),
-        ({}, Track(gain=1.1), "lighting"),
+        ({}, Track(gain=1.2), "lighting"),
     ],
 )
 def test_limits_hold_whatever_the_network_says(change, track, reason):

@@ -59,21 +59,22 @@ def test_heights_are_in_units_of_the_background():
     some, twice = matches(rows(noise=0.4, size=2.0)), matches(rows(noise=0.8, size=4.0))
 
     peak = max(t for t in some if abs(t - 9.0) < 0.011)
-    assert twice[peak] == pytest.approx(some[peak], rel=0.1)
+    assert twice[peak] == pytest.approx(some[peak], rel=0.25)
 
 
 def test_what_the_head_does_to_the_skin_is_learnt_and_taken_out():
     brows = np.zeros((1, FACE))
     brows[0, 1:8:2] = 0.5
     size = np.sqrt(brows @ brows.T).item()
-    still, nodding = (rows(leak=leak) for leak in (0.0, 0.3))
-    for made in (still, nodding):
-        made[:, :FACE] += bump(9.0, 0.3)[:, np.newaxis] * brows / size
+    nodding = rows(leak=0.3)
+    nodding[:, :FACE] += bump(9.0, 0.3)[:, np.newaxis] * brows / size
+    unseen = nodding.copy()
+    unseen[:, FACE:MOVING] = 0.0
 
-    plain, leaking = (matches(made, brows / size) for made in (still, nodding))
+    told, untold = (matches(made, brows / size) for made in (nodding, unseen))
 
-    peak = max(t for t in plain if abs(t - 9.0) < 0.011)
-    assert leaking[peak] > 0.45 * plain[peak]  # the leak alone is twice as high as the movement
+    peak = max(t for t in told if abs(t - 9.0) < 0.011)
+    assert told[peak] > 2.0 * untold[peak]
 
 
 def test_peaks_come_once_with_what_was_measured():

@@ -29,8 +29,8 @@ class Limits:
     max_micro_s: float = 0.54
     max_rise_s: float = 0.32
     max_peak: float = 3.0
-    light_step: float = 0.06
-    max_gap_s: float = 0.12
+    light_step: float = 0.12
+    max_gap_s: float = 0.17
 
 
 def strength(regions: NDArray[np.float64]) -> NDArray[np.float64]:
