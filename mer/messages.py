@@ -82,12 +82,11 @@ class Interval:
         onset: First frame of the motion.
         apex: Frame of the strongest motion.
         offset: Last frame of the motion.
-        score: Peak motion over the local noise level, dimensionless.
+        score: Standard deviations by which it stands out from what the face usually does.
         verdict: "micro" for a micro-expression, "rejected" for anything else.
-        reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
-            "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
-            focus), "head" (the head moves), "lighting", "gap" (frames are missing),
-            "face-lost", "unfinished" (the recording ends).
+        reason: Why it was rejected, empty for a micro-expression: the class that won, "macro" (too long or too large),
+            "blink", "speech", "head" or "background" (nothing that stands out from what the face does), or "lighting",
+            "gap" (frames are missing), "face-lost", "unfinished" (the recording ends).
         detail: What was measured and what else it may be, in words; empty if nothing was.
     """
 

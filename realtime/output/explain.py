@@ -88,4 +88,5 @@ class Explainer:
 
 
 def _words(interval: Interval) -> str:
-    return f"{interval.reason or interval.verdict} from frame {interval.onset.index} to {interval.offset.index}"
+    words = f"{interval.reason or interval.verdict} from frame {interval.onset.index} to {interval.offset.index}"
+    return f"{words}: {interval.detail}" if interval.detail else words
