@@ -1,9 +1,9 @@
 """Micro-expressions on faces that move, rendered and real. Run: python tests/benchmarks/bench_moving_faces.py
 
 Without options, only rendered rows, of variations of one portrait. With `--faces`, portraits of a folder; with
-`--recordings`, real recordings into which micro-expressions are drawn: a CSV with the columns recording, part (tuning or
-table) and kind (calm, moving or talking). With `--python`, another checkout replays the same recordings, and
-sets the strata of event over background; the last one given does.
+`--recordings`, real recordings into which micro-expressions are drawn: a CSV with the columns recording, part (tuning
+or table) and kind (calm, moving or talking). With `--python`, other checkouts replay the same recordings; the last of
+them says how large each event is over its background.
 """
 
 import argparse

@@ -26,7 +26,7 @@ def followed(source: Path, progress: Callable[[int], None] | None = None) -> tup
     """
     with PlaneReader(source) as reader, Landmarker(None) as landmarker:
         base = float(reader.format.time_base)
-        frames = ((picture.bgr, picture.stamp * base) for picture in reader)
+        frames = ((picture.bgr(), picture.stamp * base) for picture in reader)
         return follow(frames, landmarker, progress=progress), reader.format
 
 

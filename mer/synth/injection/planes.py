@@ -32,13 +32,19 @@ class Picture:
 
     Attributes:
         planes: Luma (H, W) and two chroma planes, (H, W) or (H / 2, W / 2), uint8; read-only.
-        bgr: (H, W, 3) uint8.
         stamp: Its time in units of the recording's time base, counted from the first frame; increasing.
+        frame: PyAV's frame.
+        turns: Quarter turns, against the clock, from the stored picture to the upright one.
     """
 
     planes: tuple[Plane, Plane, Plane]
-    bgr: Plane
     stamp: int
+    frame: Any
+    turns: int
+
+    def bgr(self) -> Plane:
+        """Return the (H, W, 3) uint8 picture in colour."""
+        return np.ascontiguousarray(np.rot90(self.frame.to_ndarray(format="bgr24"), self.turns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +154,7 @@ class PlaneReader:
         planes = [np.rot90(_rows(plane), self._turns) for plane in stored.planes[:3]]
         if planes[0].shape[::-1] != self.format.size_wh:
             raise MerError(f"{self._path} changes its picture size half-way; cut it where it does")
-        bgr = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="bgr24"), self._turns))
-        return Picture((planes[0], planes[1], planes[2]), bgr, stamp)
+        return Picture((planes[0], planes[1], planes[2]), stamp, frame, self._turns)
 
 
 class PlaneWriter:
