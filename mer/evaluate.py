@@ -12,6 +12,7 @@ from rich.console import Console
 from mer.data import READERS
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
+from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)
+    add_sensitivity(commands)
     add_table1(commands)
     return options
 

@@ -19,7 +19,7 @@ from mer.synth.expressions import MAX_TOTAL_S, MIN_TOTAL_S, Expression, draw_exp
 from mer.synth.injection.drawing import Skin, warp
 from mer.synth.injection.measure import followed
 from mer.synth.injection.meshes import MeshPath, at_rest
-from mer.synth.injection.planes import CRF, Picture, PlaneReader, open_writer
+from mer.synth.injection.planes import CRF, Format, Picture, PlaneReader, open_writer
 from mer.synth.profiles import EDGE
 from mer.synth.recording import event_truth
 
@@ -80,7 +80,12 @@ class Settings:
 
 
 def inject(
-    source: Path, out: Path, settings: Settings, *, progress: Callable[[int, int], None] | None = None
+    source: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    face: tuple[MeshPath, Format] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Write a recording with micro-expressions drawn into it and, beside it with the suffix .json, its truth.
 
@@ -91,6 +96,7 @@ def inject(
         source: A video file.
         out: An .mp4 file.
         settings: What to draw.
+        face: From `measure.followed`, to draw into one recording more than once.
         progress: Called with frames done and frames in all; each frame counts twice, once when the face is found.
 
     Returns:
@@ -102,7 +108,7 @@ def inject(
     settings.check()
     if out.resolve() == source.resolve():
         raise UsageError(f"{out} is the recording itself; give another output file")
-    path, format_ = followed(source, (lambda done: progress(done, 0)) if progress else None)
+    path, format_ = face or followed(source, (lambda done: progress(done, 0)) if progress else None)
     expressions, skin, style = _plan(source, path, settings)
     n = len(path.times_s)
     with PlaneReader(source) as reader, open_writer(out, format_, crf=settings.crf) as writer:
