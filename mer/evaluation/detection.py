@@ -16,6 +16,8 @@ MOST_PERCENT: Final = 10.0
 SHARES: Final = (0.5, 0.8)
 """Probabilities of being found for which the amplitude is given."""
 MAX_FALSE_PER_MINUTE: Final = 1.0
+ENOUGH_MINUTES: Final = 3.0
+"""Less than this without an event says little about how many false ones there are a minute."""
 DRAWS: Final = 300
 _CURVE_POINTS: Final = 41
 _SLOPE: Final = (np.log(4.0), 1.0)
@@ -159,7 +161,7 @@ def advise(dial: Mapping[float, Mapping[str, Any]]) -> dict[str, Any]:
             f"no sensitivity tried keeps below {MAX_FALSE_PER_MINUTE:g} event a minute where nothing was drawn; "
             f"{best:g} has fewest, {rate:.1f}: check its events by hand, or try lower ones"
         )
-        return {"sensitivity": best, "text": text}
+        return {"sensitivity": best, "text": text + _caution(dial)}
     best = max(quiet, key=lambda k: (int(quiet[k]["found"]), -k))
     row = quiet[best]
     sees = row["found_with_probability"]["0.8"]["value"]
@@ -169,7 +171,14 @@ def advise(dial: Mapping[float, Mapping[str, Any]]) -> dict[str, Any]:
     text = f"--sensitivity {best:g}: {reach}; {rate:.1f} events a minute where nothing was drawn"
     if size is None:
         text += ". What moves beside them hides them: ask for less head motion and speech, or a camera with more frames"
-    return {"sensitivity": best, "text": text}
+    return {"sensitivity": best, "text": text + _caution(dial)}
+
+
+def _caution(dial: Mapping[float, Mapping[str, Any]]) -> str:
+    minutes = float(next(iter(dial.values()))["minutes"])
+    if minutes >= ENOUGH_MINUTES:
+        return ""
+    return f". This rests on {minutes:.1f} minutes: give more recordings, at least {ENOUGH_MINUTES:g} minutes in all"
 
 
 def _amplitude(curve: Curve, others: Sequence[Curve], share: float) -> dict[str, float | None]:

@@ -159,7 +159,7 @@ def _copied(
                 drawn = []
                 for number in range(copies):
                     path = folder / "drawn" / f"{source.stem}-{number}.mp4"
-                    inject(source, path, replace(settings, seed=settings.seed + number), face=face)
+                    inject(source, path, replace(settings, seed=_own(settings.seed, k, number)), face=face)
                     drawn.append(path)
                     report(k * copies + number + 1, len(recordings) * copies)
                 none = folder / "none" / f"{source.stem}.mp4"
@@ -170,6 +170,11 @@ def _copied(
     if not made:
         raise MerError(f"nothing could be drawn into any recording; the first: {left_out[0]['reason']}")
     return made, left_out
+
+
+def _own(seed: int, recording: int, copy: int) -> int:
+    """Return a seed for one copy, so that recordings do not share their times and sizes."""
+    return int(np.random.SeedSequence([seed, recording, copy]).generate_state(1)[0])
 
 
 def _measured(copies: Sequence[_Copies], folder: Path, value: float, given: argparse.Namespace) -> dict[str, Any]:

@@ -114,12 +114,12 @@ def _strata_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     return table
 
 
-def _noise_table(floor: Mapping[str, tuple[float, float, int]], title: str) -> Table:
+def _noise_table(floor: Mapping[str, tuple[float, float, int, int]], title: str) -> Table:
     table = Table(title=title, box=HORIZONTALS, padding=(0, 1, 0, 0))
-    for heading in ("head, IOD/s", "median", "95th percentile", "moments"):
+    for heading in ("head, IOD/s", "median", "95th percentile", "measured"):
         table.add_column(heading, justify="right")
-    for name, (median, most, moments) in floor.items():
-        table.add_row(name, f"{median:.3f}", f"{most:.3f}", str(moments))
+    for name, (median, most, measured, moments) in floor.items():
+        table.add_row(name, f"{median:.3f}", f"{most:.3f}", f"{measured} of {moments}")
     return table
 
 

@@ -171,8 +171,11 @@ def calibration(replayed: Sequence[Replayed]) -> float | None:
     return metrics.ece(np.column_stack([sure, np.minimum(1.0 - sure, sure - 1e-9)]), np.where(right, 0, 1))
 
 
-def noise_floor(rigid: Sequence[Replayed]) -> dict[str, tuple[float, float, int]]:
-    """Return median and 95th percentile of what seems to move on a rigid head, by its speed: percent of the IOD."""
+def noise_floor(rigid: Sequence[Replayed]) -> dict[str, tuple[float, float, int, int]]:
+    """Return median and 95th percentile of what seems to move on a rigid head, by its speed: percent of the IOD.
+
+    Then follow the moments that were measured, and all: in the others the face was being cut out anew.
+    """
     moved: dict[str, list[float]] = {}
     for one in rigid:
         truth = json.loads(one.made.path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -185,7 +188,7 @@ def noise_floor(rigid: Sequence[Replayed]) -> dict[str, tuple[float, float, int]
             lengths = np.sort(np.hypot(*change.reshape(-1, 2).T)) if change is not None else [np.nan, np.nan]
             moved.setdefault(name, []).append(float(np.mean(lengths[-2:])))
     return {
-        name: (float(np.nanmedian(v)), float(np.nanpercentile(v, 95)), int(np.isfinite(v).sum()))
+        name: (float(np.nanmedian(v)), float(np.nanpercentile(v, 95)), int(np.isfinite(v).sum()), len(v))
         for name, v in sorted(moved.items())
         if np.isfinite(v).any()
     }

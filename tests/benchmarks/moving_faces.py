@@ -5,9 +5,11 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -15,7 +17,8 @@ import numpy as np
 from mer.errors import MerError, UsageError
 from mer.synth import recording, script
 from mer.synth.injection import inject
-from mer.synth.portrait import load_portrait, packaged_portrait, vary
+from mer.synth.injection.measure import followed
+from mer.synth.portrait import Portrait, load_portrait, packaged_portrait, vary
 
 TUNING, TABLE = "tuning", "table"
 KINDS = ("calm", "moving", "talking")
@@ -114,7 +117,8 @@ def injected(out: Path, table: Path, *, part: str, rows: Sequence[str], seeds: i
         if row in rows:
             for seed in SEEDS[part][:seeds]:
                 path = out / _folder(row) / f"{source.stem}-{seed}.mp4"
-                tasks.append(Task(Made(row, path, source.stem, bare), source, inject.Settings(seed=seed)))
+                own = inject.Settings(seed=1000 * (crc32(source.stem.encode()) % 1000) + seed)
+                tasks.append(Task(Made(row, path, source.stem, bare), source, own))
     return tasks
 
 
@@ -122,35 +126,56 @@ def make(tasks: Sequence[Task], *, jobs: int, say: Callable[[str], None]) -> lis
     """Make what is missing; return what there is, without recordings that have no room for an event."""
     for task in tasks:
         task.made.path.parent.mkdir(parents=True, exist_ok=True)
+    by_source = [list(group) for _, group in groupby(tasks, key=lambda task: (task.made.row in RENDERED, task.source))]
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        problems = list(pool.map(_make, tasks))
+        problems = [problem for group in pool.map(_make_all, by_source) for problem in group]
     for task, problem in zip(tasks, problems):
         if problem:
             say(f"left out: {task.made.path.name}: {problem}")
     return [task.made for task, problem in zip(tasks, problems) if not problem]
 
 
-def _make(task: Task) -> str:
+def _make_all(tasks: Sequence[Task]) -> list[str]:
+    """Make recordings of one source; return, for each, why it could not be made, or an empty text."""
     cv2.setNumThreads(1)
-    made, about = task.made, json.dumps([str(task.source), task.codec, task.quality, asdict(task.settings)])
-    note = made.path.with_suffix(".made")
-    if note.is_file() and note.read_text() == about:
+    if all(map(_is_made, tasks)):
+        return [""] * len(tasks)
+    source = tasks[0].source
+    try:
+        real = isinstance(tasks[0].settings, inject.Settings) and source is not None
+        face = followed(source) if real and source is not None else None
+    except MerError as error:
+        return [str(error)] * len(tasks)
+    return [_make(task, face) for task in tasks]
+
+
+def _is_made(task: Task) -> bool:
+    note = task.made.path.with_suffix(".made")
+    return note.is_file() and note.read_text() == _about(task)
+
+
+def _about(task: Task) -> str:
+    return json.dumps([str(task.source), task.codec, task.quality, asdict(task.settings)])
+
+
+def _make(task: Task, face: Any) -> str:
+    if _is_made(task):
         return ""
     try:
-        if isinstance(task.settings, inject.Settings):
-            assert task.source is not None
-            inject.inject(task.source, made.path, task.settings)
+        if task.source is not None and isinstance(task.settings, inject.Settings):
+            inject.inject(task.source, task.made.path, task.settings, face=face)
         else:
-            person = (
-                load_portrait(task.source)
-                if task.source
-                else vary(packaged_portrait(), np.random.default_rng(task.settings.seed))
-            )
-            recording.render(person, made.path, task.settings, codec=task.codec, quality=task.quality)
+            recording.render(_person(task), task.made.path, task.settings, codec=task.codec, quality=task.quality)
     except MerError as error:
         return str(error)
-    note.write_text(about)
+    task.made.path.with_suffix(".made").write_text(_about(task))
     return ""
+
+
+def _person(task: Task) -> Portrait:
+    if task.source is not None:
+        return load_portrait(task.source)
+    return vary(packaged_portrait(), np.random.default_rng(task.settings.seed))
 
 
 def _folder(row: str) -> str:
