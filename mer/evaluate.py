@@ -43,6 +43,14 @@ def add_recognition(commands: Any) -> None:
     options.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
     options.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
     options.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
+    options.add_argument(
+        "--truth",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="JSON",
+        help="instead: truth files beside their videos",
+    )
     options.add_argument("--composite", action="store_true", help="--weights: the three classes of MEGC2019")
     options.add_argument("--cache", type=Path, help="where clips of --dataset are kept between calls")
     options.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor cores to use")
@@ -71,13 +79,14 @@ def recognition(given: argparse.Namespace) -> None:
     Raises:
         MerError: If something given cannot be used.
     """
-    has_data = given.clips is not None or given.dataset is not None
+    sources = sum((given.clips is not None, given.dataset is not None, bool(given.truth)))
     if not given.runs and not given.weights:
         raise UsageError("nothing to evaluate; give folders written by mer-train, or --weights and data")
-    if bool(given.weights) != has_data:
-        raise UsageError("--weights and data go together: give --dataset NAME and --root DIR, or --clips FILE.npz")
-    if (given.dataset is None) != (given.root is None) or (given.clips is not None and given.dataset is not None):
-        raise UsageError("give either --dataset NAME and --root DIR, or --clips FILE.npz")
+    kinds = "--dataset NAME and --root DIR, --clips FILE.npz, or --truth JSON..."
+    if bool(given.weights) != bool(sources):
+        raise UsageError(f"--weights and data go together: give {kinds}")
+    if (given.dataset is None) != (given.root is None) or sources > 1:
+        raise UsageError(f"give either {kinds}")
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
     rows = [row_of_run(run) for run in given.runs] + [_trial(weights, given) for weights in given.weights]
@@ -100,8 +109,9 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     import cv2
 
     from mer.evaluation.trial import try_network
+    from mer.evaluation.true_intervals import read_samples
     from mer.evaluation.weights import open_network
-    from mer.training.data import read_dataset, read_npz
+    from mer.training.data import cut_clips, read_dataset, read_npz
     from mer.training.watching import counted
 
     cv2.setNumThreads(1)  # clips are encoded side by side
@@ -109,6 +119,11 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     classes = COMPOSITE_CLASSES if given.composite else network.classes
     if given.clips is not None:
         data = read_npz(given.clips)
+    elif given.truth:
+        samples = read_samples(given.truth)
+        with counted(Console(stderr=True), "cutting clips") as progress:
+            name = f"true intervals in {len(given.truth)} recordings of mer-synth (synthetic)"
+            data = cut_clips(samples, name, jobs=given.threads, colour=network.mode == "rgb", progress=progress)
     else:
         with counted(Console(stderr=True), "cutting clips") as progress:
             data = read_dataset(

@@ -1,10 +1,11 @@
 """How large a micro-expression has to be to be found: detection curves with intervals, and what the dial should say.
 
-References: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927; Wichmann and
-Hill, "The psychometric function: I", Perception & Psychophysics 2001 (logistic curve with lapses, bootstrap).
+A logistic curve on the logarithm of the size, with lapses (Wichmann and Hill, "The psychometric function: I",
+Perception & Psychophysics 2001), whose posterior is worked out on a grid: its intervals are right for few events, too,
+and where all or none were found. Shares have Wilson's intervals (JASA 1927).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,13 +19,13 @@ SHARES: Final = (0.5, 0.8)
 MAX_FALSE_PER_MINUTE: Final = 1.0
 ENOUGH_MINUTES: Final = 3.0
 """Less than this without an event says little about how many false ones there are a minute."""
-DRAWS: Final = 300
 _CURVE_POINTS: Final = 41
-_SLOPE: Final = (np.log(4.0), 1.0)
-_LAPSE: Final = (-2.0, 1.5)
-_CENTRE: Final = (np.log(2.0), 2.0)
-"""Mean and standard deviation of weak normal priors on log slope, logit of the lapses and log amplitude: they decide
-only where there are next to no data, as when nothing or everything was found."""
+_CENTRES: Final = np.geomspace(0.1, 30.0, 96)
+_SLOPES: Final = np.geomspace(0.7, 20.0, 14)
+_LAPSES: Final = 1.0 / (1.0 + np.exp(-np.linspace(-5.0, 4.0, 14)))
+_PRIORS: Final = ((np.log(2.0), 2.0), (np.log(4.0), 1.0), (-2.0, 1.5))
+"""Mean and standard deviation of weak normal priors on log centre, log slope and logit of the lapses: they decide only
+where there are next to no data, as when nothing or everything was found."""
 Floats = NDArray[np.float64]
 
 
@@ -44,7 +45,9 @@ class Curve:
 
     def at(self, amplitude_percent: Floats) -> Floats:
         """Return the probability at some amplitudes."""
-        return _probability(np.log(amplitude_percent), self._parameters)
+        grid = np.array([[self.centre_percent, self.slope, self.lapse]])
+        probability: Floats = _probability(amplitude_percent, grid)[0]
+        return probability
 
     def amplitude(self, share: float) -> float | None:
         """Return the amplitude that is found with a probability; None if none up to MOST_PERCENT is."""
@@ -53,36 +56,51 @@ class Curve:
         amplitude = self.centre_percent * float((share / (1.0 - self.lapse - share)) ** (1.0 / self.slope))
         return amplitude if amplitude <= MOST_PERCENT else None
 
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What events say about the curve.
+
+    Attributes:
+        grid: (G, 3) centre, slope and lapse of possible curves.
+        weight: (G,) probability of each, summing to 1.
+    """
+
+    grid: Floats
+    weight: Floats
+
     @property
-    def _parameters(self) -> Floats:
-        return np.array([np.log(self.centre_percent), np.log(self.slope), np.log(self.lapse / (1.0 - self.lapse))])
+    def best(self) -> Curve:
+        """The most probable curve."""
+        centre, slope, lapse = (float(value) for value in self.grid[int(np.argmax(self.weight))])
+        return Curve(centre, slope, lapse)
+
+    def interval(self, values: Floats) -> tuple[float, float]:
+        """Return the 95 % interval of (G,) values, one for each curve; values may be infinite."""
+        order = np.argsort(values)
+        total = np.cumsum(self.weight[order])
+        low, high = (order[min(int(np.searchsorted(total, q)), len(order) - 1)] for q in (0.025, 0.975))
+        return float(values[low]), float(values[high])
 
 
-def fit(amplitudes_percent: Floats, found: NDArray[np.bool_]) -> Curve:
-    """Return the detection curve of events: maximum a posteriori under weak priors.
+def fit(amplitudes_percent: Floats, found: NDArray[np.bool_]) -> Posterior:
+    """Return what events say about the detection curve.
 
     Args:
         amplitudes_percent: (n,) peak displacements over 0.
         found: (n,) whether each was found.
     """
-    from scipy.optimize import minimize
-
-    logs = np.log(amplitudes_percent)
-
-    def cost(parameters: Floats) -> float:
-        p = np.clip(_probability(logs, parameters), 1e-9, 1.0 - 1e-9)
-        likelihood = np.where(found, np.log(p), np.log1p(-p)).sum()
-        means, spreads = np.array([_CENTRE, _SLOPE, _LAPSE]).T
-        return float(0.5 * (((parameters - means) / spreads) ** 2).sum() - likelihood)
-
-    start = np.array([_CENTRE[0], _SLOPE[0], _LAPSE[0]])
-    centre, slope, lapse = minimize(cost, start, method="L-BFGS-B").x
-    return Curve(float(np.exp(centre)), float(np.exp(slope)), float(1.0 / (1.0 + np.exp(-lapse))))
+    grid = np.stack(np.meshgrid(_CENTRES, _SLOPES, _LAPSES, indexing="ij"), axis=-1).reshape(-1, 3)
+    unusual = [np.log(grid[:, 0]), np.log(grid[:, 1]), np.log(grid[:, 2] / (1.0 - grid[:, 2]))]
+    log = -0.5 * sum(((value - mean) / spread) ** 2 for value, (mean, spread) in zip(unusual, _PRIORS))
+    for amplitude, hit in zip(amplitudes_percent, found):
+        p = np.clip(_probability(np.array([amplitude]), grid)[:, 0], 1e-9, 1.0 - 1e-9)
+        log = log + (np.log(p) if hit else np.log1p(-p))
+    weight = np.exp(log - log.max())
+    return Posterior(grid, weight / weight.sum())
 
 
-def figures(
-    amplitudes_percent: Floats, found: NDArray[np.bool_], *, false: int, minutes: float, seed: int
-) -> dict[str, Any]:
+def figures(amplitudes_percent: Floats, found: NDArray[np.bool_], *, false: int, minutes: float) -> dict[str, Any]:
     """Return everything about one position of the dial as JSON values; intervals hold 95 %.
 
     Args:
@@ -90,18 +108,16 @@ def figures(
         found: (n,) whether each was found.
         false: Events found where nothing was drawn.
         minutes: Length of what was searched for these.
-        seed: Of the bootstrap over events.
     """
-    curve = fit(amplitudes_percent, found)
-    draws = np.random.default_rng(seed).integers(0, len(found), (DRAWS, len(found)))
-    others = [fit(amplitudes_percent[draw], found[draw]) for draw in draws]
+    posterior = fit(amplitudes_percent, found)
+    curve = posterior.best
     at = np.geomspace(min(0.3, float(amplitudes_percent.min())), MOST_PERCENT, _CURVE_POINTS)
-    band = np.percentile([other.at(at) for other in others], (2.5, 97.5), axis=0)
+    band = np.array([posterior.interval(values) for values in _probability(at, posterior.grid).T]).T
     low, high = poisson(false)
     return {
         "events": len(found),
         "found": int(found.sum()),
-        "found_with_probability": {f"{share:g}": _amplitude(curve, others, share) for share in SHARES},
+        "found_with_probability": {f"{share:g}": _amplitude(posterior, share) for share in SHARES},
         "logistic": {"centre_percent": curve.centre_percent, "slope": curve.slope, "lapse": curve.lapse},
         "curve": [
             {"amplitude_percent": float(a), "probability": float(p), "low": float(b), "high": float(c)}
@@ -181,18 +197,23 @@ def _caution(dial: Mapping[float, Mapping[str, Any]]) -> str:
     return f". This rests on {minutes:.1f} minutes: give more recordings, at least {ENOUGH_MINUTES:g} minutes in all"
 
 
-def _amplitude(curve: Curve, others: Sequence[Curve], share: float) -> dict[str, float | None]:
-    sizes = np.array([np.inf if size is None else size for size in (other.amplitude(share) for other in others)])
-    low, high = (float(np.quantile(sizes, q, method="nearest")) for q in (0.025, 0.975))
+def _amplitude(posterior: Posterior, share: float) -> dict[str, float | None]:
+    """Return the amplitude that is found with a probability, and its interval; None stands for over MOST_PERCENT."""
+    centre, slope, lapse = posterior.grid.T
+    reached = 1.0 - lapse - share
+    with np.errstate(over="ignore"):
+        sizes = np.where(reached > 0.0, centre * (share / np.maximum(reached, 1e-12)) ** (1.0 / slope), np.inf)
+    low, high = posterior.interval(sizes)
     return {
-        "value": curve.amplitude(share),
-        "low": low if np.isfinite(low) else None,
-        "high": high if np.isfinite(high) else None,
+        "value": posterior.best.amplitude(share),
+        "low": low if low <= MOST_PERCENT else None,
+        "high": high if high <= MOST_PERCENT else None,
     }
 
 
-def _probability(logs: Floats, parameters: Floats) -> Floats:
-    centre, log_slope, lapse = parameters
-    exponent = np.clip(np.exp(np.clip(log_slope, -5.0, 5.0)) * (centre - logs), -60.0, 60.0)
-    seen: Floats = 1.0 / (1.0 + np.exp(exponent)) / (1.0 + np.exp(np.clip(lapse, -60.0, 60.0)))
+def _probability(amplitudes_percent: Floats, grid: Floats) -> Floats:
+    """Return the (G, n) probabilities of (G, 3) curves at (n,) amplitudes."""
+    centre, slope, lapse = grid.T[:, :, np.newaxis]
+    exponent = np.clip(slope * (np.log(centre) - np.log(amplitudes_percent)), -60.0, 60.0)
+    seen: Floats = (1.0 - lapse) / (1.0 + np.exp(exponent))
     return seen

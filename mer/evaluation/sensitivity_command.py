@@ -192,7 +192,7 @@ def _measured(copies: Sequence[_Copies], folder: Path, value: float, given: argp
                 hits.append(pair.hit)
     false = sum(len(read_events(_events(results, one.none))) for one in copies)
     minutes = sum(read_truth(one.none.with_suffix(".json")).seconds or 0.0 for one in copies) / 60.0
-    return detection.figures(np.array(sizes), np.array(hits), false=false, minutes=minutes, seed=given.seed)
+    return detection.figures(np.array(sizes), np.array(hits), false=false, minutes=minutes)
 
 
 def _replay(arguments: Sequence[str]) -> None:
