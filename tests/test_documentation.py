@@ -34,6 +34,7 @@ NEEDS = {
     "--lsl": "pylsl",
     "eaf": "pympi",
     "engines.export": "onnx",
+    "mer-synth inject": "av",
 }
 LSL_ON_LOOPBACK = "[ports]\nIPv6 = disable\n[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n"
 PATIENCE_S = 240.0
