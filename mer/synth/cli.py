@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mer.errors import MerError
 from mer.synth import corpus, curves, head_path, recording, script, series
-from mer.synth.conditions import CONDITIONS
+from mer.synth.conditions import CONDITIONS, SET_CONDITIONS
 from mer.synth.injection.command import add_head_path, add_inject
 from mer.synth.portrait import find_portraits, load_portrait
 from mer.synth.reporting import event_table, progress
@@ -108,6 +108,12 @@ def _add_set(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="peak displacement, %% of the eye distance",
     )
     several.add_argument("--distractors", choices=script.LEVELS, default=like.distractors, help="what else moves")
+    several.add_argument(
+        "--conditions",
+        choices=SET_CONDITIONS,
+        default="script",
+        help="moving: real heads, speech, blinks, webcam compression, duplicate frames, 40 to 180 px between the eyes",
+    )
     several.add_argument("--jobs", type=int, default=2, help="processes")
 
 
@@ -200,7 +206,7 @@ def _set(arguments: argparse.Namespace) -> None:
         distractors=arguments.distractors,
     )
     faces = find_portraits(arguments.faces) if arguments.faces else ()
-    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like)
+    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like, conditions=arguments.conditions)
     with progress("recordings") as report:
         series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
     print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {arguments.out}, each with its truth")
