@@ -19,7 +19,7 @@ from mer.synth.expressions import MAX_TOTAL_S, MIN_TOTAL_S, Expression, draw_exp
 from mer.synth.injection.drawing import Skin, warp
 from mer.synth.injection.measure import followed
 from mer.synth.injection.meshes import MeshPath, at_rest
-from mer.synth.injection.planes import CRF, Format, Picture, PlaneReader, open_writer
+from mer.synth.injection.planes import CRF, Format, PlaneReader, open_writer
 from mer.synth.profiles import EDGE
 from mer.synth.recording import event_truth
 
@@ -126,6 +126,7 @@ def inject(
         "frames": n,
         "seconds": round(float(path.times_s[-1] + 1.0 / format_.rate_hz), 6),
         "frames_with_face": int(path.tracked.sum()),
+        "repeated_frames": np.flatnonzero(path.shown != np.arange(n)).tolist(),
         "seed": settings.seed,
         "size_wh": list(format_.size_wh),
         "iod_px": round(path.iod_px, 3),
@@ -192,28 +193,20 @@ def _drawn(
     """Yield index, planes and stamp of each frame as it is to be written."""
     amounts = [expression.movement.weights(path.times_s) for expression in expressions]
     sizes = [_peak_share(skin, expression) for expression in expressions]
-    before: tuple[Picture, tuple[Any, Any, Any]] | None = None
     for index, picture in enumerate(reader):
-        if before is not None and _repeats(picture, before[0]):
-            drawn = before[1]  # the camera gave the same picture again, so the movement stands still as well
-        else:
-            drawn = picture.planes
-            for weights, size in zip(amounts, sizes):
-                shown = {key: float(course[index]) / size for key, course in weights.items() if course[index] != 0.0}
-                if skin is not None and shown and path.tracked[index]:
-                    mesh = path.meshes_px[index]
-                    shift = skin.shift(shown, mesh, fit_pose(mesh), picture.planes[0].shape[::-1])
-                    drawn = drawn if shift is None else warp(drawn, shift)
-        before = (picture, drawn)
+        moment = path.shown[index]  # where the camera gave the same picture again, the movement stands still as well
+        drawn = picture.planes
+        for weights, size in zip(amounts, sizes):
+            shown = {key: float(course[moment]) / size for key, course in weights.items() if course[moment] != 0.0}
+            if skin is not None and shown and path.tracked[moment]:
+                mesh = path.meshes_px[moment]
+                shift = skin.shift(shown, mesh, fit_pose(mesh), picture.planes[0].shape[::-1])
+                drawn = drawn if shift is None else warp(drawn, shift)
         yield index, drawn, picture.stamp
 
 
 def _peak_share(skin: Skin | None, expression: Expression) -> float:
     return 1.0 if skin is None else skin.full_size(expression.movement.units)
-
-
-def _repeats(now: Picture, before: Picture) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(now.planes, before.planes))
 
 
 def _truth(expression: Expression, path: MeshPath) -> dict[str, Any]:
