@@ -15,7 +15,7 @@ from mer.face.pose import HeadPose, fit_pose
 from mer.files import write_atomically
 from mer.labels import CLASSES
 from mer.synth import fields
-from mer.synth.expressions import MAX_TOTAL_S, MIN_TOTAL_S, Expression, draw_expression, units_of
+from mer.synth.expressions import MAX_TOTAL_S, Expression, draw_expression, units_of
 from mer.synth.injection.drawing import Skin, warp
 from mer.synth.injection.measure import followed
 from mer.synth.injection.meshes import MeshPath, at_rest
@@ -28,6 +28,7 @@ NONE_NOTE: Final = "A real recording, copied by the code that draws micro-expres
 FIRST_EVENT_S: Final = 1.5
 """Face time before the first event, and after each gap: a spotter has to see the face at rest first."""
 LAST_PAUSE_S: Final = 0.5
+MIN_DURATION_S: Final = 0.1
 _FRAME: Final = 1e-6
 
 
@@ -62,9 +63,9 @@ class Settings:
         problem = ""
         if not 0.0 <= low <= high <= 10.0 or (low == 0.0) != (high == 0.0):
             problem = f"amplitude {low:g} to {high:g} % given; expected 0 < low <= high <= 10 % of the IOD, or 0 and 0"
-        elif not MIN_TOTAL_S <= shortest <= longest <= MAX_TOTAL_S:
+        elif not MIN_DURATION_S <= shortest <= longest <= MAX_TOTAL_S:
             problem = (
-                f"duration {shortest:g} to {longest:g} s given; expected {MIN_TOTAL_S:g} <= low <= high <= "
+                f"duration {shortest:g} to {longest:g} s given; expected {MIN_DURATION_S:g} <= low <= high <= "
                 f"{MAX_TOTAL_S:g} s, the length of a micro-expression"
             )
         elif not 0.1 <= pause[0] <= pause[1] <= 3600.0:
@@ -108,10 +109,11 @@ def inject(
     settings.check()
     if out.resolve() == source.resolve():
         raise UsageError(f"{out} is the recording itself; give another output file")
-    path, format_ = face or followed(source, (lambda done: progress(done, 0)) if progress else None)
-    expressions, skin, style = _plan(source, path, settings)
-    n = len(path.times_s)
-    with PlaneReader(source) as reader, open_writer(out, format_, crf=settings.crf) as writer:
+    # The file is opened first: one that cannot be written is refused before the face is looked for.
+    with PlaneReader(source) as reader, open_writer(out, reader.format, crf=settings.crf) as writer:
+        path, format_ = face or followed(source, (lambda done: progress(done, 0)) if progress else None)
+        expressions, skin, style = _plan(source, path, settings)
+        n = len(path.times_s)
         for index, drawn, stamp in _drawn(reader, path, expressions, skin):
             writer.write(drawn, stamp)
             if progress:

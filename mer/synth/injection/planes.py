@@ -86,7 +86,7 @@ class PlaneReader:
             raise MerError(f"{path} is not a file; give a video file")
         try:
             self._container = self._av.open(str(path), metadata_errors="replace")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, self._av.error.FFmpegError) as error:
             raise MerError(f"{path} cannot be opened as a video ({_reason(error)}); give a video file") from error
         self._frames = self._decoded()
         try:
@@ -128,7 +128,7 @@ class PlaneReader:
         stream.thread_type = "AUTO"
         try:
             yield from self._container.decode(stream)
-        except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
+        except (OSError, ValueError, self._av.error.FFmpegError) as error:
             raise MerError(
                 f"{self._path} cannot be decoded to its end ({_reason(error)}); repair or convert it first"
             ) from error
@@ -199,10 +199,10 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
     if not 0 <= crf <= MAX_CRF:
         raise UsageError(f"crf {crf} given; expected 0 (lossless) to {MAX_CRF}: more would change the noise")
     part = path.with_name(f"part-{path.name}")
+    av = _pyav()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        container = _pyav().open(str(part), "w", format="mp4")
-        try:
+        with av.open(str(part), "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=format_.rate_hz)
             stream.options = {"preset": "veryfast", "crf": f"{crf}", "bf": "0"}
             stream.width, stream.height = format_.size_wh
@@ -213,10 +213,8 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
             writer = PlaneWriter(container, stream, format_)
             yield writer
             writer.finish()
-        finally:
-            container.close()
         part.replace(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, av.error.FFmpegError) as error:
         raise MerError(f"cannot write {path}: {_reason(error)}; choose another place or free some space") from error
     finally:
         part.unlink(missing_ok=True)
