@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from mer.errors import UsageError
 from realtime.recordings.inputs import find_recordings
 
 
@@ -13,17 +12,18 @@ def touch(path: Path) -> Path:
 
 
 def folders(arguments: list[Path], out: Path) -> list[str]:
-    found, errors = find_recordings(arguments, out)
-    assert errors == []
-    return [recording.folder.relative_to(out).as_posix() for recording in found]
+    search = find_recordings(arguments, out)
+    assert search.errors == ()
+    return [recording.folder.relative_to(out).as_posix() for recording in search.recordings]
 
 
 def test_a_file_is_a_recording_whatever_its_name_ends_in(tmp_path: Path) -> None:
-    assert folders([touch(tmp_path / "a.bin")], tmp_path / "out") == ["a"]
+    assert folders([touch(tmp_path / "a.bin")], tmp_path / "out") == ["a.bin"]
 
 
 def test_a_folder_of_pictures_is_one_recording(tmp_path: Path) -> None:
-    touch(tmp_path / "shots/1.png")
+    for n in (1, 2):
+        touch(tmp_path / f"shots/{n}.png")
     assert folders([tmp_path / "shots"], tmp_path / "out") == ["shots"]
 
 
@@ -66,14 +66,14 @@ def test_recordings_that_differ_in_their_suffix_keep_it(tmp_path: Path) -> None:
     assert folders(files, tmp_path / "out") == ["a.mp4", "a.avi", "b"]
 
 
-def test_one_name_in_two_places_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="name the folder that holds both"):
-        find_recordings([touch(tmp_path / "x/a.mp4"), touch(tmp_path / "y/a.mp4")], tmp_path / "out")
+def test_one_name_in_two_places_gets_the_folders_in_front(tmp_path: Path) -> None:
+    files = [touch(tmp_path / name) for name in ("x/a.mp4", "y/a.mp4", "y/a.avi")]
+    assert folders(files, tmp_path / "out") == ["x/a", "y/a", "a.avi"]
 
 
-@pytest.mark.parametrize(("argument", "message"), [("empty", "no pictures and no videos"), ("*.mp4", "in quotes")])
+@pytest.mark.parametrize(("argument", "message"), [("empty", "holds no recording"), ("*.mp4", "in quotes")])
 def test_what_names_no_recording_is_told_and_spoils_nothing_else(tmp_path: Path, argument: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
-    found, errors = find_recordings([tmp_path / argument, touch(tmp_path / "x/a.mp4")], tmp_path / "out")
-    assert [recording.path.name for recording in found] == ["a.mp4"]
-    assert message in str(errors[0])
+    search = find_recordings([tmp_path / argument, touch(tmp_path / "x/a.mp4")], tmp_path / "out")
+    assert [recording.path.name for recording in search.recordings] == ["a.mp4"]
+    assert message in str(search.errors[0])

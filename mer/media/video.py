@@ -1,7 +1,6 @@
 """Recordings as frames with trustworthy times: video files and folders of pictures, through OpenCV. Torch-free."""
 
 import os
-import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,25 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
-from mer.media.jpeg import luma, open_capture, read_picture
+from mer.media.folder import Folder
+from mer.media.jpeg import open_capture, read_picture
+from mer.media.kinds import PICTURE_SUFFIXES, STACK_SUFFIXES
+from mer.media.rate import LEAST_FPS, MOST_FPS
+from mer.media.stack import Stack
 from mer.messages import Frame
 
-PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp")
-RATE_FILES: Final = ("fps", "fps.txt")
-"""Side files of a folder of pictures that hold its frame rate as a plain number."""
 LOOK_AHEAD: Final = 6
 """Frames decoded on opening: they show that the file can be read and how far apart its frames really are."""
 FALLBACK_FPS: Final = 25.0
 """Rate of a file that states none, holds no usable time stamps and came without an `fps`."""
-LEAST_FPS: Final = 0.1
-MOST_FPS: Final = 20_000.0
-"""Rates outside are no recording of a face, but a damaged or mistaken number: times and buffers would overflow."""
 LATEST_S: Final = 1e8
 """Later stamps, three years from the start, are damaged ones."""
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
 _LONGEST_STEP_S: Final = 1.0
-_JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
 
 _Picture = tuple[NDArray[np.uint8], float, NDArray[np.uint8] | None]
 """BGR or grey, its stamp in seconds, and the JPEG picture that grey is the luma of."""
@@ -83,7 +79,10 @@ class _Pictures(Protocol):
 
     fps: float
     claimed_frames: int | None
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was odd so far."""
 
     def read(self) -> _Picture | None:
         """Return the next picture, or None at the end."""
@@ -101,10 +100,11 @@ class FrameReader:
             for frame in frames: ...
 
     Args:
-        path: A video file, or a folder of .jpg, .png or .bmp pictures in natural order of their names.
-        fps: Frame rate that overrides the recording's own time stamps. A folder needs it, or a file
-            `fps` or `fps.txt` in it that holds the number.
-        grey: Whether JPEG pictures, single or in a video, are decoded to grey; all others stay BGR.
+        path: A video file, a folder of pictures in natural order of their names, or a TIFF of several pages.
+        fps: Frame rate that overrides the recording's own time stamps. Folders and TIFFs need it, or a file
+            `fps` or `fps.txt` in the folder that holds the number.
+        grey: Whether JPEG pictures, single or in a video, are decoded to grey, and grey ones are left so; all others
+            are BGR.
 
     Attributes:
         nominal_fps: What the header claims, or `fps` if that was given.
@@ -153,6 +153,8 @@ class FrameReader:
     def notes(self) -> tuple[str, ...]:
         """What was odd about the recording so far; complete once all frames were read."""
         notes = list(self._pictures.notes)
+        if not isinstance(self._pictures, _VideoFile):  # neither header nor time stamps
+            return tuple(notes)
         if not self._ahead and self.claimed_frames is not None and self.claimed_frames != self._decoded:
             notes.append(f"the header claims {self.claimed_frames} frames, {self._decoded} could be decoded")
         if abs(self.measured_fps / self.nominal_fps - 1.0) > 0.1:
@@ -210,11 +212,13 @@ def _open(path: Path, *, fps: float | None, grey: bool) -> _Pictures:
         name = str(path).encode(errors="backslashreplace").decode()
         raise MerError(f"the name {name} is no valid UTF-8; rename it") from None
     if path.is_dir():
-        return _Folder(path, fps=fps, grey=grey)
+        return Folder(path, fps=fps, grey=grey)
     if not path.exists():
         raise MerError(f"{path} does not exist; give a video file or a folder of pictures")
     if not path.is_file():
         raise MerError(f"{path} is neither a file nor a folder; give a video file or a folder of pictures")
+    if path.suffix.lower() in STACK_SUFFIXES:
+        return Stack(path, fps=fps, grey=grey)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise MerError(f"{path} is a single picture; give a video file, or the folder that holds all pictures")
     if path.stat().st_size == 0:
@@ -252,75 +256,3 @@ class _VideoFile:
 
     def close(self) -> None:
         self._capture.release()
-
-
-class _Folder:
-    def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
-        files = [entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES and entry.is_file()]
-        if not files:
-            raise MerError(f"folder {path} holds no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
-        self.fps = fps or _rate_from_side_file(path)
-        self.claimed_frames: int | None = len(files)
-        self.notes: list[str] = []
-        self._files = sorted(files, key=_natural_order)
-        self._grey = grey
-        self._position = 0
-        self._shape: tuple[int, ...] | None = None
-
-    def read(self) -> _Picture | None:
-        while self._position < len(self._files):
-            file, position = self._files[self._position], self._position
-            self._position += 1
-            jpeg = _content(file) if self._grey and file.suffix.lower() in _JPEG_SUFFIXES else None
-            image = _colour(file) if jpeg is None else luma(jpeg)
-            if image is None:
-                self.notes.append(f"{file.name} is not a picture that can be decoded and was left out")
-            elif self._shape not in (None, image.shape):
-                self.notes.append(f"{file.name} differs in size from the first picture and was left out")
-            else:
-                self._shape = image.shape
-                return image, position / self.fps, jpeg
-        return None
-
-    def close(self) -> None:
-        self._position = len(self._files)
-
-
-def _content(file: Path) -> NDArray[np.uint8]:
-    """Return the bytes of a file, none if it cannot be read."""
-    try:
-        return np.fromfile(file, np.uint8)
-    except OSError:
-        return np.zeros(0, np.uint8)
-
-
-def _colour(file: Path) -> NDArray[np.uint8] | None:
-    """Return a (H, W, 3) picture, or None if it cannot be decoded."""
-    try:
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    except cv2.error:  # its header claims more pixels than OpenCV takes
-        return None
-    return None if image is None else image.astype(np.uint8, copy=False)
-
-
-def _natural_order(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
-
-
-def _rate_from_side_file(folder: Path) -> float:
-    for name in RATE_FILES:
-        file = folder / name
-        if file.is_file():
-            text = file.read_text(encoding="utf-8", errors="replace").strip()
-            try:
-                rate = float(text)
-            except ValueError:
-                rate = 0.0
-            if not LEAST_FPS <= rate <= MOST_FPS:
-                expected = f"the frame rate as a plain number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
-                raise MerError(f"{file} holds {text[:40]!r}; expected {expected}")
-            return rate
-    raise MerError(
-        f"folder {folder} does not say how fast it was recorded; give --fps, or write the rate into {folder / 'fps'}"
-    )

@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
-    recordings, errors = find_recordings(args.files, args.out)
+    search = find_recordings(args.files, args.out)
+    recordings, errors = search.recordings, search.errors
     if not recordings and len(errors) == 1:
         raise errors[0]
     _check(args, len(recordings) + len(errors))
@@ -84,6 +85,8 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     if args.cluster:
         cluster.check(args.cluster)
         jobs = [_for_any_machine(job) for job in jobs]
+    for note in search.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     outcomes = [Outcome(None, "failed", error=error) for error in errors]
     for outcome in outcomes:
         _report(outcome, console)
