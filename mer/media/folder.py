@@ -45,7 +45,6 @@ class Folder:
     Attributes:
         fps: Frame rate in frames/s.
         claimed_frames: Number of files.
-        missing: Frames known to be missing so far: gaps in the numbers and pictures that were left out.
 
     Raises:
         MerError: If it has no frames or no frame rate.
@@ -62,7 +61,6 @@ class Folder:
         self.fps = fps or rate_of_pictures(path, beside=path)
         self.claimed_frames: int | None = len(found.files)
         self._numbering = number_frames([file.name for file in found.files])
-        self.missing = self._numbering.missing
         self._path = path
         self._files = found.files
         self._notes = found.notes
@@ -70,7 +68,7 @@ class Folder:
         self._at = 0
         self._size_wh = _usual_size(found.files)
         self._shape: tuple[int, ...] | None = None
-        self._left_out: defaultdict[str, list[str]] = defaultdict(list)
+        self._left_out: defaultdict[str, list[str]] = defaultdict(list)  # names by reason
         self._depth = Depth(self._sample)
 
     @property
@@ -81,6 +79,16 @@ class Folder:
         if self._depth.clipped:
             notes.append(f"{self._depth.clipped} pictures hold larger samples, which were clipped")
         return [note for note in notes if note]
+
+    @property
+    def left_out(self) -> int:
+        """Pictures that were left out so far."""
+        return sum(map(len, self._left_out.values()))
+
+    @property
+    def missing(self) -> int:
+        """Frames known to be missing so far: gaps in the numbers and pictures that were left out."""
+        return self._numbering.missing + self.left_out
 
     def read(self) -> Read | None:
         """Return the next frame, or None at the end.
@@ -100,7 +108,6 @@ class Folder:
                     return image, position / self.fps, jpeg
                 why = _ANOTHER_SIZE  # turned by its Exif data
             self._left_out[why or _UNREADABLE].append(file.name)
-            self.missing += 1
         return None
 
     def close(self) -> None:

@@ -7,8 +7,8 @@ from mer.errors import MerError
 
 RATE_FILES: Final = ("fps", "fps.txt")
 """Files beside pictures that hold their frame rate as a plain number."""
-LEAST_FPS: Final = 0.1
-MOST_FPS: Final = 20_000.0
+MIN_FPS: Final = 0.1
+MAX_FPS: Final = 20_000.0
 """Rates outside are not those of a face's recording but damaged or mistaken: times and buffers would overflow."""
 _MAX_CHARACTERS: Final = 64
 
@@ -27,8 +27,8 @@ def rate_beside(folder: Path) -> float | None:
                 rate = float(text)
             except ValueError:
                 rate = 0.0
-            if not LEAST_FPS <= rate <= MOST_FPS:
-                expected = f"the frame rate as a plain number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
+            if not MIN_FPS <= rate <= MAX_FPS:
+                expected = f"the frame rate as a plain number from {MIN_FPS:g} to {MAX_FPS:g}, such as 200"
                 raise MerError(f"{file} holds {text[:40]!r}; expected {expected}")
             return rate
     return None

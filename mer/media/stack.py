@@ -12,7 +12,7 @@ import numpy as np
 from mer.errors import MerError
 from mer.media.folder import SAMPLED, Read, rate_of_pictures
 from mer.media.picture import Depth, Picture, channels, decode
-from mer.media.rate import LEAST_FPS, MOST_FPS
+from mer.media.rate import MAX_FPS, MIN_FPS
 from mer.media.size import MAX_PIXELS, is_too_large
 from mer.media.tiff import Page, layout_of, tiff_pages
 
@@ -34,7 +34,7 @@ class Stack:
     Attributes:
         fps: Frame rate in frames/s.
         claimed_frames: Number of pages, smaller copies left out.
-        missing: Pages that were left out so far.
+        left_out: Pages that were left out so far.
 
     Raises:
         MerError: If it is not a TIFF of several pages, or says no frame rate.
@@ -51,12 +51,12 @@ class Stack:
             self._map.close()
             raise
         self.claimed_frames: int | None = len(self._pages)
-        self.missing = 0
+        self.left_out = 0
         self._layout = layout_of(self._map[:8])
         self._content = np.frombuffer(self._map, np.uint8)
         self._grey = grey
         self._at = 0
-        self._left_out: list[int] = []
+        self._left_out_first: list[int] = []
         self._shape: tuple[int, ...] | None = None
         self._size_wh = _usual_size(self._pages)
         self._depth = Depth(self._sample)
@@ -65,10 +65,10 @@ class Stack:
     def notes(self) -> list[str]:
         """What was odd so far."""
         notes = [self._depth.note] if self._depth.note else []
-        if self._left_out:
-            some = ", ".join(map(str, self._left_out[:_PAGES_SHOWN])) + (", ..." if len(self._left_out) > 3 else "")
+        if self.left_out:
+            some = ", ".join(map(str, self._left_out_first)) + (", ..." if self.left_out > _PAGES_SHOWN else "")
             notes.append(
-                f"{len(self._left_out)} of {len(self._pages)} pages ({some}) cannot be decoded or differ in size from "
+                f"{self.left_out} of {len(self._pages)} pages ({some}) cannot be decoded or differ in size from "
                 "the others and were left out"
             )
         if not self._whole:
@@ -76,6 +76,11 @@ class Stack:
         if self._depth.clipped:
             notes.append(f"{self._depth.clipped} pages hold larger samples, which were clipped")
         return notes
+
+    @property
+    def missing(self) -> int:
+        """Frames known to be missing so far."""
+        return self.left_out
 
     def read(self) -> Read | None:
         """Return the next frame, or None at the end."""
@@ -86,8 +91,8 @@ class Stack:
             if picture is not None and self._shape in (None, picture.shape[:2]):
                 self._shape = picture.shape[:2]
                 return channels(self._depth.to_8_bits(picture), grey=self._grey), number / self.fps, None
-            self._left_out.append(number + 1)
-            self.missing += 1
+            self._left_out_first += [number + 1][: _PAGES_SHOWN - len(self._left_out_first)]
+            self.left_out += 1
         return None
 
     def close(self) -> None:
@@ -154,4 +159,4 @@ def _usual_size(pages: list[Page]) -> tuple[int, int]:
 def _rate_of_imagej(page: Page) -> float | None:
     interval_s = page.setting("finterval")
     rate = page.setting("fps") or (1.0 / interval_s if interval_s else None)
-    return rate if rate is not None and LEAST_FPS <= rate <= MOST_FPS else None
+    return rate if rate is not None and MIN_FPS <= rate <= MAX_FPS else None

@@ -112,7 +112,7 @@ def _page(content: Content, layout: Layout, at: int) -> tuple[Page | None, int]:
         if tag in (_KIND_TAG, _WIDTH_TAG, _HEIGHT_TAG):
             value = struct.unpack_from(layout.order + _FORMS.get(kind, "I"), content, entry + value_at)[0]
             numbers.setdefault(tag, value)  # of two, decoders take the first
-        elif tag == _DESCRIPTION_TAG:
+        elif tag == _DESCRIPTION_TAG and not description:
             length: int = struct.unpack_from(layout.offset, content, entry + 4)[0]
             place: int = struct.unpack_from(layout.offset, content, entry + value_at)[0]
             description = bytes(content[place : place + min(length, _MAX_TEXT)]).decode("utf-8", "replace")

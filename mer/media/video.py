@@ -1,11 +1,12 @@
 """Recordings as frames with trustworthy times: video files and folders of pictures, through OpenCV. Torch-free."""
 
 import os
+import stat
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Final
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once by OpenCV when it first meets FFmpeg; -8 is silence
 
@@ -17,7 +18,7 @@ from mer.errors import MerError, UsageError
 from mer.media.folder import Folder
 from mer.media.jpeg import open_capture, read_picture
 from mer.media.kinds import PICTURE_SUFFIXES, STACK_SUFFIXES
-from mer.media.rate import LEAST_FPS, MOST_FPS
+from mer.media.rate import MAX_FPS, MIN_FPS
 from mer.media.stack import Stack
 from mer.messages import Frame
 
@@ -74,23 +75,6 @@ class Clock:
         return time_s
 
 
-class _Pictures(Protocol):
-    """What a kind of recording must offer: pictures with raw stamps, and what its header says."""
-
-    fps: float
-    claimed_frames: int | None
-
-    @property
-    def notes(self) -> list[str]:
-        """What was odd so far."""
-
-    def read(self) -> _Picture | None:
-        """Return the next picture, or None at the end."""
-
-    def close(self) -> None:
-        """Release the file."""
-
-
 class FrameReader:
     """Frames of a video file or of a folder of pictures, in order, each once.
 
@@ -120,9 +104,9 @@ class FrameReader:
     """
 
     def __init__(self, path: Path, *, fps: float | None = None, grey: bool = False) -> None:
-        if fps is not None and not LEAST_FPS <= fps <= MOST_FPS:
+        if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
             raise UsageError(
-                f"--fps {fps:g} is not a frame rate; give a number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
+                f"--fps {fps:g} is not a frame rate; give a number from {MIN_FPS:g} to {MAX_FPS:g}, such as 200"
             )
         self._pictures = _open(path, fps=fps, grey=grey)
         self.nominal_fps = self._pictures.fps
@@ -141,10 +125,10 @@ class FrameReader:
         self.size_wh = (width, height)
         times_s = [frame.time_s for frame in self._ahead]
         self.rate_hz = float(1.0 / np.median(np.diff(times_s))) if len(times_s) > 2 else self.nominal_fps
-        if not LEAST_FPS <= self.rate_hz <= MOST_FPS:
+        if not MIN_FPS <= self.rate_hz <= MAX_FPS:
             self.close()
             raise MerError(
-                f"the time stamps of {path} show {self.rate_hz:.3g} frames/s; expected {LEAST_FPS:g} to {MOST_FPS:g}; "
+                f"the time stamps of {path} show {self.rate_hz:.3g} frames/s; expected {MIN_FPS:g} to {MAX_FPS:g}; "
                 "are they damaged? --fps says at which rate it was recorded"
             )
         self.description = f"{path.name} ({width}x{height}, {self.nominal_fps:g} fps)"
@@ -162,6 +146,16 @@ class FrameReader:
         if self._clock.repaired:
             notes.append(f"{self._clock.repaired} time stamps did not advance and were replaced")
         return tuple(notes)
+
+    @property
+    def left_out(self) -> int:
+        """Pictures of a folder or TIFF that were left out so far: damaged ones, and those of another size."""
+        return 0 if isinstance(self._pictures, _VideoFile) else self._pictures.left_out
+
+    @property
+    def absent(self) -> int:
+        """Frames that are missing so far by the numbers of a folder's pictures, and those that were left out."""
+        return 0 if isinstance(self._pictures, _VideoFile) else self._pictures.missing
 
     @property
     def measured_fps(self) -> float:
@@ -186,7 +180,8 @@ class FrameReader:
         if read is None:
             return
         image, stamp_s, jpeg = read
-        time_s = self._clock.time_s(stamp_s)
+        counted = not isinstance(self._pictures, _VideoFile)  # a gap is a gap
+        time_s = stamp_s if counted else self._clock.time_s(stamp_s)
         image.flags.writeable = False
         self._first_s, self._last_s = (self._first_s if self._decoded else time_s), time_s
         self._ahead.append(Frame(image, time_s, self._decoded, jpeg))
@@ -205,25 +200,35 @@ class FrameReader:
         self.close()
 
 
-def _open(path: Path, *, fps: float | None, grey: bool) -> _Pictures:
+def _open(path: Path, *, fps: float | None, grey: bool) -> "_VideoFile | Folder | Stack":
     try:
         str(path).encode()
     except UnicodeEncodeError:  # OpenCV would take the process down with it
         name = str(path).encode(errors="backslashreplace").decode()
         raise MerError(f"the name {name} is no valid UTF-8; rename it") from None
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise MerError(_why_not_there(path, error)) from None
+    if stat.S_ISDIR(status.st_mode):
         return Folder(path, fps=fps, grey=grey)
-    if not path.exists():
-        raise MerError(f"{path} does not exist; give a video file or a folder of pictures")
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise MerError(f"{path} is neither a file nor a folder; give a video file or a folder of pictures")
+    if status.st_size == 0:
+        raise MerError(f"{path} is empty; give a video file or a folder of pictures")
     if path.suffix.lower() in STACK_SUFFIXES:
         return Stack(path, fps=fps, grey=grey)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise MerError(f"{path} is a single picture; give a video file, or the folder that holds all pictures")
-    if path.stat().st_size == 0:
-        raise MerError(f"{path} is empty; give a video file or a folder of pictures")
     return _VideoFile(path, fps=fps, grey=grey)
+
+
+def _why_not_there(path: Path, error: OSError) -> str:
+    if not os.path.lexists(path):
+        return f"{path} does not exist; give a video file or a folder of pictures"
+    if isinstance(error, FileNotFoundError):
+        return f"{path} is a link to {os.readlink(path)}, which does not exist; fetch it first (as with datalad get)"  # noqa: PTH115
+    return f"{path} cannot be opened ({error.strerror}); give a video file or a folder of pictures"
 
 
 class _VideoFile:
@@ -239,7 +244,7 @@ class _VideoFile:
             )
         claimed_fps = self._capture.get(cv2.CAP_PROP_FPS)
         frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        claimed_fps = claimed_fps if LEAST_FPS <= claimed_fps <= MOST_FPS else FALLBACK_FPS
+        claimed_fps = claimed_fps if MIN_FPS <= claimed_fps <= MAX_FPS else FALLBACK_FPS
         self.fps = fps or claimed_fps
         self.claimed_frames = round(frames) if np.isfinite(frames) and 0 < frames < 1e12 else None
         self.notes: list[str] = []
