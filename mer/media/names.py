@@ -160,7 +160,9 @@ def _parts(text: str) -> tuple[_Part, ...]:
 
 def _may_be_file(entry: "os.DirEntry[str]") -> bool:
     """Return whether an entry is a file, or a link whose target is missing: that is a frame that is missing."""
-    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110 - fast
+    if entry.is_symlink():
+        return os.path.isfile(entry.path) or not os.path.exists(entry.path)  # noqa: PTH110, PTH113 - fast, never raise
+    return entry.is_file()
 
 
 def _one_of_each_stem(names: list[str]) -> tuple[list[str], list[str]]:

@@ -207,9 +207,10 @@ def _list(path: Path, below_top: PurePath) -> _Listing:
     with os.scandir(path) as entries:
         visible = sorted((one for one in entries if not one.name.startswith(".")), key=lambda e: natural_key(e.name))
     for entry in visible:
-        if entry.is_dir():
+        # Of a link in a circle the entry would raise.
+        if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():  # noqa: PTH112
             (here.linked if entry.is_symlink() else here.folders).append(entry.name)
-        elif not entry.is_file() and not entry.is_symlink():
+        elif not entry.is_symlink() and not entry.is_file():
             here.others.append(entry.name)  # pipes and sockets
         elif _is_video(entry.name):
             here.videos.append(entry.name)
