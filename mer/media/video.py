@@ -1,21 +1,25 @@
-"""Recordings as frames with trustworthy times: video files and folders of pictures, through OpenCV. Torch-free."""
+"""Recordings as frames with trustworthy times: video files and folders of pictures. Torch-free."""
 
-import os
+import math
 import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol
-
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once by OpenCV when it first meets FFmpeg; -8 is silence
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
-from mer.media.jpeg import luma, open_capture, read_picture
+from mer.media.clock import Clock
+from mer.media.decoder import Picture
+from mer.media.flat import FlatStretches
+from mer.media.jpeg import luma
+from mer.media.video_file import MAX_FPS as MOST_FPS
+from mer.media.video_file import MIN_FPS as LEAST_FPS
+from mer.media.video_file import VideoFile
 from mer.messages import Frame
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp")
@@ -23,19 +27,9 @@ RATE_FILES: Final = ("fps", "fps.txt")
 """Side files of a folder of pictures that hold its frame rate as a plain number."""
 LOOK_AHEAD: Final = 6
 """Frames decoded on opening: they show that the file can be read and how far apart its frames really are."""
-FALLBACK_FPS: Final = 25.0
-"""Rate of a file that states none, holds no usable time stamps and came without an `fps`."""
-LEAST_FPS: Final = 0.1
-MOST_FPS: Final = 20_000.0
-"""Rates outside are no recording of a face, but a damaged or mistaken number: times and buffers would overflow."""
-LATEST_S: Final = 1e8
-"""Later stamps, three years from the start, are damaged ones."""
-DECODER_THREADS: Final = 2
-"""The decoder works one frame ahead of the pipeline on the second core."""
-_LONGEST_STEP_S: Final = 1.0
 _JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
 
-_Picture = tuple[NDArray[np.uint8], float, NDArray[np.uint8] | None]
+_Picture = tuple[NDArray[np.uint8], float | None, NDArray[np.uint8] | None]
 """BGR or grey, its stamp in seconds, and the JPEG picture that grey is the luma of."""
 
 # OpenCV's own threads take turns with those of the stages instead of adding to them: pictures are small, and waking
@@ -44,49 +38,21 @@ cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class Clock:
-    """Turns a source's own time stamps into strictly increasing seconds.
-
-    A stamp that does not advance (missing, repeated, started over) is replaced by the previous time
-    plus one frame, and those after it are shifted along, so that distances in time stay right.
-
-    Args:
-        step_s: Assumed distance between frames until two good stamps have shown it.
-
-    Attributes:
-        repaired: Stamps that had to be replaced.
-    """
-
-    def __init__(self, step_s: float) -> None:
-        self.repaired = 0
-        self._step_s = step_s
-        self._shift_s = 0.0
-        self._last_s = -np.inf
-
-    def time_s(self, stamp_s: float) -> float:
-        """Return the time of the next frame, given the source's stamp for it in seconds."""
-        stamp_s = stamp_s if 0.0 <= stamp_s <= LATEST_S else 0.0
-        time_s = stamp_s + self._shift_s
-        if time_s > self._last_s:
-            if time_s - self._last_s < _LONGEST_STEP_S:
-                self._step_s = time_s - self._last_s
-        else:
-            self.repaired += 1
-            time_s = self._last_s + self._step_s
-            self._shift_s = time_s - stamp_s
-        self._last_s = time_s
-        return time_s
-
-
 class _Pictures(Protocol):
     """What a kind of recording must offer: pictures with raw stamps, and what its header says."""
 
     fps: float
-    claimed_frames: int | None
-    notes: list[str]
 
-    def read(self) -> _Picture | None:
-        """Return the next picture, or None at the end."""
+    @property
+    def claimed_frames(self) -> int | None:
+        """Number of frames that the header states."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was odd about the recording so far."""
+
+    def read(self) -> tuple[Any, ...] | None:
+        """Return the fields of the next `Picture`, or None at the end."""
 
     def close(self) -> None:
         """Release the file."""
@@ -100,16 +66,17 @@ class FrameReader:
         with FrameReader(Path("a.mp4")) as frames:
             for frame in frames: ...
 
+    Times are seconds on the container's time line, which starts with the first of its streams, video or audio.
+
     Args:
         path: A video file, or a folder of .jpg, .png or .bmp pictures in natural order of their names.
         fps: Frame rate that overrides the recording's own time stamps. A folder needs it, or a file
             `fps` or `fps.txt` in it that holds the number.
-        grey: Whether JPEG pictures, single or in a video, are decoded to grey; all others stay BGR.
+        grey: Whether luma is enough; `mer.media.jpeg.in_colour` has the colours of such a frame.
 
     Attributes:
         nominal_fps: What the header claims, or `fps` if that was given.
         rate_hz: What the time stamps of the first frames show; what to rely on.
-        claimed_frames: Number of frames that the header claims, None if it says nothing.
         size_wh: Width and height of the first frame in pixels.
         description: File name, size and rate in one line.
         frames_read: Frames handed out so far.
@@ -126,21 +93,20 @@ class FrameReader:
             )
         self._pictures = _open(path, fps=fps, grey=grey)
         self.nominal_fps = self._pictures.fps
-        self.claimed_frames = self._pictures.claimed_frames
         self.frames_read = 0
-        self._clock = Clock(1.0 / self.nominal_fps)
+        self._clock = self._new_clock()
+        self._flat = FlatStretches()
         self._decoded = 0
         self._first_s = self._last_s = 0.0
-        self._ahead: deque[Frame] = deque()
+        self._ahead: deque[Picture] = deque()
         for _ in range(LOOK_AHEAD):
             self._decode()
         if not self._ahead:
             self.close()
-            raise MerError(f"{path} holds no frame that can be decoded; is the recording complete?")
+            raise MerError(f"{path} holds no frame that can be decoded; is the recording complete?{self._why_none()}")
         height, width = self._ahead[0].image.shape[:2]
         self.size_wh = (width, height)
-        times_s = [frame.time_s for frame in self._ahead]
-        self.rate_hz = float(1.0 / np.median(np.diff(times_s))) if len(times_s) > 2 else self.nominal_fps
+        self.rate_hz = self._rate_of_first_frames()
         if not LEAST_FPS <= self.rate_hz <= MOST_FPS:
             self.close()
             raise MerError(
@@ -148,6 +114,26 @@ class FrameReader:
                 "are they damaged? --fps says at which rate it was recorded"
             )
         self.description = f"{path.name} ({width}x{height}, {self.nominal_fps:g} fps)"
+
+    @property
+    def claimed_frames(self) -> int | None:
+        """Number of frames that the header states, None if it says nothing."""
+        return self._pictures.claimed_frames
+
+    @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there are, for progress; None if nothing is known."""
+        return self._pictures.expected_frames if isinstance(self._pictures, VideoFile) else self.claimed_frames
+
+    @property
+    def undecodable(self) -> int:
+        """Packets of a video that could not be decoded so far."""
+        return self._pictures.undecodable if isinstance(self._pictures, VideoFile) else 0
+
+    @property
+    def absent(self) -> int:
+        """Frames that the header states and that were not there, known once all frames were read."""
+        return max(0, (self.claimed_frames or 0) - self._decoded) if not self._ahead else 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -158,37 +144,54 @@ class FrameReader:
         if abs(self.measured_fps / self.nominal_fps - 1.0) > 0.1:
             notes.append(f"the header claims {self.nominal_fps:g} fps, the time stamps show {self.measured_fps:.4g}")
         if self._clock.repaired:
-            notes.append(f"{self._clock.repaired} time stamps did not advance and were replaced")
-        return tuple(notes)
+            notes.append(f"{self._clock.repaired} time stamps were missing, repeated or odd and were replaced")
+        if self._clock.restarts:
+            notes.append(f"time stamps start over {self._clock.restarts} times; time was made to run on")
+        return (*notes, *self._flat.notes)
 
     @property
     def measured_fps(self) -> float:
-        """Mean rate of the frames decoded so far by their own time stamps."""
+        """Mean rate of the frames handed out so far by their own time stamps."""
         span_s = self._last_s - self._first_s
-        return (self._decoded - 1) / span_s if span_s > 0 else self.nominal_fps
+        return (self.frames_read - 1) / span_s if span_s > 0 else self.nominal_fps
 
     @property
     def repaired_stamps(self) -> int:
-        """Time stamps that did not advance and were replaced."""
+        """Time stamps that were replaced."""
         return self._clock.repaired
 
     def __iter__(self) -> Iterator[Frame]:
         while self._ahead:
-            frame = self._ahead.popleft()
+            picture = self._ahead.popleft()
             self._decode()
+            time_s = self._clock.time_s(picture.stamp_s, [later.stamp_s for later in self._ahead])
+            self._first_s, self._last_s = (self._first_s if self.frames_read else time_s), time_s
+            frame = Frame(picture.image, time_s, self.frames_read, picture.jpeg, picture.planes)
+            self._flat.add(frame.image, frame.index, time_s)
             self.frames_read += 1
             yield frame
 
     def _decode(self) -> None:
         read = self._pictures.read()
-        if read is None:
-            return
-        image, stamp_s, jpeg = read
-        time_s = self._clock.time_s(stamp_s)
-        image.flags.writeable = False
-        self._first_s, self._last_s = (self._first_s if self._decoded else time_s), time_s
-        self._ahead.append(Frame(image, time_s, self._decoded, jpeg))
-        self._decoded += 1
+        if read is not None:
+            picture = Picture(*read)
+            picture.image.flags.writeable = False
+            self._ahead.append(picture)
+            self._decoded += 1
+
+    def _new_clock(self) -> Clock:
+        longest_jump_s = self._pictures.longest_jump_s if isinstance(self._pictures, VideoFile) else math.inf
+        return Clock(1.0 / self.nominal_fps, longest_jump_s=longest_jump_s)
+
+    def _rate_of_first_frames(self) -> float:
+        stamps_s = [picture.stamp_s for picture in self._ahead]
+        clock = self._new_clock()
+        times_s = [clock.time_s(stamp_s, stamps_s[i + 1 :]) for i, stamp_s in enumerate(stamps_s)]
+        return float(1.0 / np.median(np.diff(times_s))) if len(times_s) > 2 else self.nominal_fps
+
+    def _why_none(self) -> str:
+        notes = self._pictures.notes
+        return f" ({'; '.join(notes)})" if notes else ""
 
     def close(self) -> None:
         """Release the recording; safe to call twice."""
@@ -219,39 +222,7 @@ def _open(path: Path, *, fps: float | None, grey: bool) -> _Pictures:
         raise MerError(f"{path} is a single picture; give a video file, or the folder that holds all pictures")
     if path.stat().st_size == 0:
         raise MerError(f"{path} is empty; give a video file or a folder of pictures")
-    return _VideoFile(path, fps=fps, grey=grey)
-
-
-class _VideoFile:
-    def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
-        def opened() -> cv2.VideoCapture:
-            return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, DECODER_THREADS])
-
-        self._capture, self._packets = open_capture(opened) if grey else (opened(), None)
-        if not self._capture.isOpened():
-            raise MerError(
-                f"{path} cannot be opened as a video: it is not one, it was cut off before its index was written, "
-                "or FFmpeg does not know its format; play it with another program to find out"
-            )
-        claimed_fps = self._capture.get(cv2.CAP_PROP_FPS)
-        frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        claimed_fps = claimed_fps if LEAST_FPS <= claimed_fps <= MOST_FPS else FALLBACK_FPS
-        self.fps = fps or claimed_fps
-        self.claimed_frames = round(frames) if np.isfinite(frames) and 0 < frames < 1e12 else None
-        self.notes: list[str] = []
-        self._count_stamps = fps is not None
-        self._count = 0
-
-    def read(self) -> _Picture | None:
-        picture = read_picture(self._capture, self._packets)
-        if picture is None:
-            return None
-        stamp_s = self._count / self.fps if self._count_stamps else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        self._count += 1
-        return picture[0], stamp_s, picture[1]
-
-    def close(self) -> None:
-        self._capture.release()
+    return VideoFile(path, fps=fps, grey=grey)
 
 
 class _Folder:
