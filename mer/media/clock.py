@@ -57,7 +57,7 @@ class Clock:
                 known yet.
         """
         stamp_s = _usable(stamp_s)
-        following = None if following_s is None else [s for s in map(_usable, following_s)]
+        following = None if following_s is None else list(map(_usable, following_s))
         if self._last_s == -np.inf:
             return self._advance(stamp_s, self._first(stamp_s, following))
         if stamp_s is not None and self._starts_over(stamp_s, following):

@@ -29,6 +29,8 @@ _LISTS: Final = {
 }
 """How texts begin that only name where video is."""
 _HEAD_BYTES: Final = 512
+_MADE_UP_STAMPS: Final = 0x0001
+"""`AVFMT_FLAG_GENPTS`, which PyAV sets."""
 _NO_PICTURES: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 
 Opened = tuple[InputContainer, VideoStream]
@@ -83,7 +85,7 @@ def open_container(
     Raises:
         av.FFmpegError: If that does not work.
     """
-    container = av.open(
+    container: InputContainer = av.open(
         source,
         format=format_name,
         container_options={"protocol_whitelist": protocols, "format_whitelist": formats, **(options or {})},
@@ -92,7 +94,7 @@ def open_container(
         metadata_errors="replace",
     )
     # Stamps that FFmpeg makes up where there are none are wrong with B-frames, and it reads ahead for them.
-    container.flags &= ~av.container.Flags.gen_pts.value
+    container.flags &= ~_MADE_UP_STAMPS
     return container
 
 
@@ -152,10 +154,11 @@ def _codec_of(container: InputContainer, stream: VideoStream) -> str:
     """Return what FFmpeg calls the codec of a stream that it has no decoder for."""
     level = av.logging.get_level()
     lines: list[str] = []
+    described: Any = container
     with contextlib.suppress(Exception):
         av.logging.set_level(av.logging.INFO)
         try:
-            lines = container.dumps_format().splitlines()
+            lines = described.dumps_format().splitlines()
         finally:
             av.logging.set_level(level)
     mine = next((line for line in lines if f"Stream #0:{stream.index}" in line and "Video:" in line), "")

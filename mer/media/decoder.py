@@ -3,7 +3,7 @@
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import av
 import numpy as np
@@ -12,8 +12,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from mer.media.deinterlace import Deinterlacer
 from mer.media.container import reason
+from mer.media.deinterlace import Deinterlacer
 from mer.media.jpeg import luma
 from mer.media.planes import Planes, bits_used, turn_of
 from mer.media.size import MAX_BYTES
@@ -21,6 +21,7 @@ from mer.media.size import MAX_BYTES
 DAMAGED_MOST: Final = 500
 """So many packets in a row that cannot be read or decoded are the end of the source."""
 Image = NDArray[np.uint8]
+_Packet: TypeAlias = "av.Packet[VideoStream]"
 
 
 class Picture(NamedTuple):
@@ -115,7 +116,9 @@ class Decoder:
         return notes
 
     def _decode(self) -> Iterator[Picture]:
-        pictures_of = self._jpeg_or_planes if self._grey and self._stream.codec_context.name == "mjpeg" else self._planes
+        pictures_of = (
+            self._jpeg_or_planes if self._grey and self._stream.codec_context.name == "mjpeg" else self._planes
+        )
         damaged = 0
         for packet in self._packets():
             before = self.decoded
@@ -133,7 +136,7 @@ class Decoder:
             if self._is_whole_jpeg is not None:
                 pictures_of = self._jpeg if self._is_whole_jpeg else self._planes
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def _packets(self) -> Iterator[_Packet]:
         """Yield packets, at the end an empty one that makes the decoder hand out what it holds."""
         for _ in range(DAMAGED_MOST):
             try:
@@ -147,7 +150,7 @@ class Decoder:
                 self.error = reason(error)
                 return
 
-    def _jpeg_or_planes(self, packet: av.Packet) -> Iterator[Picture]:
+    def _jpeg_or_planes(self, packet: _Packet) -> Iterator[Picture]:
         """Yield the picture of the first good packet of Motion JPEG, and decide how to read the others."""
         codec = self._stream.codec_context
         try:
@@ -163,7 +166,7 @@ class Decoder:
         self._is_whole_jpeg = whole and not turn_of(frames[0])
         yield from self._jpeg(packet) if self._is_whole_jpeg else self._planes(packet)
 
-    def _jpeg(self, packet: av.Packet) -> Iterator[Picture]:
+    def _jpeg(self, packet: _Packet) -> Iterator[Picture]:
         content = _content(packet)
         grey = luma(content)
         if grey is not None:
@@ -171,7 +174,7 @@ class Decoder:
         else:
             self.undecodable += packet.size > 0
 
-    def _planes(self, packet: av.Packet) -> Iterator[Picture]:
+    def _planes(self, packet: _Packet) -> Iterator[Picture]:
         self.left_out += packet.is_discard
         frames: list[av.VideoFrame] = []
         if packet.size > MAX_BYTES:
@@ -217,8 +220,9 @@ class Decoder:
         return stamp * self._time_base.numerator / self._time_base.denominator - self._origin_s
 
 
-def _content(packet: av.Packet) -> Image:
-    return np.frombuffer(packet, np.uint8)
+def _content(packet: Any) -> Image:
+    content: Image = np.frombuffer(packet, np.uint8)
+    return content
 
 
 def _origin_s(container: InputContainer, stream: VideoStream) -> float:

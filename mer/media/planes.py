@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -76,9 +76,9 @@ def samples(frame: VideoFrame) -> NDArray[np.uint8] | NDArray[np.uint16] | None:
     """Return the luma samples as the decoder wrote them, a view; None if no plane holds luma alone."""
     if not _has_luma_plane(frame.format.name):
         return None
-    plane = frame.planes[0]
+    plane: Any = frame.planes[0]
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
-    rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+    rows: NDArray[Any] = np.frombuffer(plane, kind).reshape(plane.height, -1)
     return rows[:: 1 if plane.line_size > 0 else -1, : plane.width]
 
 
@@ -100,7 +100,7 @@ def _bgr(frame: VideoFrame) -> Picture:
 
 
 def _is_limited(frame: VideoFrame) -> bool:
-    """Return whether black is at 16 and white at 235; formats say nothing as a rule, and then YUV is and grey is not."""
+    """Return whether black is at 16 and white at 235: YUV that says nothing is coded so, and grey is not."""
     if frame.format.name.startswith("yuvj") or frame.color_range == _FULL_RANGE:
         return False
     return not frame.format.name.startswith("gray") or frame.color_range == _LIMITED_RANGE
@@ -122,4 +122,5 @@ def _has_luma_plane(name: str) -> bool:
 
 @cache
 def _from_limited() -> Picture:
-    return np.clip(np.rint((np.arange(256) - 16) * (255.0 / 219.0)), 0, 255).astype(np.uint8)
+    grey = np.clip(np.rint((np.arange(256) - 16) * (255.0 / 219.0)), 0, 255)
+    return np.asarray(grey, np.uint8)

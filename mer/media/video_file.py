@@ -15,7 +15,7 @@ MAX_FPS: Final = 20_000.0
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
 LONGEST_JUMP_S: Final = 10.0
-"""Stamps of formats that allow them to jump (MPEG transport streams) start over where they jump by more (as in ffmpeg)."""
+"""Where stamps may jump (MPEG transport streams), longer jumps are a new start; the same limit as in ffmpeg."""
 _NO_STAMPS: Final = 0x0080
 _JUMPING_STAMPS: Final = 0x0200
 """`AVFMT_NOTIMESTAMPS` and `AVFMT_TS_DISCONT` of FFmpeg's `avformat.h`."""
@@ -60,9 +60,7 @@ class VideoFile:
                 f"the file holds no time stamps; {self.fps:g} frames/s is {origin}: give --fps if it was recorded at "
                 "another rate"
             )
-        self._decoder = Decoder(
-            self._container, stream, grey=grey, threads=DECODER_THREADS, threading="FRAME"
-        )
+        self._decoder = Decoder(self._container, stream, grey=grey, threads=DECODER_THREADS, threading="FRAME")
 
     def read(self) -> Picture | None:
         """Return the next picture, None at the end."""
