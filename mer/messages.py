@@ -6,10 +6,13 @@ frames that the source delivered, from 0. Intervals include both their first and
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mer.media.planes import Planes
 
 FaceState = Literal["tracked", "absent", "lost"]
 
@@ -24,12 +27,14 @@ class Frame:
         index: Running number of the frame within its source, from 0.
         jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see
             `mer.media.jpeg.in_colour`.
+        planes: The same as the decoder left it, for pictures that are not JPEG files.
     """
 
     image: NDArray[np.uint8]
     time_s: float
     index: int
     jpeg: NDArray[np.uint8] | None = None
+    planes: "Planes | None" = None
 
 
 @dataclass(frozen=True, slots=True)
