@@ -1,5 +1,6 @@
 """A folder of pictures as a recording: order, times, sizes and depth of its frames."""
 
+import mmap
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -171,8 +172,21 @@ def gap_note(positions: Sequence[int], fps: float) -> str:
 
 def _usual_size(files: Sequence[Path]) -> tuple[int, int] | None:
     """Return the size that most pictures have by their headers; too large ones count only if there are no others."""
-    sizes = Counter(size for file in _spread(files, SIZED) if (size := size_of(_content(file).data)) is not None)
+    sizes = Counter(size for file in _spread(files, SIZED) if (size := _size_in_file(file)) is not None)
     return max(sizes, key=lambda size: (not is_too_large(size), sizes[size]), default=None)
+
+
+def _size_in_file(file: Path) -> tuple[int, int] | None:
+    """Return the size by the header; a mapped file is read no further than that."""
+    try:
+        with (
+            file.open("rb") as opened,
+            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as content,
+        ):
+            return size_of(content)
+    except (OSError, ValueError):
+        return None
 
 
 def _spread(files: Sequence[Path], most: int) -> list[Path]:

@@ -34,7 +34,7 @@ def columns(stems: Sequence[str]) -> list[list[int]]:
 def decimals(stems: Sequence[str]) -> list[Fraction]:
     """Return the one number of each name with what is after its decimal point; none if names hold anything else."""
     found = [_DECIMAL.fullmatch(stem) for stem in stems]
-    if not all(found) or not are_decimal(stems):
+    if not all(found) or not any(one[2] for one in found if one) or not are_decimal(stems):
         return []
     return [Fraction(f"{one[1]}.{one[2] or 0}") for one in found if one]
 
