@@ -42,7 +42,7 @@ CODECS = {
     "grey.mkv": ("ffv1", "gray", {}),
     "grey12.mkv": ("ffv1", "gray12le", {}),
     "png.mov": ("png", "rgb24", {}),
-    "gif.gif": ("gif", "rgb8", {}),
+    "gif.gif": ("gif", "gray", {}),
 }
 
 
