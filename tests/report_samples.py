@@ -34,6 +34,7 @@ def summary(**fields: Any) -> dict[str, Any]:
         "measured_fps": 200.0,
         "seconds": 4.0,
         "dropped": 0,
+        "missing": 0,
         "repaired_stamps": 0,
         "notes": ["the header lies"],
         "face_coverage": 0.98,

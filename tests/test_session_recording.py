@@ -19,7 +19,6 @@ from realtime.commands.live import main
 from realtime.output import session_recording
 from realtime.output.session_recording import SESSION, VIDEO, SessionRecording
 
-pytest.importorskip("av", reason="needs the extra record")
 ROOT = Path(__file__).parent.parent
 
 

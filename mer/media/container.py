@@ -11,7 +11,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from mer.errors import MerError
-from mer.media.size import MAX_PIXELS, is_too_large
+from mer.media.size import JPEG_START, MAX_PIXELS, is_too_large
 
 FORMATS: Final = (
     "3gp,apng,asf,av1,avi,dhav,dirac,dv,flv,gif,gxf,h261,h263,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mpeg,"
@@ -54,7 +54,7 @@ def open_file(path: Path) -> Opened:
         raise MerError(f"{path} is {kind}, which only names where video is; give the video file itself")
     try:
         # "file:" keeps a colon or a percent sign in the name from meaning anything.
-        container = open_container(f"file:{path.absolute()}", protocols="file")
+        container = open_container(f"file:{path.absolute()}", protocols="file", format_name=format_of(head))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MerError(
             f"{path} cannot be opened as a video ({reason(error)}): it is not one, it was cut off before its index was "
@@ -127,6 +127,11 @@ def video_of(container: InputContainer, name: str) -> VideoStream:
         )
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
+
+
+def format_of(head: bytes) -> str | None:
+    """Return the format of content that FFmpeg would take for a single picture, None for all other."""
+    return "mjpeg" if head.startswith(JPEG_START) else None
 
 
 def names_other_files(head: bytes) -> str | None:

@@ -20,6 +20,9 @@ from mer.media.size import MAX_BYTES
 
 DAMAGED_MOST: Final = 500
 """So many packets in a row that cannot be read or decoded are the end of the source."""
+_MAX_REORDERED: Final = 40
+"""Packets that a decoder may hold: 16 for reordering, and some for its threads."""
+
 Image = NDArray[np.uint8]
 _Packet: TypeAlias = "av.Packet[VideoStream]"
 
@@ -77,6 +80,7 @@ class Decoder:
         self._origin_s = _origin_s(container, stream)
         self._in_order_of_coding = container.format.name == "avi"  # AVI stamps packets, not pictures
         self._coding_stamps: list[int] = []
+        self._ahead_of_coding = 0
         self._deinterlacer: Deinterlacer | None = None
         self._waiting: deque[float | None] = deque()
         self._size: tuple[int, ...] | None = None
@@ -182,10 +186,14 @@ class Decoder:
             return
         if packet.dts is not None:
             heapq.heappush(self._coding_stamps, packet.dts)
+            if len(self._coding_stamps) > _MAX_REORDERED:
+                heapq.heappop(self._coding_stamps)
         try:
             frames = self._stream.codec_context.decode(packet if packet.size else None)
         except (av.FFmpegError, ValueError):
             self.undecodable += packet.size > 0
+            if self._coding_stamps:
+                heapq.heappop(self._coding_stamps)
         for frame in frames:
             yield from self._shown(frame)
         if not packet.size and self._deinterlacer:
@@ -211,8 +219,13 @@ class Decoder:
         return Picture(planes.luma(), stamp_s, planes=planes) if self._grey else Picture(planes.bgr(), stamp_s)
 
     def _stamp_s(self, frame: av.VideoFrame) -> float | None:
-        coding = heapq.heappop(self._coding_stamps) if self._coding_stamps else None
-        return self._seconds(coding if self._in_order_of_coding or frame.pts is None else frame.pts)
+        coded = heapq.heappop(self._coding_stamps) if self._coding_stamps else None
+        stamp = None if self._in_order_of_coding else frame.pts
+        if stamp is not None and coded is not None:
+            self._ahead_of_coding = stamp - coded
+        elif coded is not None:
+            stamp = coded + self._ahead_of_coding
+        return self._seconds(stamp)
 
     def _seconds(self, stamp: int | None) -> float | None:
         if stamp is None:

@@ -8,9 +8,9 @@ import av
 from av.filter import Graph
 
 _ANY_TIME_BASE: Final = Fraction(1, 1_000_000)
-_CHECK: Final = ("idet", "")
-"""Compares the rows of both fields and those of the frames around; clears the flag where they do not disagree."""
-_FILL: Final = ("bwdif", "mode=send_frame:deint=interlaced")
+_CHECK: Final = (("setfield", "prog"), ("idet", None))
+"""Takes the decoder's word away and compares the rows of both fields, which sets the flag where they disagree."""
+_FILL: Final = (("bwdif", "mode=send_frame:deint=interlaced"),)
 """Interpolates the rows of the second field of the frames that keep the flag."""
 
 
@@ -25,8 +25,8 @@ class Deinterlacer:
     def __init__(self) -> None:
         self.flagged = 0
         self.treated = 0
-        self._check = _Filter(*_CHECK)
-        self._fill = _Filter(*_FILL)
+        self._check = _Chain(_CHECK)
+        self._fill = _Chain(_FILL)
 
     def frames(self, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
         """Take in one frame and yield those that are done; None, at the end, yields the rest."""
@@ -38,11 +38,11 @@ class Deinterlacer:
             yield from self._fill.frames(None)
 
 
-class _Filter:
-    """One of FFmpeg's filters, built anew where the form of the frames changes."""
+class _Chain:
+    """Filters of FFmpeg, built anew where the form of the frames changes."""
 
-    def __init__(self, name: str, options: str) -> None:
-        self._name, self._options = name, options
+    def __init__(self, filters: tuple[tuple[str, str | None], ...]) -> None:
+        self._filters = filters
         self._graph: Graph | None = None
         self._form: tuple[int, int, str] | None = None
 
@@ -67,7 +67,8 @@ class _Filter:
             format=frame.format,
             time_base=frame.time_base or _ANY_TIME_BASE,
         )
-        graph.link_nodes(source, graph.add(self._name, self._options or None), graph.add("buffersink")).configure()
+        filters = [graph.add(name, options) for name, options in self._filters]
+        graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
         return graph
 
 

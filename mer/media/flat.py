@@ -11,7 +11,7 @@ _LEAST_FRAMES: Final = 5
 _TOLERANCE: Final = 2
 """Grey levels by which coding may spread one value."""
 _MENTIONED: Final = 3
-_THIN: Final = 16
+_THIN: Final = 61
 """Only pictures that are flat in every so many pixels are looked at as a whole."""
 
 

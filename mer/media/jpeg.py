@@ -1,15 +1,11 @@
 """JPEG pictures, single and in Motion JPEG, of which only the luma is decoded until somebody wants their colours."""
 
-from typing import Final
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.media.size import MAX_BYTES, is_too_large, size_of
+from mer.media.size import JPEG_START, MAX_BYTES, is_too_large, size_of
 from mer.messages import Frame
-
-JPEG_START: Final = b"\xff\xd8\xff"
 
 
 def in_colour(frame: Frame) -> NDArray[np.uint8]:

@@ -11,6 +11,8 @@ MAX_PIXELS: Final = 50_000_000
 MAX_BYTES: Final = 64 << 20
 """A picture, packet or part of a stream that takes more bytes is refused before decoding."""
 
+JPEG_START: Final = b"\xff\xd8\xff"
+
 _SOF: Final = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
 _BARE: Final = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 """JPEG markers that no length follows."""
@@ -30,7 +32,7 @@ def size_of(content: Content) -> tuple[int, int] | None:
     content = memoryview(content)
     head = bytes(content[:32])
     try:
-        if head.startswith(b"\xff\xd8\xff"):
+        if head.startswith(JPEG_START):
             return _jpeg(content)
         if head.startswith(b"\x89PNG\r\n\x1a\n"):
             return struct.unpack(">II", head[16:24])

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import av
 
 from mer.errors import MerError
-from mer.media.container import FORMATS, open_container, reason, video_of
+from mer.media.container import FORMATS, format_of, open_container, reason, video_of
 from mer.media.decoder import Decoder, Picture
 from realtime.capture.multipart import MultipartJpeg
 from realtime.capture.web import TIMEOUT_S, Response
@@ -89,7 +89,8 @@ class NetworkStream:
         if response.content_type.startswith("multipart/"):
             return MultipartJpeg(response.read, boundary=response.boundary, timeout_s=TIMEOUT_S)
         try:
-            self._container = open_container(response, protocols="none", timeout_s=TIMEOUT_S)
+            kind = format_of(response.head)
+            self._container = open_container(response, protocols="none", timeout_s=TIMEOUT_S, format_name=kind)
         except (av.FFmpegError, OSError, ValueError) as error:
             self.close()
             kind = response.content_type or "something unknown"

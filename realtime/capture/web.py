@@ -6,9 +6,9 @@ import ssl
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from mer.errors import MerError
@@ -108,16 +108,18 @@ def _answer(url: str, *, first_byte: int = 0) -> http.client.HTTPResponse:
     headers = {"User-Agent": "mer-live", "Icy-MetaData": "0"}
     if first_byte:
         headers["Range"] = f"bytes={first_byte}-"
-    sockets: list[socket.socket] = []
-    opener = _opener(bare, parts.username, parts.password, sockets)
-    overdue = threading.Timer(TIMEOUT_S, _hang_up, [sockets])  # servers may send a byte of their headers now and then
+    line = _Line()
+    opener = _opener(bare, parts.username, parts.password, line)
+    overdue = threading.Timer(TIMEOUT_S, line.cut)  # servers may send a byte of their headers now and then
     overdue.daemon = True
     overdue.start()
-    with _in_words(url):
+    with _in_words(url, line):
         try:
             answer: http.client.HTTPResponse = opener.open(
                 urllib.request.Request(bare, headers=headers), timeout=TIMEOUT_S
             )
+            if line.is_cut:
+                raise TimeoutError
         finally:
             overdue.cancel()
         if first_byte and answer.status != http.client.PARTIAL_CONTENT:
@@ -125,26 +127,34 @@ def _answer(url: str, *, first_byte: int = 0) -> http.client.HTTPResponse:
         return answer
 
 
-def _hang_up(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        try:
-            each.shutdown(socket.SHUT_RDWR)
-        except OSError:  # closed already
-            continue
+class _Line:
+    """The connections of one question, which can be cut from outside."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._sockets: list[socket.socket] = []
+
+    def add(self, connected: socket.socket) -> None:
+        self._sockets.append(connected)
+
+    def cut(self) -> None:
+        self.is_cut = True
+        for each in self._sockets:
+            with suppress(OSError):  # closed already
+                each.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
-def _in_words(url: str) -> Iterator[None]:
+def _in_words(url: str, line: _Line | None = None) -> Iterator[None]:
     """Turn what urllib raises into one sentence."""
     try:
         yield
     except HTTPError as error:
         error.close()
         raise MerError(f"{url} {_status_in_words(error, has_user='@' in urlsplit(url).netloc)}") from None
-    except URLError as error:
-        raise MerError(f"{url} cannot be opened: {_network_in_words(error.reason)}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise MerError(f"{url} cannot be opened: {_network_in_words(error)}") from None
+        reason = TimeoutError() if line is not None and line.is_cut else getattr(error, "reason", error)
+        raise MerError(f"{url} cannot be opened: {_network_in_words(reason)}") from None
 
 
 def _status_in_words(error: HTTPError, *, has_user: bool) -> str:
@@ -192,9 +202,7 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def _opener(
-    url: str, user: str | None, password: str | None, sockets: list[socket.socket]
-) -> urllib.request.OpenerDirector:
+def _opener(url: str, user: str | None, password: str | None, line: _Line) -> urllib.request.OpenerDirector:
     """Return what opens http and https, and nothing else."""
     known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if user is not None:
@@ -202,8 +210,8 @@ def _opener(
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        _Http(sockets),
-        _Https(sockets),
+        _Http(line),
+        _Https(line),
         _SameHost(),
         urllib.request.HTTPDigestAuthHandler(known),
         urllib.request.HTTPBasicAuthHandler(known),
@@ -215,19 +223,19 @@ def _opener(
 
 
 class _Http(urllib.request.HTTPHandler):
-    """Keeps the sockets, so that they can be shut down from outside."""
+    """HTTP on a line that can be cut."""
 
-    def __init__(self, sockets: list[socket.socket]) -> None:
+    def __init__(self, line: _Line) -> None:
         super().__init__()
-        self._sockets = sockets
+        self._line = line
 
     def http_open(self, req: Any) -> http.client.HTTPResponse:
-        sockets = self._sockets
+        line = self._line
 
         class Kept(http.client.HTTPConnection):
             def connect(self) -> None:
                 super().connect()
-                sockets.append(self.sock)
+                line.add(self.sock)
 
         return self.do_open(Kept, req)
 
@@ -235,16 +243,16 @@ class _Http(urllib.request.HTTPHandler):
 class _Https(urllib.request.HTTPSHandler):
     """The same over TLS; certificates are checked."""
 
-    def __init__(self, sockets: list[socket.socket]) -> None:
+    def __init__(self, line: _Line) -> None:
         super().__init__()
-        self._sockets = sockets
+        self._line = line
 
     def https_open(self, req: Any) -> http.client.HTTPResponse:
-        sockets = self._sockets
+        line = self._line
 
         class Kept(http.client.HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
-                sockets.append(self.sock)
+                line.add(self.sock)
 
         return self.do_open(Kept, req, context=ssl.create_default_context())

@@ -29,7 +29,6 @@ _NEEDED: Final = ("face model", "shipped model")
 _STYLES: Final[dict[State, str]] = {"works": "green", "missing": "yellow", "broken": "bold red"}
 _EXTRAS: Final = {
     "torch": ("training", "train"),
-    "av": ("recording", "record"),
     "pylsl": ("Lab Streaming Layer", "lsl"),
     "textual_image": ("Sixel pictures", "pictures"),
     "ray": ("clusters", "cluster"),

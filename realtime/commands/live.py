@@ -209,7 +209,13 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                 screen.update(update)
                 keys.update(update)
     notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
-    for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
+    for line in closing_lines(
+        source.description,
+        totals=pipeline.totals,
+        timing=pipeline.timing,
+        notes=notes,
+        missing=pipeline.cadence.rhythm.missing,
+    ):
         say(line, path=args.events)
     errors = [error for error in (feed.error, records.error, recording.error if recording else "") if error]
     for error in errors:

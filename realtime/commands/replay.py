@@ -189,7 +189,7 @@ def _screen(
     header = _header(frames, engine, job.truth)
     mode = choose(args.pictures, console, os.environ).mode
     overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, pictures=mode)
-    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.claimed_frames, console)
+    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.expected_frames, console)
     with shown as screen:
         yield _Screenshots(screen, overlay, args.screenshot) if args.screenshot else screen
 
@@ -198,7 +198,7 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
     warnings = [f"model trained on {engine.manifest.training_data}"]
     if truth is not None and truth.synthetic:
         warnings.insert(0, "synthetic recording")
-    claimed = frames.claimed_frames
+    claimed = frames.expected_frames
     return Header(
         source=frames.description,
         engine=engine.name,

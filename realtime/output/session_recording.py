@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+import av
+
 from mer.errors import MerError
 from mer.files import write_atomically
 from mer.media.jpeg import in_colour
@@ -49,7 +51,7 @@ class SessionRecording:
         error: Why the recording ended early, empty if it did not.
 
     Raises:
-        MerError: If PyAV is missing or the folder cannot be used.
+        MerError: If the folder cannot be used.
     """
 
     def __init__(self, folder: Path, *, size_wh: tuple[int, int], rate_hz: float, about: Mapping[str, Any]) -> None:
@@ -130,10 +132,6 @@ class SessionRecording:
 
 def _open_video(folder: Path, size_wh: tuple[int, int], rate_hz: float) -> tuple[Any, Any, Any]:
     """Return an open container, its stream and what makes a picture of an array."""
-    try:
-        import av
-    except ImportError as error:
-        raise MerError(f"--record needs PyAV ({error}); install it with: pip install 'mer-live[record]'") from error
     path = folder / VIDEO
     try:
         folder.mkdir(parents=True, exist_ok=True)

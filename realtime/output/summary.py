@@ -13,7 +13,7 @@ from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
 from realtime.timing import Timing
 
-_PACKAGES: Final = ("mer-live", "mediapipe", "numpy", "onnxruntime", "opencv-python", "rich")
+_PACKAGES: Final = ("mer-live", "mediapipe", "numpy", "onnxruntime", "opencv-python", "av", "rich")
 _OPTIONAL: Final = (
     "torch",
     "onnx",
@@ -62,6 +62,8 @@ def summarise(
         "measured_fps": round(frames.measured_fps, 4),
         "seconds": round(totals.last_time_s - totals.first_time_s, 6),
         "dropped": totals.dropped,
+        "missing": missing_frames(frames, rhythm),
+        "undecodable": frames.undecodable,
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
         "notes": list(frames.notes),
@@ -80,6 +82,15 @@ def summarise(
         },
         "versions": component_versions(),
     }
+
+
+def missing_frames(frames: FrameReader, rhythm: Rhythm) -> int:
+    """Return how many frames a recording lacks.
+
+    Gaps between time stamps, damaged packets and the difference to the number in the header are three views of the
+    same frames, each blind to some of them, so the largest counts.
+    """
+    return max(rhythm.missing, frames.undecodable, frames.absent)
 
 
 def component_versions() -> dict[str, str]:

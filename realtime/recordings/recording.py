@@ -193,7 +193,13 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
         files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
         summary |= {resume.OUTPUTS: job.wanted.names, resume.FILES: sorted(files)}
         folder.finish(summary, files, replaces=REPLACED)
-        lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
+        lines = closing_lines(
+            recording.path.name,
+            totals=pipeline.totals,
+            timing=pipeline.timing,
+            notes=frames.notes,
+            missing=summary["missing"],
+        )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(
         recording,

@@ -23,7 +23,7 @@ def line_from_event(event: Event, *, start_s: float) -> str:
     return f"event {event.number}: {event.label} {100 * best:.0f} %, {span}, score {event.interval.score:.1f}"
 
 
-def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[str]) -> list[str]:
+def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[str], missing: int) -> list[str]:
     """Return what is said at the end of a session.
 
     Args:
@@ -31,13 +31,15 @@ def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[
         totals: Counters of the pipeline.
         timing: Durations of its stages.
         notes: What was odd about the source.
+        missing: Frames that the source did not deliver.
     """
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.rejected.items())) or "none"
     seconds = totals.last_time_s - totals.first_time_s
     coverage = totals.frames_with_face / totals.frames if totals.frames else 0.0
     head = (
         f"{name}: {totals.frames} frames, {seconds:.2f} s, face in {100 * coverage:.0f} % of them, "
-        f"{totals.dropped} dropped; {totals.events} events, candidates rejected: {reasons}"
+        f"{totals.dropped} dropped{f', {missing} missing' if missing else ''}; {totals.events} events, "
+        f"candidates rejected: {reasons}"
     )
     total = ", ".join(f"p{percent} {timing.percentile_ms('total', percent):.1f}" for percent in (50, 95, 99))
     return [head, f"  from frame to decision: {total} ms", *(f"  note: {note}" for note in notes)]
