@@ -35,7 +35,7 @@ class Configuration:
     """All that is needed to use a network's weights.
 
     Attributes:
-        model: One of `mer.models.registry.NETWORKS`.
+        model: One of `mer.models.registry.networks()`.
         mode: Input mode, gray, rgb, residual or flow.
         classes: Class names in the order of the logits.
         temperature: What logits are divided by before softmax.
@@ -183,8 +183,8 @@ def _configuration_from_json(path: Path, stored: Mapping[str, Any]) -> Configura
 
 
 def _check(configuration: Configuration, path: Path) -> None:
-    if configuration.model not in registry.NETWORKS:
-        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(registry.NETWORKS)}")
+    if configuration.model not in registry.networks():
+        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(registry.networks())}")
     check_mode(configuration.mode)
     if len(set(configuration.classes)) != len(configuration.classes) or len(configuration.classes) < 2:
         raise MerError(f"{path}: classes {configuration.classes} given; expected at least two different names")

@@ -27,7 +27,7 @@ from mer.models.registry import SYSTEMS
 from mer.training import forward, loop
 from mer.training.forward import plan_forward
 
-COMPARED = tuple(name for name in registry.NETWORKS if name not in registry.EXPORTED)
+COMPARED = tuple(name for name in registry.networks() if name not in registry.EXPORTED)
 COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu", "--protocol", "holdout")
 
 
@@ -61,7 +61,7 @@ def lstm(given: int, units: int) -> int:
 
 
 def test_the_table_and_the_networks_name_the_same_systems() -> None:
-    assert {name for name, system in SYSTEMS.items() if system.kind == "network"} == set(registry.NETWORKS)
+    assert {name for name, system in SYSTEMS.items() if system.kind == "network"} == set(registry.networks())
 
 
 def test_vgg_up_to_its_second_dense_layer_is_the_papers_134_million() -> None:

@@ -299,3 +299,11 @@ def test_initial_loss_is_that_of_guessing() -> None:
     with torch.no_grad():
         loss = functional.cross_entropy(network(clips("residual", 2)), torch.tensor([0, 1]))
     assert float(loss) == pytest.approx(math.log(5), abs=0.3)
+
+
+def test_a_system_of_ones_own_can_be_added_once_and_no_other_under_its_name() -> None:
+    with pytest.raises(ValueError, match="another system named 'conv3d' exists"):
+        registry.register("conv3d", registry.System("network", "somewhere:Else"))
+    registry.register("conv3d", registry.SYSTEMS["conv3d"])
+    with pytest.raises(ValueError, match="cannot be a name"):
+        registry.register("My Model", registry.System("network", "somewhere:Else"))

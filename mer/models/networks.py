@@ -4,7 +4,7 @@ from torch import nn
 
 from mer.errors import MerError
 from mer.models.convlstm import STATE_CHANNELS, ConvLstmLayer
-from mer.models.registry import NETWORKS, SYSTEMS
+from mer.models.registry import SYSTEMS, networks
 from mer.preprocess import check_mode
 
 
@@ -16,15 +16,15 @@ def create(name: str, *, mode: str, n_classes: int) -> nn.Module:
     type with the same values, and returns (N, n_classes) logits.
 
     Args:
-        name: One of `mer.models.registry.NETWORKS`.
+        name: One of `mer.models.registry.networks()`.
         mode: gray, rgb, residual or flow; of a network that makes its own input, the one it is made from.
         n_classes: Number of logits, at least 2.
 
     Raises:
         MerError: If the name or mode is not known or there are fewer than two classes.
     """
-    if name not in NETWORKS:
-        raise MerError(f"model {name!r} is not known; choose one of {', '.join(NETWORKS)}")
+    if name not in networks():
+        raise MerError(f"model {name!r} is not known; choose one of {', '.join(networks())}")
     if n_classes < 2:
         raise MerError(f"{n_classes} class(es) given; a classifier needs at least 2")
     wanted, system = check_mode(mode), SYSTEMS[name]

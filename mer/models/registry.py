@@ -1,11 +1,13 @@
 """The one list of systems that can be trained and compared: ours and the rest of the paper's Table 1. Torch-free.
 
-A new system is a file in this folder and a line in `SYSTEMS`.
+A new system is a file in this folder and a line in `_SYSTEMS`; one of your own is a file of yours and a call of `register`.
 """
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from mer.preprocess import InputMode
@@ -40,7 +42,7 @@ class System:
         return loaded
 
 
-SYSTEMS: Final[Mapping[str, System]] = {
+_SYSTEMS: Final[dict[str, System]] = {
     "lbp-top": System("svm", "mer.models.lbp_top:lbp_top", "gray", 0.0),
     "mdmo": System("svm", "mer.models.mdmo:features_from_flow", "flow", 0.0),
     "elrcn": System("network", "mer.models.elrcn:Elrcn", "flow", 1e-5, "134 M"),
@@ -52,11 +54,34 @@ SYSTEMS: Final[Mapping[str, System]] = {
     "conv2d": System("network", "mer.models.conv2d:Conv2d", paper="55 M", exported=True),
     "convlstm": System("network", "mer.models.convlstm:ConvLstm", paper="6 M", exported=True),
 }
+SYSTEMS: Final[Mapping[str, System]] = MappingProxyType(_SYSTEMS)
 """By name, as `mer-train --model` takes them; in the order of the paper's Table 1, the two it cites before its own."""
 
-NETWORKS: Final = tuple(name for name, system in SYSTEMS.items() if system.kind == "network")
-"""Names of all networks."""
 EXPORTED: Final = tuple(name for name, system in SYSTEMS.items() if system.exported)
 """Names of those that become engines: the paper's own three."""
 EPOCHS_ONLY: Final = ("epochs", "batch", "lr", "warmup", "halve_after", "patience", "max_minutes")
 """Settings that mean nothing to a support vector machine."""
+
+
+def register(name: str, system: System) -> None:
+    """Add a system of your own, under which `mer-train`, `mer-evaluate` and checkpoints know it from then on.
+
+    Doing it again changes nothing.
+
+    Args:
+        name: As `--model` takes it.
+        system: Its implementation must be importable in every process that trains or evaluates it.
+
+    Raises:
+        ValueError: If the name is taken or would be hard to type.
+    """
+    if SYSTEMS.get(name, system) != system:
+        raise ValueError(f"another system named {name!r} exists; choose another name")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        raise ValueError(f"{name!r} cannot be a name; expected lower-case letters, digits, dots and hyphens")
+    _SYSTEMS[name] = system
+
+
+def networks() -> tuple[str, ...]:
+    """Return the names of all networks."""
+    return tuple(name for name, system in SYSTEMS.items() if system.kind == "network")
