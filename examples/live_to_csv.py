@@ -5,13 +5,14 @@ python examples/live_to_csv.py 0 events.csv
 
 import csv
 import sys
+from pathlib import Path
 
 import realtime
 
 
 def main(source: str, target: str) -> None:
     """Follow `source` until it ends or Ctrl-C is pressed."""
-    with open(target, "w", newline="", encoding="utf-8") as file:
+    with Path(target).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["onset_s", "apex_s", "offset_s", "label", "probability"])
         for event in realtime.events(int(source) if source.isdecimal() else source):

@@ -1,6 +1,7 @@
 """The one list of systems that can be trained and compared: ours and the rest of the paper's Table 1. Torch-free.
 
-A new system is a file in this folder and a line in `_SYSTEMS`; one of your own is a file of yours and a call of `register`.
+A new system is a file in this folder and a line in `_SYSTEMS`; one of a user's is a file elsewhere and a call of
+`register`.
 """
 
 import importlib
