@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from statistics import median
 from typing import Final
 
 import numpy as np
@@ -69,7 +68,7 @@ class Clock:
             time_s = self._between(stamp_s, following)
         elif time_s - self._last_s < _LONGEST_STEP_S:
             self._steps_s.append(time_s - self._last_s)
-            self._step_s = median(self._steps_s)
+            self._step_s = sorted(self._steps_s)[len(self._steps_s) // 2]
         return self._advance(stamp_s, time_s)
 
     def _advance(self, stamp_s: float | None, time_s: float) -> float:
