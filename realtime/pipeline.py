@@ -42,6 +42,7 @@ class Pipeline:
         rate_hz: Frames a second of the source, for the size of the buffer.
         engine: Classifies in a thread of the pipeline until `close`; not owned, the caller closes it.
         face_model: A face_landmarker.task, or None to look for one.
+        landmarker: Started before, to save time; closed with the pipeline. None starts one with `face_model`.
         spotter: Thresholds of the spotter at sensitivity 1.
         sensitivity: Where the dial of `realtime.spotting.sensitivity` stands at first.
 
@@ -55,6 +56,7 @@ class Pipeline:
         rate_hz: float,
         engine: Engine,
         face_model: Path | None = None,
+        landmarker: Landmarker | None = None,
         spotter: SpotterConfig | None = None,
         sensitivity: float = 1.0,
     ) -> None:
@@ -69,7 +71,7 @@ class Pipeline:
         self.totals = Totals()
         self.cadence = Cadence()
         self._classifier = Classifier(engine, mode=mode, timing=self.timing)
-        self._tracker = FaceTracker(Landmarker(face_model))
+        self._tracker = FaceTracker(landmarker or Landmarker(face_model))
         self._spotter = Spotter(spotter)
         self._thresholds = self._spotter.config
         self.sensitivity = sensitivity

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
-from mer.face.landmark_process import ANSWER, READY, REQUEST
+from mer.face.landmark_process import ANSWER, READY, REQUEST, STILL
 from mer.face.model_file import find_face_model
 
 N_LANDMARKS: Final = 478
@@ -88,19 +88,12 @@ class Landmarker:
         Raises:
             MerError: If mediapipe cannot be started, or dies again and again.
         """
-        process = self._open_process()
-        process.wait()
         self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
-        height, width = self._pictures.put(_averaged_down(image_bgr))
-        try:
-            answer = process.ask(REQUEST.pack(self._last_ms, height, width))
-        except _Died as death:
-            self._start_again(str(death))
-            return []
-        (self.processor_s,) = ANSWER.unpack_from(answer)
-        shares = np.frombuffer(answer, np.float32, offset=ANSWER.size).reshape(-1, N_LANDMARKS, 2)
-        scale = np.array(image_bgr.shape[1::-1], np.float32)
-        return sorted((mesh * scale - np.float32(0.5) for mesh in shares), key=_area, reverse=True)
+        return self._meshes(image_bgr, self._last_ms)
+
+    def detect_still(self, image_bgr: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Do the same with a picture that stands alone and leaves no trace in what comes after it."""
+        return self._meshes(image_bgr, STILL)
 
     def news(self) -> tuple[str, ...]:
         """Return what has happened to mediapipe's process since the last call, in plain words."""
@@ -125,6 +118,20 @@ class Landmarker:
         if self._process is None:
             raise RuntimeError("the landmarker is closed")
         return self._process
+
+    def _meshes(self, image_bgr: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
+        process = self._open_process()
+        process.wait()
+        height, width = self._pictures.put(_averaged_down(image_bgr))
+        try:
+            answer = process.ask(REQUEST.pack(time_ms, height, width))
+        except _Died as death:
+            self._start_again(str(death))
+            return []
+        (self.processor_s,) = ANSWER.unpack_from(answer)
+        shares = np.frombuffer(answer, np.float32, offset=ANSWER.size).reshape(-1, N_LANDMARKS, 2)
+        scale = np.array(image_bgr.shape[1::-1], np.float32)
+        return sorted((mesh * scale - np.float32(0.5) for mesh in shares), key=_area, reverse=True)
 
     def _start_again(self, why: str) -> None:
         self._open_process().close()
