@@ -35,7 +35,7 @@ def roll(mesh: NDArray[np.floating]) -> float:
 
 
 def looks_wrong(mesh: NDArray[np.floating]) -> bool:
-    """Return whether a mesh should be looked at twice: it lies on its side, or is not shaped like a face from the front."""
+    """Return whether a mesh should be looked at twice: it lies on its side, or is not like a face from the front."""
     indices, template = list(geometry.TEMPLATE_IOD), np.array(list(geometry.TEMPLATE_IOD.values()))
     placed = geometry.apply(geometry.fit_similarity(mesh[indices], template), mesh[indices])
     misfit = float(np.sqrt(np.square(placed - template).sum(axis=1).mean()))
@@ -69,7 +69,7 @@ def _certain(picture: NDArray[np.uint8], find: Find) -> Sequence[NDArray[np.floa
     if not meshes:
         return []
     height, width = picture.shape[:2]
-    tilt = cv2.getRotationMatrix2D((width / 2, height / 2), _TILT, 1.0)
+    tilt = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), _TILT, 1.0), np.float64)
     tilted = cv2.warpAffine(picture, tilt, (width, height), borderMode=cv2.BORDER_REPLICATE)
     again = [geometry.apply(geometry.invert(tilt), mesh) for mesh in find(tilted.astype(np.uint8, copy=False))]
     return [mesh for mesh in meshes if any(_same(mesh, other) for other in again)]
