@@ -20,6 +20,7 @@ from mer.face.anchor import Anchor
 from mer.face.cutting import Cutter, cut
 from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
 from mer.face.identity import NOT_SAME, SAME, Person, look_of
+from mer.face.mosaic import is_pixelated
 from mer.face.tracker_notes import TrackerNotes
 from mer.face.turning import Turning
 from mer.media.jpeg import in_colour
@@ -65,7 +66,7 @@ class Meshes(Protocol):
 
 @dataclass(slots=True)
 class _Request:
-    asked_s: float
+    frame: Frame
     motion: Similarity
     answer: Future[list[NDArray[np.float32]]]
 
@@ -182,8 +183,7 @@ class FaceTracker:
         self._hidden_until_s = frame.time_s + PATIENCE_S if crowded else -np.inf
 
     def _detect_now(self, frame: Frame) -> FaceCrop:
-        faces = self._turning.believable(self._worker.submit(self._meshes_of, frame).result())
-        self._count(faces, frame.time_s)
+        faces = self._credible(frame, self._worker.submit(self._meshes_of, frame).result())
         mesh = self._recognised(frame, faces)
         if mesh is None:
             self._next_key_s = frame.time_s + SEARCH_INTERVAL_S
@@ -214,7 +214,7 @@ class FaceTracker:
 
     def _ask(self, frame: Frame, anchor: Anchor) -> None:
         answer = self._worker.submit(self._meshes_of, frame)
-        self._request = _Request(frame.time_s, anchor.motion, answer)
+        self._request = _Request(frame, anchor.motion, answer)
         self._next_key_s = frame.time_s + KEY_INTERVAL_S
 
     def _meshes_of(self, frame: Frame) -> list[NDArray[np.float32]]:
@@ -228,11 +228,15 @@ class FaceTracker:
     def _collect(self, frame: Frame) -> None:
         """Let a key frame's landmarks take effect once they are due."""
         request, anchor, person = self._request, self._anchor, self._person
-        if request is None or anchor is None or person is None or frame.time_s < request.asked_s + LANDMARK_DELAY_S:
+        if (
+            request is None
+            or anchor is None
+            or person is None
+            or frame.time_s < request.frame.time_s + LANDMARK_DELAY_S
+        ):
             return
         self._request = None
-        faces = self._turning.believable(request.answer.result())
-        self._count(faces, request.asked_s)
+        faces = self._credible(request.frame, request.answer.result())
         moved = anchor.moved_since(request.motion)
         meshes = [geometry.apply(moved, mesh).astype(np.float32) for mesh in faces]
         person.is_at(anchor.mesh())
@@ -269,12 +273,17 @@ class FaceTracker:
             self._turning.look_at(frame)
         return self._tracked(frame, self._anchor, image, 1.0)
 
-    def _count(self, faces: list[NDArray[np.float32]], time_s: float) -> None:
-        """Take note of how many faces are in view."""
+    def _credible(self, frame: Frame, meshes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Return the meshes of a frame that are on faces, and take note of how many those are."""
+        clear = [mesh for mesh in meshes if not is_pixelated(frame.image, mesh)]
+        if len(clear) < len(meshes):
+            self.notes.pixelated(frame.time_s)
+        faces = self._turning.believable(clear)
         self._n_faces = len(faces)
-        self.notes.faces(len(faces), time_s)
+        self.notes.faces(len(faces), frame.time_s)
         for notice in self._meshes.news():
             self.notes.happened(notice)
+        return faces
 
     def _tracked(self, frame: Frame, anchor: Anchor, image: NDArray[np.uint8], quality: float) -> FaceCrop:
         image.flags.writeable = False

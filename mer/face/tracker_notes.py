@@ -12,6 +12,7 @@ _TURNED: Final = {
     180: "the face stands on its head; rotate the recording by 180 degrees",
     270: "the face lies on its side; rotate the recording by 90 degrees counter-clockwise",
 }
+_PIXELATED: Final = "a face is pixelated; it is not followed, give the recording as it was before that"
 
 
 class TrackerNotes:
@@ -29,6 +30,7 @@ class TrackerNotes:
         self._several: list[tuple[float, float]] = []
         self._changes: list[float] = []
         self._turns: dict[int, float] = {}
+        self._pixelated_s: float | None = None
         self._others: list[str] = []
         self._fresh: list[str] = []
 
@@ -51,6 +53,12 @@ class TrackerNotes:
         if turn not in self._turns:
             self._turns[turn] = time_s
             self._fresh.append(_TURNED[turn])
+
+    def pixelated(self, time_s: float) -> None:
+        """Take note of a face that somebody has made unrecognisable."""
+        if self._pixelated_s is None:
+            self._pixelated_s = time_s
+            self._fresh.append(_PIXELATED)
 
     def happened(self, notice: str) -> None:
         """Take note of something else, in plain words."""
@@ -79,6 +87,8 @@ class TrackerNotes:
             lines.append(
                 f"the person may have changed at {where}: the face that came does not look like the one before"
             )
+        if self._pixelated_s is not None:
+            lines.append(f"{_PIXELATED} (from {self._pixelated_s - start_s:.1f} s on)")
         return (*lines, *_counted(self._others))
 
 

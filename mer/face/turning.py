@@ -39,6 +39,7 @@ class Turning:
         self._answer: Future[int | None] | None = None
         self._due_s = -np.inf
         self._next_s = -np.inf
+        self._doubted = False
 
     def look_at(self, frame: Frame) -> None:
         """Have a frame looked at meanwhile, unless that was done a moment ago."""
@@ -60,12 +61,17 @@ class Turning:
             return False
         turn, self._answer = self._answer.result(), None
         self._next_s = time_s + (INTERVAL_UPRIGHT_S if turn == 0 else INTERVAL_S)
-        if turn is None:
+        if turn is None or self._contradicts_once(turn):
             return False
         self.turn = turn
         if turn:
             tell(turn, time_s)
         return True
+
+    def _contradicts_once(self, turn: int) -> bool:
+        """Return whether faces that stood upside down seem upright for the first time; a mesh may be wrong by chance."""
+        self._doubted = turn == 0 and self.turn != 0 and not self._doubted
+        return self._doubted
 
     def believable(self, faces: Sequence[NDArray[FloatT]]) -> list[NDArray[FloatT]]:
         """Leave out the meshes that cannot be right, given which way up faces are."""

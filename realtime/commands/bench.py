@@ -39,7 +39,8 @@ class Speed:
     Attributes:
         frames: Frames processed.
         wall_s: Seconds by the clock.
-        processor_s: Seconds of processor time of all threads and of mediapipe's process; it hardly depends on what else the machine does.
+        processor_s: Seconds of processor time of all threads and of mediapipe's process; it hardly depends on what
+            else the machine does.
     """
 
     frames: int

@@ -209,7 +209,8 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                     outlets.update(update)
                 screen.update(update)
                 keys.update(update)
-    notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
+    face_notes = pipeline.face_notes(start_s=pipeline.totals.first_time_s)
+    notes = (str(pipeline.cadence.rhythm), *feed.notes, *face_notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
         say(line, path=args.events)
     errors = [error for error in (feed.error, records.error, recording.error if recording else "") if error]
