@@ -88,7 +88,7 @@ class Interval:
         reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
             "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
             focus), "head" (the head moves), "lighting", "gap" (frames are missing),
-            "face-lost", "unfinished" (the recording ends).
+            "small" (too few pixels between the eyes), "face-lost", "unfinished" (the recording ends).
     """
 
     onset: Moment

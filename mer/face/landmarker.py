@@ -68,6 +68,11 @@ class Landmarker:
         self._last_ms = 0
         self._process: _Process | None = _Process(*self._arguments, pictures_fd=self._pictures.fd)
 
+    @property
+    def pid(self) -> int:
+        """Number of the process of mediapipe."""
+        return self._open_process().pid
+
     def wait(self) -> None:
         """Wait until pictures can come.
 
@@ -174,6 +179,10 @@ class _Process:
             start_new_session=True,  # Ctrl-C is meant for the session, which may still need landmarks
         )
         theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def wait(self) -> None:
         if self._ready:

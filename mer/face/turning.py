@@ -69,7 +69,7 @@ class Turning:
         return True
 
     def _contradicts_once(self, turn: int) -> bool:
-        """Return whether faces that stood upside down seem upright for the first time; a mesh may be wrong by chance."""
+        """Return whether faces that stood upside down seem upright for once, which may be chance."""
         self._doubted = turn == 0 and self.turn != 0 and not self._doubted
         return self._doubted
 
