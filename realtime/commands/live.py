@@ -167,19 +167,20 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         pipeline.announce(text)
 
     with ExitStack() as stack:
+        landmarker = stack.enter_context(Landmarker(args.face_model))  # starts while engine and source are opened
         outlets = stack.enter_context(Outlets(args.lsl, source=args.camera)) if args.lsl else None
         engine = stack.enter_context(_engine(args.engine, on_failure=failed))
-        Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         feed = Feed(functools.partial(_open, args), patience_s=args.reconnect, stop=stop)
         stack.callback(feed.close)
         source = feed.source
+        landmarker.wait()
         recording = stack.enter_context(_recording(parser, args, source)) if args.record else None
         records = stack.enter_context(Records(args.events))
         pipeline = stack.enter_context(
             Pipeline(
                 rate_hz=_most_hz(source),
                 engine=engine,
-                face_model=args.face_model,
+                landmarker=landmarker,
                 sensitivity=args.sensitivity,
             )
         )
@@ -208,7 +209,8 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
                     outlets.update(update)
                 screen.update(update)
                 keys.update(update)
-    notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
+    face_notes = pipeline.face_notes(start_s=pipeline.totals.first_time_s)
+    notes = (str(pipeline.cadence.rhythm), *feed.notes, *face_notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(
         source.description,
         totals=pipeline.totals,

@@ -1,6 +1,7 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final
 from engines.protocol import Engine
 from mer.media.video import FrameReader
 from realtime.capture.cadence import Rhythm
+from realtime.face_size import median_and_least
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
 from realtime.timing import Timing
@@ -38,6 +40,7 @@ def summarise(
     wall_s: float,
     complete: bool,
     rhythm: Rhythm,
+    face_notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what `summary.json` holds; the fields are documented in `realtime/README.md`.
 
@@ -50,7 +53,9 @@ def summarise(
         wall_s: Seconds the work took.
         complete: False if it was interrupted.
         rhythm: How evenly frames came.
+        face_notes: What was odd about the faces.
     """
+    eyes = median_and_least(totals.eye_distances)
     return {
         "schema": SCHEMA,
         "source": str(source),
@@ -66,8 +71,9 @@ def summarise(
         "undecodable": frames.undecodable,
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
-        "notes": list(frames.notes),
+        "notes": [*frames.notes, *face_notes],
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
+        "eye_distance_px": {"median": eyes[0], "least": eyes[1]} if eyes else None,
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
         "stages": timing.summary(),
