@@ -50,6 +50,11 @@ class Configuration:
     none_threshold: float = 0.0
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def training_data(self) -> str:
+        """What the weights were trained on, "not stated" if the file does not say."""
+        return str(self.training.get("data", "not stated"))
+
 
 def save(path: Path, model: nn.Module, configuration: Configuration) -> None:
     """Write weights and configuration, leaving the previous file whole until the new one is complete.

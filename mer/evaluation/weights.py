@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.preprocess import InputMode, check_mode
+from mer.probabilities import checked_probabilities
 
 SHIPPED: Final = "shipped"
 _SHIPPED_FILE: Final = Path("weights", "convlstm.onnx")
@@ -97,7 +98,7 @@ def _from_checkpoint(path: Path) -> Network:
         configuration.classes,
         configuration.none_threshold,
         parameter_count(model),
-        str(configuration.training.get("data", "not stated")),
+        configuration.training_data,
         probabilities,
     )
 
@@ -118,7 +119,8 @@ def _from_onnx(path: Path) -> Network:
 
     def probabilities(clips: NDArray[np.uint8]) -> NDArray[np.float64]:
         parts = [session.run(None, {source: clips[i : i + _PART]})[0] for i in range(0, len(clips), _PART)]
-        return np.concatenate(parts).astype(np.float64)
+        answers = np.concatenate(parts).astype(np.float64)
+        return checked_probabilities(answers, clips=len(clips), classes=len(manifest["classes"]), source=str(path))
 
     try:
         return Network(
