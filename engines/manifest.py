@@ -161,7 +161,7 @@ def to_json(manifest: Manifest) -> str:
         },
         "output": {"name": OUTPUT, "dtype": "float32", "shape": ["n", len(manifest.classes)]},
     }
-    return json.dumps(content, indent=2) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def write_pair(engine: Path, content: bytes, manifest: Manifest) -> None:

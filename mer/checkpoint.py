@@ -118,7 +118,7 @@ def require(path: Path, configuration: Configuration, *, model: str, mode: str, 
 
 def write(path: Path, tensors: Mapping[str, Tensor], kind: Kind, description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON description in one step; see `mer.files.write_atomically`."""
-    text = json.dumps({"format": FORMAT, "kind": kind, **description}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, "kind": kind, **description}, sort_keys=True, allow_nan=False)
     data = bytes_from_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, {"mer": text})
     write_atomically(path, data)
 

@@ -79,7 +79,9 @@ class Outlets:
         if update.time_s > self._last_s:  # not the same frame again, with news about the source or at the end
             self._send_motion(update)
         for event in update.events:
-            self._markers.push_sample([json.dumps(self._record(event))], self._map(event.interval.apex.time_s))
+            self._markers.push_sample(
+                [json.dumps(self._record(event), allow_nan=False)], self._map(event.interval.apex.time_s)
+            )
 
     def _send_motion(self, update: Update) -> None:
         self._last_s = update.time_s
@@ -89,7 +91,7 @@ class Outlets:
 
     def mark(self, mark: Mark) -> None:
         """Send a mark of the space bar, now."""
-        self._markers.push_sample([json.dumps({"mark": mark.number})], self._clock())
+        self._markers.push_sample([json.dumps({"mark": mark.number}, allow_nan=False)], self._clock())
 
     def close(self) -> None:
         """Take the streams off the network."""

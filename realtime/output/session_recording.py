@@ -62,7 +62,7 @@ class SessionRecording:
         self._video = _open_video(folder, size_wh, rate_hz)
         started = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         head = {"schema": SCHEMA, "started_utc": started, **about, "versions": component_versions()}
-        write_atomically(folder / SESSION, json.dumps(head, indent=1, default=str) + "\n")
+        write_atomically(folder / SESSION, json.dumps(head, indent=1, default=str, allow_nan=False) + "\n")
         self._thread = threading.Thread(target=self._run, name="session-recording", daemon=True)
         self._thread.start()
 

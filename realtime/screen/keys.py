@@ -115,7 +115,7 @@ class Keys:
         try:
             self._save_dir.mkdir(parents=True, exist_ok=True)
             (self._save_dir / f"{name}.png").write_bytes(strip_png(event))
-            text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+            text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
             (self._save_dir / f"{name}.json").write_text(text, encoding="utf-8")
         except OSError as error:
             return f"not saved: {self._save_dir} cannot be written ({error.strerror})"
