@@ -54,9 +54,10 @@ def test_an_inlet_in_another_process_gets_events_at_their_apex(tmp_path: Path, m
     record = json.loads(marker[0])
     assert (record["event"], record["label"], record["probability"]) == (1, "happiness", 0.6)
     assert record["apex_lsl_s"] == pytest.approx(apex_s, abs=1e-5)
+    assert record["apex_s"] == 9.95
     assert record["offset_lsl_s"] - record["onset_lsl_s"] == pytest.approx(0.1, abs=1e-5)
     assert before_s - 0.08 <= apex_s <= after_s - 0.05
-    assert json.loads(mark[0]) == {"mark": 1}
+    assert json.loads(mark[0]) == {"mark": 1, "time_s": 10.02}
     assert before_s <= mark_s <= after_s
     assert got["label"] == "motion"
 

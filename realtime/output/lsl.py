@@ -91,7 +91,9 @@ class Outlets:
 
     def mark(self, mark: Mark) -> None:
         """Send a mark of the space bar, now."""
-        self._markers.push_sample([json.dumps({"mark": mark.number}, allow_nan=False)], self._clock())
+        self._markers.push_sample(
+            [json.dumps({"mark": mark.number, "time_s": round(mark.time_s, 6)}, allow_nan=False)], self._clock()
+        )
 
     def close(self) -> None:
         """Take the streams off the network."""
@@ -108,6 +110,7 @@ class Outlets:
     def _record(self, event: Event) -> dict[str, Any]:
         interval = event.interval
         moments = {"onset": interval.onset, "apex": interval.apex, "offset": interval.offset}
-        times = {f"{name}_lsl_s": round(self._map(moment.time_s), 6) for name, moment in moments.items()}
+        times = {f"{name}_s": round(moment.time_s, 6) for name, moment in moments.items()}
+        times |= {f"{name}_lsl_s": round(self._map(moment.time_s), 6) for name, moment in moments.items()}
         share = round(max(event.probabilities.values()), 4)
         return {"event": event.number, "label": event.label, "probability": share, **times}
