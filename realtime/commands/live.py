@@ -30,6 +30,7 @@ from realtime.capture.thread import Capture
 from realtime.messages import Event, Update
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
+from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
 from realtime.output.records import STDOUT, Records, say, say_to
 from realtime.output.session_recording import SessionRecording
 from realtime.output.sinks import record_from_event
@@ -129,6 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
     )
+    parser.add_argument(
+        "--lsl-interface",
+        default=LOOPBACK,
+        metavar="NAME",
+        help="with --lsl: network interface (name or address) whose network can find and read the streams, which carry "
+        f"this machine's name, or {EVERYWHERE} (default: {LOOPBACK}, this machine only)",
+    )
     parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and leave")
     parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
     parser.add_argument("--width", type=options.pixels, help="picture width to ask the camera for")
@@ -176,7 +184,11 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         pipeline.announce(text)
 
     with ExitStack() as stack:
-        outlets = stack.enter_context(Outlets(args.lsl, source=name)) if args.lsl else None
+        outlets = (
+            stack.enter_context(Outlets(args.lsl, source=name, interface=interface_of(args.lsl_interface)))
+            if args.lsl
+            else None
+        )
         engine = stack.enter_context(_engine(args.engine, on_failure=failed))
         Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         feed = Feed(functools.partial(_open, args), patience_s=args.reconnect, stop=stop)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from realtime.messages import Event, Update
+from realtime.output.lsl_network import LOOPBACK, kept_to
 from realtime.screen.keys import Mark
 from realtime.spotting.motion_track import SMOOTHING_S
 
@@ -48,12 +49,17 @@ class Outlets:
     Args:
         name: Start of their names.
         source: What is filmed, for the streams' descriptions.
+        interface: Where they can be reached; see `realtime.output.lsl_network.interface_of`.
 
     Raises:
-        MerError: If pylsl or its library is missing.
+        MerError: If pylsl or its library is missing, or the streams cannot be kept to the interface.
     """
 
-    def __init__(self, name: str, *, source: str) -> None:
+    def __init__(self, name: str, *, source: str, interface: str = LOOPBACK) -> None:
+        with kept_to(interface):
+            self._open(name, source)
+
+    def _open(self, name: str, source: str) -> None:
         try:
             import pylsl
         except (ImportError, RuntimeError, OSError) as error:  # the latter two without the shared library
