@@ -12,8 +12,8 @@ from mer import options
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
+from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
-from mer.systems import EPOCHS_ONLY, SYSTEMS
 
 _EPILOG = """\
 A run that was stopped goes on when the same command is given again. The reported people never decide
