@@ -216,8 +216,8 @@ def _private_folder() -> Iterator[Path]:
     before = {name: os.environ.get(name) for name in (*_ALONE, "RAY_AUTH_MODE")}
     os.environ.update(_ALONE)
     os.environ.pop("RAY_AUTH_MODE", None)  # Ray turns authentication on where nobody has said anything
-    place = tempfile.gettempdir()
-    folder = Path(tempfile.mkdtemp(prefix="mer-", dir=place if len(place) <= _LONGEST_FOLDER else "/tmp"))
+    too_long = os.name == "posix" and len(tempfile.gettempdir()) > _LONGEST_FOLDER
+    folder = Path(tempfile.mkdtemp(prefix="mer-", dir="/tmp" if too_long else None))
     try:
         yield folder
     finally:
