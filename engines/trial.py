@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from engines.runtime.onnx import RUN_LIMIT_S, OnnxRuntimeEngine
+from engines.runtime.onnx import OnnxRuntimeEngine
 from mer.errors import MerError
+from mer.onnx_runs import RUN_LIMIT_S
 
 LIMIT_S: Final = 2.0 * RUN_LIMIT_S
 """Longest trial: starting Python, optimising the graph and one clip."""

@@ -18,11 +18,10 @@ from recordings import pictures, write_video
 
 from engines import trial
 from engines.manifest import Target, load_pair, sha256, write_pair
-from engines.runtime import onnx
 from engines.runtime.onnx import OnnxRuntimeEngine
 from engines.runtime.tensorrt import TensorRtEngine
 from engines.select import SHIPPED_MODEL, open_engine
-from mer import checkpoint
+from mer import checkpoint, onnx_runs
 from mer.errors import MerError
 from mer.evaluation.weights import open_network
 from mer.probabilities import checked_probabilities
@@ -110,9 +109,16 @@ def command(video: Path, engine: Path, out: Path) -> list[str]:
 
 
 def test_a_run_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx, "RUN_LIMIT_S", 0.2)
+    monkeypatch.setattr(onnx_runs, "RUN_LIMIT_S", 0.2)
     with pytest.raises(MerError, match=r"engine m\.onnx did not answer within 0\.2 s"):
         OnnxRuntimeEngine(write_endless(tmp_path / "m.onnx"))
+
+
+def test_an_evaluation_ends_a_run_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_runs, "RUN_LIMIT_S", 0.2)
+    network = open_network(str(write_endless(tmp_path / "m.onnx")))
+    with pytest.raises(MerError, match=r"m\.onnx did not answer within 0\.2 s"):
+        network.probabilities(np.zeros((1, 13, 90, 90), np.uint8))
 
 
 def test_a_file_that_cannot_be_opened_in_time_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,8 @@
 """ONNX Runtime on the CPU: the engine that every machine can run."""
 
-import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnxruntime
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from engines.manifest import INPUT, OUTPUT, Manifest, check_clips, load_pair
 from mer.errors import MerError
+from mer.onnx_runs import first_output
 from mer.preprocess import InputMode
 from mer.probabilities import checked_probabilities
 
@@ -18,8 +18,6 @@ DEFAULT_THREADS: Final = 1
 """A clip costs as much processor time with two, and nobody waits for it: one leaves a core to capture and spotting."""
 CHUNK: Final = 4
 """Clips a run: larger batches do not fit the caches and take longer a clip (measured: README.md)."""
-RUN_LIMIT_S: Final = 30.0
-"""Longest run, a hundred times what the slowest of our networks takes: a graph may hold a loop without an end."""
 
 
 class OnnxRuntimeEngine:
@@ -69,16 +67,10 @@ class OnnxRuntimeEngine:
         check_clips(clips, self.manifest)
         if self._session is None:
             raise MerError(f"engine {self.name} is closed; open it again")
-        starts = range(0, len(clips), CHUNK)
-        try:
-            parts = [_run(self._session, np.ascontiguousarray(clips[i : i + CHUNK])) for i in starts]
-        except MerError as error:
-            raise MerError(f"engine {self.manifest.file} {error}") from error
-        except Exception as error:  # as in `new_session`
-            raise MerError(f"{self.name} failed on a batch of {len(clips)} ({error}); try another --engine") from error
-        return checked_probabilities(
-            np.concatenate(parts), clips=len(clips), classes=len(self.classes), source=f"engine {self.manifest.file}"
-        )
+        source = f"engine {self.manifest.file}"
+        chunks = [np.ascontiguousarray(clips[i : i + CHUNK]) for i in range(0, len(clips), CHUNK)]
+        answers = np.concatenate([first_output(self._session, {INPUT: chunk}, source=source) for chunk in chunks])
+        return checked_probabilities(answers, clips=len(clips), classes=len(self.classes), source=source)
 
     def close(self) -> None:
         """Free the session."""
@@ -113,31 +105,6 @@ def new_session(content: bytes, *, threads: int = DEFAULT_THREADS, source: str) 
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exception types share no base class of their own
         raise MerError(f"ONNX Runtime cannot load {source}: {error}; export it again") from error
-
-
-def _run(session: onnxruntime.InferenceSession, clips: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return what the session answers, or end its run after RUN_LIMIT_S."""
-    options = onnxruntime.RunOptions()
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        options.terminate = True
-
-    watch = threading.Timer(RUN_LIMIT_S, end)
-    watch.daemon = True
-    watch.start()
-    try:
-        answers: NDArray[Any] = session.run([OUTPUT], {INPUT: clips}, options)[0]
-    except Exception as error:
-        if late.is_set():
-            raise MerError(
-                f"did not answer within {RUN_LIMIT_S:g} s; its graph may hold an endless loop, export it again"
-            ) from error
-        raise
-    finally:
-        watch.cancel()
-    return answers
 
 
 def _check_interface(path: Path, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
