@@ -65,13 +65,19 @@ class Seen:
     tokens: set[str]
     folders: set[Path]
     open_to_others: list[Path]
+    proxies: set[str]
+    in_home: list[Path]
+    left: dict[str, str]
 
 
-@pytest.fixture
-def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
-    monkeypatch.setenv("HOME", str(tmp_path))
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    listening, tokens, folders = set(), set(), set()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(Path(__file__).parent)]))
+    listening, tokens, folders, proxies = set(), set(), set(), set()
     open_to_others = []
     for _ in cluster.each(rest, [0], cluster="local", workers=1):
         processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
@@ -81,11 +87,14 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
             found = re.search(r"--(?:session-dir|session_dir|temp_dir|temp-dir)=(\S+)", " ".join(process.cmdline()))
             if found and process.pid != os.getpid():
                 folders.add(Path(found[1]))
-                tokens.add(
-                    process.environ().get("RAY_AUTH_TOKEN", "") * (process.environ()["RAY_AUTH_MODE"] == "token")
-                )
+                environment = process.environ()
+                proxies.add(environment.get("http_proxy", ""))
+                tokens.add(environment["RAY_AUTH_TOKEN"] if environment["RAY_AUTH_MODE"] == "token" else "none")
         open_to_others = [path for path in folders if not any(p.stat().st_mode & 0o077 == 0 for p in path.parents)]
-    return Seen(listening, tokens, folders, open_to_others)
+    left = {name: os.environ.get(name, "") for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
+    monkeypatch.undo()
+    in_home = [path for path in home.rglob("*") if path.is_file()]
+    return Seen(listening, tokens, folders, open_to_others, proxies, in_home, left)
 
 
 def test_a_cluster_of_this_machine_listens_on_loopback_only(seen: Seen) -> None:
@@ -93,10 +102,10 @@ def test_a_cluster_of_this_machine_listens_on_loopback_only(seen: Seen) -> None:
     assert {ip for ip in seen.listening if not ip.removeprefix("::ffff:").startswith("127.")} == set()
 
 
-def test_a_cluster_of_this_machine_has_a_token_that_is_in_no_file(seen: Seen, tmp_path: Path) -> None:
+def test_a_cluster_of_this_machine_has_a_token_that_is_in_no_file(seen: Seen) -> None:
     (token,) = seen.tokens
     assert len(token) == 64
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert seen.in_home == []
 
 
 def test_a_cluster_of_this_machine_keeps_its_files_private_and_removes_them(seen: Seen) -> None:
@@ -105,9 +114,12 @@ def test_a_cluster_of_this_machine_keeps_its_files_private_and_removes_them(seen
     assert [path for path in seen.folders if path.exists()] == []
 
 
+def test_a_cluster_of_this_machine_asks_no_cloud_where_it_runs(seen: Seen) -> None:
+    assert seen.proxies == {"http://127.0.0.1:9"}
+
+
 def test_an_environment_is_left_as_it_was(seen: Seen) -> None:
-    assert os.environ["RAY_AUTH_MODE"] == "disabled"
-    assert "RAY_AUTH_TOKEN" not in os.environ
+    assert seen.left == {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
 
 
 def test_a_ray_that_others_can_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

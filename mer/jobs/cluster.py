@@ -43,6 +43,9 @@ _ALONE: Final = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # From the environment, which only this user can read; else Ray leaves one in ~/.ray/auth_token for everybody.
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    # Ray asks three clouds' metadata services whether it runs there, usage statistics or not: nobody answers here.
+    "http_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost,::1",
 }
 """For a cluster of this machine; the token is one of this run, and Ray looks for it once in the life of a process."""
 _LONGEST_FOLDER: Final = 30
