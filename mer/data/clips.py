@@ -196,7 +196,9 @@ def _key(samples: Sequence[Sample], colour: bool) -> str:
     rows = [
         (s.subject, s.clip, str(s.path), s.fps, s.onset, s.apex, s.offset, s.label, _stamp(s.path)) for s in samples
     ]
-    return hashlib.sha256(json.dumps([CACHE_VERSION, rows, *(["rgb"] if colour else [])]).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([CACHE_VERSION, rows, *(["rgb"] if colour else [])], allow_nan=False).encode()
+    ).hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

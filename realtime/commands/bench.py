@@ -123,7 +123,7 @@ def _run(arguments: argparse.Namespace) -> int:
             if synthesise(["recording", str(path), "--fps", "200", "--seconds", "8", "--events", "3"]):
                 raise UsageError("no synthetic recording could be made; name a recording")
             report = measure(path, rounds=arguments.rounds)
-    print(json.dumps(report, indent=2)) if arguments.json else print_report(report, Console())
+    print(json.dumps(report, indent=2, allow_nan=False)) if arguments.json else print_report(report, Console())
     return 0
 
 

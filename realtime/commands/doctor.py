@@ -75,7 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     findings, versions = examine(console), component_versions()
     ready = not any(finding.state == "broken" and finding.topic in _NEEDED for finding in findings)
     if given.json:
-        print(json.dumps({"ready": ready, "versions": versions, "findings": [asdict(f) for f in findings]}, indent=1))
+        print(
+            json.dumps(
+                {"ready": ready, "versions": versions, "findings": [asdict(f) for f in findings]},
+                indent=1,
+                allow_nan=False,
+            )
+        )
         return 0 if ready else 1
     table = Table("", "", "what was found", "what to do", title="mer-live on this machine")
     for finding in findings:

@@ -180,7 +180,7 @@ class Overlay:
         if latest is None:
             line.append(" starting", "dim")
             return line
-        clock_s = latest.time_s - self._totals.first_time_s
+        clock_s = latest.time_s
         line.append(f" {clock_s:7.2f}" + (f" / {header.total_s:.2f} s  " if header.total_s else " s  "))
         line.append("face ")
         line.append(latest.face, _STATE_STYLES[latest.face])
