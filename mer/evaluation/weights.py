@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
+from mer.missing import needed
 from mer.preprocess import InputMode, check_mode
 
 SHIPPED: Final = "shipped"
@@ -57,12 +58,8 @@ def open_network(weights: str) -> Network:
         raise MerError(f"{path} does not exist; give 'shipped', a .safetensors checkpoint or an .onnx file")
     if path.suffix == ".onnx":
         return _from_onnx(path)
-    try:
+    with needed(str(path)):
         return _from_checkpoint(path)
-    except ModuleNotFoundError as error:
-        raise MerError(
-            f"{path} needs the module {error.name}; `pip install 'mer-live[train]'`, or give an .onnx file"
-        ) from error
 
 
 def shipped_path() -> Path:

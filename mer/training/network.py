@@ -15,10 +15,11 @@ from mer.baselines.elrcn import Elrcn
 from mer.checkpoint import Configuration
 from mer.config import TrainSettings
 from mer.errors import MerError
+from mer.training.counting import counted
 from mer.training.forward import FastForward, multiplies_bfloat16, plan_forward
 from mer.training.loop import Examples, predict, train_fold
 from mer.training.systems import STATE_FILE, Fitted, Task
-from mer.training.watching import batches_shown, counted
+from mer.training.watching import batches_shown
 
 _PREDICT_PART: Final = 4
 
