@@ -32,23 +32,24 @@ SYSTEM: Final = {
 DEBIAN: Final = "apt-get install " + " ".join(sorted(set(SYSTEM.values())))
 
 
-def sentence(error: ImportError | OSError) -> str:
+def sentence(error: Exception) -> str:
     """Return what is missing and what to do about it.
 
     Args:
-        error: What an import, or the loading of a shared library, ended with.
+        error: What an import, or the loading of a shared library, ended with; a damaged package may raise anything.
     """
     library = re.match(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file", str(error))
     if library:
         packages = f"Debian, Ubuntu: {DEBIAN}" if library[1] in SYSTEM else "see mer-doctor"
         return f"needs the system library {library[1]}, which is not installed; install it ({packages})"
-    name = (getattr(error, "name", None) or "").partition(".")[0]
+    name = str(getattr(error, "name", None) or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and name in _EXTRAS:
         what, extra = _EXTRAS[name]
         return f"needs {what}: pip install 'mer-live[{extra}]'"
     if isinstance(error, ModuleNotFoundError):
         return f"needs the Python module {error.name}, which is not installed; install mer-live again: pip install ."
-    return f"cannot load {name or 'a Python module'} ({error}); `mer-doctor` says what is wrong with the installation"
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"cannot load {name or 'a Python package'} ({reason}); `mer-doctor` says what is wrong with the installation"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Final
 
 from mer.errors import MerError
 from realtime.output.records import let_go, say_to
-from realtime.output.summary import component_versions, optional_versions
+from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
 
