@@ -20,13 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import tomllib
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PYTHONS: Final = ("3.11", "3.12", "3.13")
@@ -201,7 +202,8 @@ def attempt(environment: Environment, wheel: Path, recording: Path) -> None:
 def install(environment: Environment, wheel: Path) -> None:
     """Make the environment and install the wheel with the dependencies of its kind."""
     subprocess.run([environment.interpreter, "-m", "venv", environment.folder / "venv"], check=True)
-    pip = ["python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    pip = ["python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip += ["--only-binary", ":all:"]
     if environment.kind == "pinned":
         pip += ["-c", str(ROOT / "constraints.txt")]
     if environment.kind in ("oldest", "OpenCV 4.10"):
