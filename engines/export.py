@@ -24,7 +24,7 @@ from engines.runtime.onnx import new_session
 from mer import checkpoint
 from mer.checkpoint import Configuration
 from mer.errors import MerError
-from mer.models import parameter_count
+from mer.models.networks import parameter_count
 from mer.preprocess import check_mode
 
 TOLERANCE: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16-weights": 1e-2, "fp16": 1e-2}

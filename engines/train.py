@@ -8,7 +8,7 @@ import mer.train
 from engines import build_cli
 from mer.errors import MerError
 from mer.missing import needed
-from mer.systems import OURS
+from mer.models.registry import EXPORTED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,8 +40,10 @@ def _export(path: Path | None) -> bool:
         from mer import checkpoint
 
     network, configuration = checkpoint.load(path)
-    if configuration.model not in OURS:
-        print(f"engine: none, only {', '.join(OURS)} become engines; {configuration.model} is there to compare with")
+    if configuration.model not in EXPORTED:
+        print(
+            f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is there to compare with"
+        )
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)

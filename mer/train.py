@@ -12,8 +12,8 @@ from mer import missing, options
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
+from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
-from mer.systems import EPOCHS_ONLY, SYSTEMS
 from mer.terminal import open_console
 
 _EPILOG = """\

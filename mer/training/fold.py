@@ -19,8 +19,8 @@ from mer.config import TrainSettings, to_json
 from mer.evaluation import predictions
 from mer.evaluation.predictions import Predictions
 from mer.files import write_atomically
+from mer.models.registry import EXPORTED
 from mer.splits import Fold
-from mer.systems import OURS
 from mer.training import calibrate, systems
 from mer.training.counting import counted
 from mer.training.data import ClipData, encode_all
@@ -116,7 +116,7 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
     result = _finish(job, fold, system.fit(task))
     write_atomically(result_file, json.dumps(result, indent=1) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
-    if job.settings.model not in OURS:
+    if job.settings.model not in EXPORTED:
         _drop_weights(job.out)
     return result
 
