@@ -38,10 +38,10 @@ def sentence(error: Exception) -> str:
     Args:
         error: What an import, or the loading of a shared library, ended with; a damaged package may raise anything.
     """
-    library = re.match(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file", str(error))
+    library = re.match(r"(?:/\S*/)?(lib[\w.+-]+\.so[.\d]*): ", str(error))
     if library:
         packages = f"Debian, Ubuntu: {DEBIAN}" if library[1] in SYSTEM else "see mer-doctor"
-        return f"needs the system library {library[1]}, which is not installed; install it ({packages})"
+        return f"needs the system library {library[1]}, which is not installed or damaged; install it ({packages})"
     name = str(getattr(error, "name", None) or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and name in _EXTRAS:
         what, extra = _EXTRAS[name]

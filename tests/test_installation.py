@@ -1,6 +1,8 @@
 """What mer-doctor says about packages that do not fit, are broken or lack system libraries."""
 
+import ctypes
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +79,46 @@ def test_a_system_library_that_is_missing_is_named_with_its_package(hidden: str)
     found = installation.system_libraries(load)
     assert (found.state, found.found) == ("broken", f"{hidden} cannot be loaded")
     assert SYSTEM[hidden] in found.advice
+
+
+def hidden(library: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where a system library is an empty file, as in a container that lacks it."""
+    if os.geteuid() != 0:
+        pytest.skip("this user is not root")
+    ctypes.CDLL(library)
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").split()
+    path = next(word for word in maps if Path(word).name.startswith(library))
+    shell = 'mount --bind /dev/null "$1" || exit 99; shift; exec "$@"'
+    answer = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", shell, "sh", path, *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if answer.returncode == 99 or "unshare failed" in answer.stderr:
+        pytest.skip("no mount namespace can be made here")
+    return answer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are of Linux")
+@pytest.mark.parametrize("library", ["libEGL.so.1", "libGLESv2.so.2", "libGL.so.1", "libgthread-2.0.so.0"])
+def test_mer_doctor_names_a_library_that_is_really_missing(library: str) -> None:
+    answer = hidden(library, sys.executable, "-c", "from realtime.start import doctor; exit(doctor(['--json']))")
+    assert answer.returncode == 1
+    findings = {finding["topic"]: finding for finding in json.loads(answer.stdout)["findings"]}
+    assert f"{library} cannot be loaded" in findings["system libraries"]["found"]
+    assert "apt-get install" in findings["system libraries"]["advice"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are of Linux")
+@pytest.mark.parametrize("command", ["live", "replay"])
+def test_a_command_names_a_library_that_opencv_really_misses(command: str) -> None:
+    program = f"from realtime import start; exit(start.{command}(['x.mp4']))"
+    answer = hidden("libGL.so.1", sys.executable, "-c", program)
+    assert answer.returncode == 1
+    assert "needs the system library libGL.so.1" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_the_readme_names_every_system_package() -> None:

@@ -66,6 +66,7 @@ def test_the_shipped_weights_are_evaluated_without_pytorch(tmp_path: Path) -> No
     [
         (ImportError("libGL.so.1: cannot open shared object file: No such file or directory"), "libgl1"),
         (OSError("libEGL.so.1: cannot open shared object file: No such file or directory"), "libegl1"),
+        (ImportError("/usr/lib/x86_64-linux-gnu/libGL.so.1: file too short"), "libgl1"),
         (OSError("libfoo.so.3: cannot open shared object file: No such file or directory"), "libfoo.so.3"),
         (ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"), "PyTorch: pip install 'mer-live[train]'"),
         (ModuleNotFoundError("No module named 'rich'", name="rich"), "the Python module rich"),

@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from mer import missing
 from mer.errors import MerError
@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.json:
         print(json.dumps({"ready": ready, "versions": versions, "findings": [asdict(f) for f in findings]}, indent=1))
         return 0 if ready else 1
-    table = Table("", "", "what was found", "what to do", title="mer-live on this machine")
+    columns = [Column(name, overflow="fold") for name in ("", "", "what was found", "what to do")]
+    table = Table(*columns, title="mer-live on this machine")
     for finding in findings:
         style = _STYLES[finding.state]
         table.add_row(finding.topic, f"[{style}]{finding.state}[/]", escape(finding.found), escape(finding.advice))
