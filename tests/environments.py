@@ -4,10 +4,10 @@
     python tests/environments.py --python 3.13 --keep DIR   # one Python; keep environments and logs
 
 In each: `--help` of every console script, `mer-doctor`, what a command says that needs an extra, `import realtime`
-without PyTorch, and a replay of a recording whose events are known. "oldest" are the lower bounds of pyproject.toml,
-"pinned" the versions of constraints.txt (Python 3.11 only), "newest" whatever pip takes, "OpenCV 4.10" the oldest
-OpenCV that the source supports, though no package asks for it. A Python that is not on this machine is said, and is
-not an error. Exit code: 0 if everything that could be tried works, else 1.
+without PyTorch, and a replay of two recordings whose events are known, of which it makes one. "oldest" are the lower
+bounds of pyproject.toml, "pinned" the versions of constraints.txt (Python 3.11 only), "newest" whatever pip takes,
+"OpenCV 4.10" the oldest OpenCV that the source supports, though no package asks for it. A Python that is not on this
+machine is said, and is not an error. Exit code: 0 if everything that could be tried works, else 1.
 """
 
 import argparse
@@ -36,6 +36,8 @@ KINDS: Final = ("oldest", "pinned", "newest", "OpenCV 4.10")
 OPENCV: Final = ("opencv-python", "opencv-contrib-python")
 OPENCV_410: Final = "4.10.0.84"
 SCRIPTS: Final = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"])
+KNOWN: Final = ("--fps", "100", "--seconds", "6", "--events", "2")
+"""The recording that is replayed everywhere: made once from the checkout, and once in each environment."""
 NEAR_S: Final = 0.05
 """How far a found apex may be from the true one: four frames at 100 frames/s, and one for rounding."""
 LIMIT_S: Final = 900.0
@@ -115,7 +117,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep.resolve() if given.keep else Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        wheel, recording = build_wheel(folder), render(folder)
+        wheel, recording = build_wheel(folder), folder / "known.mp4"
+        command = [sys.executable, "-m", "mer.synth.cli", "recording", recording, *KNOWN]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         wanted = planned(given.python or PYTHONS, given.kind or KINDS, folder)
         here = [environment for environment in wanted if environment.interpreter]
         with ThreadPoolExecutor(given.jobs) as pool:
@@ -166,16 +170,6 @@ def build_wheel(folder: Path) -> Path:
     return next(folder.glob("mer_live-*.whl"))
 
 
-def render(folder: Path) -> Path:
-    """Make a recording with two known events, from the checkout: only what is done with it is under test."""
-    path = folder / "known.mp4"
-    options = ["--fps", "100", "--seconds", "6", "--events", "2"]
-    subprocess.run(
-        [sys.executable, "-m", "mer.synth.cli", "recording", path, *options], cwd=ROOT, check=True, capture_output=True
-    )
-    return path
-
-
 def attempt(environment: Environment, wheel: Path, recording: Path) -> None:
     """Make an environment, try everything in it, and take note of the first thing that fails."""
     begun = time.monotonic()
@@ -188,6 +182,7 @@ def attempt(environment: Environment, wheel: Path, recording: Path) -> None:
         lambda: doctor(environment),
         lambda: extras(environment),
         lambda: replay(environment, recording),
+        lambda: replay(environment, render(environment)),
     )
     try:
         for step in steps:
@@ -259,6 +254,12 @@ def extras(environment: Environment) -> None:
     told = environment.run("mer-train", "--clips", "absent.npz", "--out", "run", expected=1)
     if "mer-live[train]" not in told:
         raise Failed(f"mer-train without its extra says: {told.strip()}")
+
+
+def render(environment: Environment) -> Path:
+    """Make the recording in the environment itself and return its path."""
+    environment.run("mer-synth", "recording", "own.mp4", *KNOWN)
+    return environment.folder / "own.mp4"
 
 
 def replay(environment: Environment, recording: Path) -> None:

@@ -208,6 +208,7 @@ def _solve(system: NDArray[np.float64], right_side: NDArray[np.float64]) -> NDAr
     Raises:
         numpy.linalg.LinAlgError: If it is singular.
     """
+    # OpenCV 5 refuses a right side of one dimension.
     solved, solution = cv2.solve(system, right_side[:, np.newaxis], flags=cv2.DECOMP_CHOLESKY)
     if not solved:
         raise np.linalg.LinAlgError("Singular matrix")
