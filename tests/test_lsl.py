@@ -22,12 +22,12 @@ INLET = """
 import json, sys, pylsl
 inlets = []
 for name in ("test markers", "test motion"):
-    found = pylsl.resolve_byprop("name", name, timeout=40)
+    found = pylsl.resolve_byprop("name", name, timeout=200)
     inlets.append(pylsl.StreamInlet(found[0]))
-    inlets[-1].open_stream(timeout=20)
+    inlets[-1].open_stream(timeout=200)
 print("ready", flush=True)
-markers = [inlets[0].pull_sample(timeout=40) for _ in range(2)]
-motion = [inlets[1].pull_sample(timeout=40) for _ in range(3)]
+markers = [inlets[0].pull_sample(timeout=200) for _ in range(2)]
+motion = [inlets[1].pull_sample(timeout=200) for _ in range(3)]
 label = inlets[1].info().desc().child("channels").child("channel").child_value("label")
 print(json.dumps({"markers": markers, "motion": motion, "label": label, "correction": inlets[0].time_correction(20)}))
 """
@@ -48,7 +48,7 @@ def test_an_inlet_in_another_process_gets_events_at_their_apex() -> None:
         outlets.update(update(2, 10.02, motion=0.25, events=(found,)))
         outlets.mark(Mark(1, 10.02, datetime.now(timezone.utc)))
         after_s = pylsl.local_clock()
-        got = json.loads(inlet.communicate(timeout=120)[0])
+        got = json.loads(inlet.communicate(timeout=600)[0])
     (marker, apex_s), (mark, mark_s) = got["markers"]
     assert [sample[0] for sample, _ in got["motion"]] == [0.5, 0.75, 0.25]
     record = json.loads(marker[0])

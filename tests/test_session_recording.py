@@ -130,7 +130,7 @@ def test_a_replay_of_the_recording_finds_the_same_events(
 
 
 def test_a_session_that_was_killed_can_be_read(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "a.mp4", pictures(600), fps=100.0)
+    video = write_video(tmp_path / "a.mp4", pictures(6000), fps=100.0)
     session = tmp_path / "session"
     code = "import sys; from realtime.commands.live import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "--camera", str(video), "--record", str(session)]

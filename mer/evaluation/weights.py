@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
+from mer.missing import needed
 from mer.onnx_runs import first_output
 from mer.preprocess import InputMode, check_mode
 from mer.probabilities import checked_probabilities
@@ -59,12 +60,8 @@ def open_network(weights: str) -> Network:
         raise MerError(f"{path} does not exist; give 'shipped', a .safetensors checkpoint or an .onnx file")
     if path.suffix == ".onnx":
         return _from_onnx(path)
-    try:
+    with needed(str(path)):
         return _from_checkpoint(path)
-    except ModuleNotFoundError as error:
-        raise MerError(
-            f"{path} needs the module {error.name}; `pip install 'mer-live[train]'`, or give an .onnx file"
-        ) from error
 
 
 def shipped_path() -> Path:

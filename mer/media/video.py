@@ -29,7 +29,8 @@ LOOK_AHEAD: Final = 6
 # OpenCV's own threads take turns with those of the stages instead of adding to them: pictures are small, and waking
 # a thread for a part of one costs more processor time than it saves (measured: a sixth of the whole pipeline).
 cv2.setNumThreads(1)
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # the former up to OpenCV 4.10
+_set_log_level(0)  # silent
 
 
 class FrameReader:

@@ -23,6 +23,7 @@ from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import Landmarker
 from mer.media.video import FrameReader
+from mer.terminal import open_console
 from realtime.options import count, exit_code
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay
@@ -123,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
             if synthesise(["recording", str(path), "--fps", "200", "--seconds", "8", "--events", "3"]):
                 raise UsageError("no synthetic recording could be made; name a recording")
             report = measure(path, rounds=arguments.rounds)
-    print(json.dumps(report, indent=2, allow_nan=False)) if arguments.json else print_report(report, Console())
+    print(json.dumps(report, indent=2, allow_nan=False)) if arguments.json else print_report(report, open_console())
     return 0
 
 

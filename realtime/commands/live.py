@@ -21,6 +21,7 @@ from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
 from mer.face.landmarker import Landmarker
 from mer.media.source_name import source_name
+from mer.terminal import open_console
 from realtime import config, options
 from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
     parser = _parser()
     args = config.parse(parser, argv)
-    return options.exit_code("mer-live", lambda: _run(parser, args, Console()))
+    return options.exit_code("mer-live", lambda: _run(parser, args, open_console()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.jobs import cluster, processes
 from mer.media.video import FrameReader
+from mer.terminal import open_console
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -44,7 +45,7 @@ _DIED: Final = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-replay`; its exit codes are in `--help`."""
     args = config.parse(_parser(), argv)
-    return options.exit_code("mer-replay", lambda: _run(args, Console()))
+    return options.exit_code("mer-replay", lambda: _run(args, open_console()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from mer.files import write_atomically
 from mer.media.jpeg import in_colour
 from mer.messages import Frame
 from realtime.capture.session_clock import SessionStart
-from realtime.output.summary import component_versions
+from realtime.output.versions import component_versions
 
 VIDEO: Final = "recording.mp4"
 EVENTS: Final = "events.jsonl"

@@ -1,11 +1,9 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engines.protocol import Engine
 from mer.media.video import FrameReader
@@ -13,21 +11,8 @@ from realtime.capture.cadence import Rhythm
 from realtime.face_size import median_and_least
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
+from realtime.output.versions import component_versions
 from realtime.timing import Timing
-
-_PACKAGES: Final = ("mer-live", "mediapipe", "numpy", "onnxruntime", "opencv-python", "av", "rich")
-_OPTIONAL: Final = (
-    "torch",
-    "onnx",
-    "tensorrt",
-    "tensorrt-rtx",
-    "cuda-python",
-    "pylsl",
-    "textual-image",
-    "pympi-ling",
-    "ray",
-    "shtab",
-)
 
 
 def summarise(
@@ -97,21 +82,3 @@ def missing_frames(frames: FrameReader, rhythm: Rhythm) -> int:
     same frames, each blind to some of them, so the largest counts.
     """
     return max(rhythm.missing, frames.undecodable, frames.absent)
-
-
-def component_versions() -> dict[str, str]:
-    """Return the versions of Python, the system and the packages that shape the results."""
-    system = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    return system | {package: _version(package) for package in _PACKAGES}
-
-
-def optional_versions() -> dict[str, str]:
-    """Return the versions of the packages that only some features need."""
-    return {package: _version(package) for package in _OPTIONAL}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
