@@ -33,6 +33,6 @@ def test_a_small_face_is_a_note_that_says_what_to_do():
 def test_the_closing_line_names_the_eye_distance():
     totals = Totals(frames=4, frames_with_face=2, eye_distances=Counter({80: 1, 82: 1}))
 
-    head = closing_lines("a.mp4", totals=totals, timing=Timing(), notes=())[0]
+    head = closing_lines("a.mp4", totals=totals, timing=Timing(), notes=(), missing=0)[0]
 
     assert "face in 50 % of them (eyes 80 px apart, least 80)" in head
