@@ -211,7 +211,7 @@ class Decoder:
             yield from self._shown(frame)
         if not packet.size and self._deinterlacer:
             for frame in self._deinterlacer.frames(None):
-                yield self._picture(frame)
+                yield from self._picture(frame)
 
     def _shown(self, frame: av.VideoFrame) -> Iterator[Picture]:
         self.damaged += frame.is_corrupt
@@ -221,15 +221,20 @@ class Decoder:
         if frame.interlaced_frame and self._deinterlacer is None:
             self._deinterlacer = Deinterlacer()
         if self._deinterlacer is None:
-            yield self._picture(frame)
+            yield from self._picture(frame)
             return
         for whole in self._deinterlacer.frames(frame):
-            yield self._picture(whole)
+            yield from self._picture(whole)
 
-    def _picture(self, frame: av.VideoFrame) -> Picture:
+    def _picture(self, frame: av.VideoFrame) -> Iterator[Picture]:
         planes = Planes(frame, self._turn_deg or 0, self._bits)
         stamp_s = self._waiting.popleft()
-        return Picture(planes.luma(), stamp_s, planes=planes) if self._grey else Picture(planes.bgr(), stamp_s)
+        try:
+            image = planes.luma() if self._grey else planes.bgr()
+        except (av.FFmpegError, ValueError):
+            self.undecodable += 1
+        else:
+            yield Picture(image, stamp_s, planes=planes if self._grey else None)
 
     def _stamp_s(self, frame: av.VideoFrame) -> float | None:
         coded = heapq.heappop(self._coding_stamps) if self._coding_stamps else None
