@@ -25,6 +25,7 @@ from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
 from mer.errors import UsageError
+from mer.terminal import open_console
 
 RUNNERS: Final[tuple[tuple[str, Precision], ...]] = (
     ("torch-eager", "fp32"),
@@ -106,9 +107,9 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     report = measure_all(arguments.model, settings)
     if arguments.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report, indent=2, allow_nan=False))
     else:
-        print_report(report, Console(width=None if sys.stdout.isatty() else 120))
+        print_report(report, open_console(width=None if sys.stdout.isatty() else 120))
     return 0
 
 
@@ -128,7 +129,7 @@ def measure_all(model: Path, settings: Settings) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         reference, expected = _reference(source, model, folder)
-        for runner, precision in track(wanted, "measuring", console=Console(stderr=True), transient=True):
+        for runner, precision in track(wanted, "measuring", console=open_console(stderr=True), transient=True):
             rows += _rows(runner, precision, source, model, folder, settings, expected)
     add_ratios(rows)
     return {

@@ -15,6 +15,7 @@ from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
+from mer.terminal import open_console
 
 _RECOGNITION = """\
 Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
@@ -89,8 +90,8 @@ def recognition(given: argparse.Namespace) -> None:
 
 def wide_console() -> Console:
     """Return the terminal, or 150 columns where the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
+    console = open_console()
+    return console if console.is_terminal else open_console(width=150)
 
 
 def _trial(weights: str, given: argparse.Namespace) -> Row:
@@ -99,8 +100,8 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
 
     from mer.evaluation.trial import try_network
     from mer.evaluation.weights import open_network
+    from mer.training.counting import counted
     from mer.training.data import read_dataset, read_npz
-    from mer.training.watching import counted
 
     cv2.setNumThreads(1)  # clips are encoded side by side
     network = open_network(weights)
@@ -108,7 +109,7 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     if given.clips is not None:
         data = read_npz(given.clips)
     else:
-        with counted(Console(stderr=True), "cutting clips") as progress:
+        with counted(open_console(stderr=True), "cutting clips") as progress:
             data = read_dataset(
                 given.dataset,
                 given.root,

@@ -53,7 +53,9 @@ class FaceCrop:
         anchor: Running number of the anchoring, from 0; -1 without a face.
         state: "tracked", "absent" (no face in view) or "lost" (there was one a moment ago).
         quality: Share of the tracked points that agree with the head's motion, 0 to 1.
-        n_faces: Faces seen on the last key frame; the largest is the one tracked.
+        n_faces: Faces seen on the last key frame; the one that was tracked first stays the one.
+        eye_distance_px: Inter-ocular distance in source pixels as of the last anchoring, 0 without a face.
+        notices: What became known about the faces in view with this frame, in plain words.
     """
 
     image: NDArray[np.uint8]
@@ -66,6 +68,8 @@ class FaceCrop:
     state: FaceState
     quality: float
     n_faces: int
+    eye_distance_px: float = 0.0
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Interval:
         reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
             "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
             focus), "head" (the head moves), "lighting", "gap" (frames are missing),
-            "face-lost", "unfinished" (the recording ends).
+            "small" (too few pixels between the eyes), "face-lost", "unfinished" (the recording ends).
     """
 
     onset: Moment

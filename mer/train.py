@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from mer import options
+from mer import missing, options
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
+from mer.terminal import open_console
 
 _EPILOG = """\
 A run that was stopped goes on when the same command is given again. The reported people never decide
@@ -76,6 +77,7 @@ def train(given: argparse.Namespace) -> Path | None:
     Raises:
         MerError: If something given cannot be used.
     """
+    missing.check("training", *missing.TRAINING)
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
     if settings.init and not Path(settings.init).is_file():
         wanted = "torchvision's vgg16 as safetensors" if settings.model == "elrcn" else "a checkpoint of the same model"
@@ -88,7 +90,6 @@ def train(given: argparse.Namespace) -> Path | None:
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
     import cv2
     import torch
-    from rich.console import Console
 
     from mer.evaluation.report import row_of_run, show, write_files
     from mer.training.run import Spread, run
@@ -98,7 +99,7 @@ def train(given: argparse.Namespace) -> Path | None:
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)  # clips are encoded side by side
     device = torch.device(options.device_for(given))
-    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console = open_console(width=None if sys.stdout.isatty() else 150)
     data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
         plain = TrainSettings(model=settings.model)

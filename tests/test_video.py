@@ -175,7 +175,7 @@ def test_leaves_out_a_picture_of_another_size(tmp_path: Path) -> None:
     shutil.copy(other / "1.png", folder / "3.png")
     with FrameReader(folder, fps=100.0) as reader:
         assert len(list(reader)) == 4
-    assert any("differs in size" in note for note in reader.notes)
+    assert any("3.png" in note and "differ in size" in note for note in reader.notes)
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
@@ -207,4 +207,4 @@ def test_a_picture_that_claims_to_be_huge_is_left_out(tmp_path: Path) -> None:
     (folder / "3.bmp").write_bytes(content)
     with FrameReader(folder, fps=50.0) as reader:
         assert len(list(reader)) == 7
-    assert any("3.bmp is not a picture that can be decoded" in note for note in reader.notes)
+    assert any("3.bmp" in note and "megapixels" in note for note in reader.notes)

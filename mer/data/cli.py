@@ -6,10 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from mer.data.datasets import READERS, check
 from mer.errors import MerError
+from mer.terminal import open_console
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mer-data: error: {error}", file=sys.stderr)
         return error.exit_code
     if arguments.json:
-        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        report.print(Console())
+        report.print(open_console())
     return 0
 
 

@@ -16,6 +16,7 @@ from mer.errors import MerError
 from mer.evaluation import paper, predictions
 from mer.evaluation.summary import summarise
 from mer.files import write_atomically
+from mer.missing import needed
 
 COLUMNS: Final = (
     *("system", "input", "protocol", "data", "classes", "clips", "subjects"),
@@ -85,7 +86,8 @@ def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:
     """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row."""
-    from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
+    with needed("--out"):
+        from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
 
     write_atomically(folder / "metrics.json", to_json(rows))
     write_atomically(folder / "table.md", to_markdown(rows))
@@ -98,7 +100,7 @@ def write_files(folder: Path, rows: Sequence[Row]) -> None:
 
 def to_json(rows: Sequence[Row]) -> str:
     """Return all figures of all systems as a JSON text."""
-    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1) + "\n"
+    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -2,8 +2,9 @@
 
 import re
 import struct
-from collections.abc import Iterator
 from typing import Final
+
+from mer.media.tiff import Content, is_tiff, tiff_pages
 
 MAX_PIXELS: Final = 50_000_000
 """Pictures beyond are refused before decoding: a file of 60 kB may claim 700 million pixels."""
@@ -16,11 +17,6 @@ _SOF: Final = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0x
 _BARE: Final = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 """JPEG markers that no length follows."""
 _PNM: Final = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s")
-_MAX_PAGES: Final = 100_000
-_WIDTH_TAG: Final = 256
-_HEIGHT_TAG: Final = 257
-
-Content = bytes | memoryview
 
 
 def size_of(content: Content) -> tuple[int, int] | None:
@@ -42,8 +38,9 @@ def size_of(content: Content) -> tuple[int, int] | None:
             return struct.unpack(">II", head[16:24])
         if head.startswith(b"BM"):
             return _bmp(head)
-        if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return max(_tiff_pages(content), key=lambda size_wh: size_wh[0] * size_wh[1], default=None)
+        if is_tiff(head):
+            sizes = [page.size_wh for page in tiff_pages(content)[0]]
+            return max(sizes, key=lambda size_wh: size_wh[0] * size_wh[1], default=None)
     except (struct.error, IndexError):
         return None
     found = _PNM.match(bytes(content[:4096]))
@@ -76,25 +73,3 @@ def _bmp(head: bytes) -> tuple[int, int]:
         return struct.unpack("<HH", head[18:22])
     width, height = struct.unpack("<ii", head[18:26])
     return abs(width), abs(height)
-
-
-def _tiff_pages(content: memoryview) -> Iterator[tuple[int, int]]:
-    order = "<" if content[0] == ord("I") else ">"
-    large = content[2 if order == "<" else 3] == ord("+")
-    offset, count = (order + "Q", order + "Q") if large else (order + "I", order + "H")
-    entry_bytes, value_at = (20, 12) if large else (12, 8)
-    at: int = struct.unpack_from(offset, content, 8 if large else 4)[0]
-    seen: set[int] = set()
-    while at and at not in seen and len(seen) < _MAX_PAGES:
-        seen.add(at)
-        entries: int = struct.unpack_from(count, content, at)[0]
-        at += struct.calcsize(count)
-        sides = {}
-        for entry in range(at, at + entries * entry_bytes, entry_bytes):
-            tag, kind = struct.unpack_from(order + "HH", content, entry)
-            if tag in (_WIDTH_TAG, _HEIGHT_TAG):
-                form = order + {3: "H", 4: "I", 16: "Q"}.get(kind, "I")
-                sides[tag] = struct.unpack_from(form, content, entry + value_at)[0]
-        if len(sides) == 2:
-            yield sides[_WIDTH_TAG], sides[_HEIGHT_TAG]
-        at = struct.unpack_from(offset, content, at + entries * entry_bytes)[0]

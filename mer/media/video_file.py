@@ -6,12 +6,10 @@ from typing import Final
 
 from mer.media.container import open_file
 from mer.media.decoder import Decoder, Picture
+from mer.media.rate import MAX_FPS, MIN_FPS
 
 FALLBACK_FPS: Final = 25.0
 """Rate of a file that states none, holds no usable time stamps and came without an `fps`."""
-MIN_FPS: Final = 0.1
-MAX_FPS: Final = 20_000.0
-"""Rates outside are no recording of a face, but a damaged or mistaken number: times and buffers would overflow."""
 DECODER_THREADS: Final = 2
 """The decoder works one frame ahead of the pipeline on the second core."""
 LONGEST_JUMP_S: Final = 10.0

@@ -1,5 +1,6 @@
 """Where frames come from: cameras, stream addresses, video files and folders of pictures."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ import numpy as np
 from mer.errors import MerError, UsageError
 from mer.media.clock import Clock
 from mer.media.decoder import Picture
+from mer.media.source_name import source_name
 from mer.media.video import FrameReader
 from mer.messages import Frame
 from realtime.capture import camera_mode, cameras
@@ -78,10 +80,11 @@ class LiveSource:
         stated = self._capture.stated_fps
         stated = stated if np.isfinite(stated) and 0 < stated < 10_000 else 0.0
         self._stamps = Clock(1.0 / (fps or stated or FALLBACK_FPS))
+        named = source_name(name)
         first = self._read()
         if first is None:
             self.close()
-            raise MerError(f"{name} was opened but delivers no picture; is it in use, switched off or not a video?")
+            raise MerError(f"{named} was opened but delivers no picture; is it in use, switched off or not a video?")
         self._ahead.append(first)
         height, width = first.image.shape[:2]
         self.size_wh = (width, height)
@@ -94,7 +97,7 @@ class LiveSource:
         self.rate_hz = fps or self._measured_rate()
         if own_stamps and stated and self.rate_hz < camera_mode.SLOW * stated:
             self._slow = camera_mode.slow_note(self.rate_hz, stated)
-        self.description = f"{name} ({width}x{height}, {self.rate_hz:.4g} fps)"
+        self.description = f"{named} ({width}x{height}, {self.rate_hz:.4g} fps)"
 
     def __iter__(self) -> Iterator[Frame]:
         while (frame := self._ahead.popleft() if self._ahead else self._read()) is not None:
@@ -256,15 +259,34 @@ def open_source(
         raise UsageError(f"--fourcc {fourcc!r} is not a pixel format; give four letters, such as MJPG")
     asked = Mode(width, height, fps, fourcc, exposure_ms)
     if text.isdecimal():
+        _refuse_ambiguous(text)
         return _open_camera(int(text), f"camera {text}", asked, backend)
     if backend == "gstreamer" and "!" in text:
         return _open_camera(text, "the pipeline", asked, backend)
     if is_stream(text):
-        return _open_stream(text, fps=fps)
+        try:
+            return _open_stream(text, fps=fps)
+        except MerError as error:  # which may quote the library's own words about the address
+            raise type(error)(source_name(str(error))) from None
     path = Path(text)
     if path.is_char_device():
         return _open_camera(text, f"camera {text}", asked, backend)
     return FrameReader(path, fps=fps, grey=True)
+
+
+def _refuse_ambiguous(number: str) -> None:
+    """Refuse a camera's number that is a file's or folder's name as well.
+
+    Raises:
+        UsageError: If it is.
+    """
+    path = Path(number)
+    if os.path.lexists(path):
+        kind = "folder" if path.is_dir() else "file"
+        raise UsageError(
+            f"--camera {number} may be camera {number} or the {kind} {number} in the current folder; give "
+            f"./{number} for the {kind}, or /dev/video{int(number)} for the camera"
+        )
 
 
 def paced(frames: Iterable[Frame], *, clock: Callable[[], float], wait: Callable[[float], object]) -> Iterator[Frame]:

@@ -18,6 +18,7 @@ from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.jobs import cluster, processes
 from mer.media.video import FrameReader
+from mer.terminal import open_console
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -44,7 +45,7 @@ _DIED: Final = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-replay`; its exit codes are in `--help`."""
     args = config.parse(_parser(), argv)
-    return options.exit_code("mer-replay", lambda: _run(args, Console()))
+    return options.exit_code("mer-replay", lambda: _run(args, open_console()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
-    recordings, errors = find_recordings(args.files, args.out)
+    search = find_recordings(args.files, args.out)
+    recordings, errors = search.recordings, search.errors
     if not recordings and len(errors) == 1:
         raise errors[0]
     _check(args, len(recordings) + len(errors))
@@ -84,6 +86,8 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     if args.cluster:
         cluster.check(args.cluster)
         jobs = [_for_any_machine(job) for job in jobs]
+    for note in search.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     outcomes = [Outcome(None, "failed", error=error) for error in errors]
     for outcome in outcomes:
         _report(outcome, console)

@@ -183,6 +183,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             wall_s=time.perf_counter() - started_s,
             complete=complete,
             rhythm=pipeline.cadence.rhythm,
+            face_notes=pipeline.face_notes(),
         )
         labels = dict(Counter(label.label for label in found))
         summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}
@@ -197,7 +198,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             recording.path.name,
             totals=pipeline.totals,
             timing=pipeline.timing,
-            notes=frames.notes,
+            notes=(*frames.notes, *pipeline.face_notes()),
             missing=summary["missing"],
         )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
