@@ -1,5 +1,7 @@
 """Small videos of every kind, made with PyAV: codecs, containers, stamps, interlacing, damage."""
 
+import math
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -55,8 +57,6 @@ def write(
         if stamps_ms is not None:
             stream.time_base = stream.codec_context.time_base = _TIME_BASE
         stream.codec_context.flags |= flags
-        if turn_deg:
-            stream.set_display_rotation(turn_deg)
         if audio_s:
             _write_silence(container, audio_s)
         count = 0
@@ -72,7 +72,18 @@ def write(
                     packet.pts, packet.dts = packet.pts + 1, packet.dts + 1
                 container.mux(packet)
                 count += 1
+    if turn_deg:
+        _turn(path, turn_deg)
     return path
+
+
+def _turn(path: Path, turn_deg: int) -> None:
+    """Have an MP4 ask for a turn, counter-clockwise."""
+    content = bytearray(path.read_bytes())
+    sin, cos = round(math.sin(math.radians(turn_deg))), round(math.cos(math.radians(turn_deg)))
+    matrix = [65536 * side for side in (cos, -sin, 0, sin, cos, 0)]
+    struct.pack_into(">6i", content, content.index(b"tkhd") + 44, *matrix)
+    path.write_bytes(content)
 
 
 def _write_silence(container: Any, seconds: float) -> None:

@@ -28,6 +28,8 @@ _LISTS: Final = {
     b"file '": "a list of files (ffconcat)",
 }
 """How texts begin that only name where video is."""
+_WHILE_PROBING: Final = {"max_pixels": str(MAX_PIXELS)} if int(av.__version__.partition(".")[0]) >= 18 else {}
+"""Options of decoders while FFmpeg looks at the first frames; before PyAV 18 they crash it with program streams."""
 _HEAD_BYTES: Final = 512
 _MADE_UP_STAMPS: Final = 0x0001
 """`AVFMT_FLAG_GENPTS`, which PyAV sets."""
@@ -48,8 +50,11 @@ def open_file(path: Path) -> Opened:
     Raises:
         MerError: If it is not a video, or one that cannot be decoded.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise MerError(f"{path} cannot be read ({error.strerror}); give a file that may be read") from None
     if (kind := names_other_files(head)) is not None:
         raise MerError(f"{path} is {kind}, which only names where video is; give the video file itself")
     try:
@@ -89,7 +94,7 @@ def open_container(
         source,
         format=format_name,
         container_options={"protocol_whitelist": protocols, "format_whitelist": formats, **(options or {})},
-        options={"max_pixels": str(MAX_PIXELS)},
+        options=_WHILE_PROBING,
         timeout=timeout_s,
         metadata_errors="replace",
     )

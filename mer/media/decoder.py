@@ -2,7 +2,8 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from threading import Lock
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import av
@@ -20,6 +21,8 @@ from mer.media.size import MAX_BYTES
 
 DAMAGED_MOST: Final = 500
 """So many packets in a row that cannot be read or decoded are the end of the source."""
+_FRUITLESS_MOST: Final = 4096
+"""So many packets without a picture are the end, too; a stream joined midway has none until its next key frame."""
 _MAX_REORDERED: Final = 40
 """Packets that a decoder may hold: 16 for reordering, and some for its threads."""
 
@@ -89,11 +92,18 @@ class Decoder:
         self._is_whole_jpeg: bool | None = None
         stream.codec_context.thread_count = threads
         stream.codec_context.thread_type = ThreadType[threading]
+        self._reading = Lock()
         self._pictures = self._decode()
 
     def read(self) -> Picture | None:
         """Return the next picture, None at the end."""
-        return next(self._pictures, None)
+        with self._reading:
+            return next(self._pictures, None)
+
+    def close(self) -> None:
+        """Wait for a read that is under way in another thread; there are no more pictures afterwards."""
+        with self._reading:
+            self._pictures.close()
 
     @property
     def notes(self) -> list[str]:
@@ -119,11 +129,11 @@ class Decoder:
             notes.append(f"frames were turned by {self._turn_deg} degrees counter-clockwise, as the file asks for")
         return notes
 
-    def _decode(self) -> Iterator[Picture]:
+    def _decode(self) -> Generator[Picture, None, None]:
         pictures_of = (
             self._jpeg_or_planes if self._grey and self._stream.codec_context.name == "mjpeg" else self._planes
         )
-        damaged = 0
+        fruitless = undecodable = 0
         for packet in self._packets():
             before = self.decoded
             for picture in pictures_of(packet):
@@ -133,12 +143,15 @@ class Decoder:
                     continue
                 self.decoded += 1
                 yield picture
-            damaged = 0 if self.decoded > before else damaged + 1
-            if damaged >= DAMAGED_MOST:
-                self.error = f"{DAMAGED_MOST} packets in a row could not be decoded"
-                return
             if self._is_whole_jpeg is not None:
                 pictures_of = self._jpeg if self._is_whole_jpeg else self._planes
+            if self.decoded > before:
+                fruitless, undecodable = 0, self.undecodable
+                continue
+            fruitless += 1
+            if fruitless >= _FRUITLESS_MOST or self.undecodable - undecodable >= DAMAGED_MOST:
+                self.error = f"{fruitless} packets in a row could not be decoded"
+                return
 
     def _packets(self) -> Iterator[_Packet]:
         """Yield packets, at the end an empty one that makes the decoder hand out what it holds."""
@@ -198,7 +211,7 @@ class Decoder:
             yield from self._shown(frame)
         if not packet.size and self._deinterlacer:
             for frame in self._deinterlacer.frames(None):
-                yield self._picture(frame)
+                yield from self._picture(frame)
 
     def _shown(self, frame: av.VideoFrame) -> Iterator[Picture]:
         self.damaged += frame.is_corrupt
@@ -208,15 +221,20 @@ class Decoder:
         if frame.interlaced_frame and self._deinterlacer is None:
             self._deinterlacer = Deinterlacer()
         if self._deinterlacer is None:
-            yield self._picture(frame)
+            yield from self._picture(frame)
             return
         for whole in self._deinterlacer.frames(frame):
-            yield self._picture(whole)
+            yield from self._picture(whole)
 
-    def _picture(self, frame: av.VideoFrame) -> Picture:
+    def _picture(self, frame: av.VideoFrame) -> Iterator[Picture]:
         planes = Planes(frame, self._turn_deg or 0, self._bits)
         stamp_s = self._waiting.popleft()
-        return Picture(planes.luma(), stamp_s, planes=planes) if self._grey else Picture(planes.bgr(), stamp_s)
+        try:
+            image = planes.luma() if self._grey else planes.bgr()
+        except (av.FFmpegError, ValueError):
+            self.undecodable += 1
+        else:
+            yield Picture(image, stamp_s, planes=planes if self._grey else None)
 
     def _stamp_s(self, frame: av.VideoFrame) -> float | None:
         coded = heapq.heappop(self._coding_stamps) if self._coding_stamps else None

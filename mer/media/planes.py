@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from av import VideoFrame
+from av import FFmpegError, VideoFrame
 from av.video.format import VideoFormat
 from numpy.typing import NDArray
 
@@ -39,23 +39,29 @@ class Planes:
     bits: int | None = None
 
     def luma(self) -> Picture:
-        """Return the (H, W) uint8 luma, upright, black at 0 and white at 255 whatever range and depth it came in."""
+        """Return the (H, W) uint8 luma, upright, black at 0 and white at 255 whatever range and depth it came in.
+
+        Raises:
+            av.FFmpegError: If the frame is in a form that FFmpeg cannot convert.
+        """
         luma = _luma(self.frame, self.bits)
         if luma is None:
             luma = np.asarray(cv2.cvtColor(_bgr(self.frame), cv2.COLOR_BGR2GRAY), np.uint8)
         return _turned(luma, self.turn_deg)
 
     def bgr(self) -> Picture:
-        """Return the (H, W, 3) uint8 BGR picture, upright."""
-        grey = _luma(self.frame, self.bits) if self.frame.format.name.startswith("gray") else None
-        colours = _bgr(self.frame) if grey is None else np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
-        return _turned(colours, self.turn_deg)
+        """Return the (H, W, 3) uint8 BGR picture, upright; grey if the frame is, or if its colours make no sense.
 
-    @property
-    def size_wh(self) -> tuple[int, int]:
-        """Width and height in pixels once upright."""
-        width, height = self.frame.width, self.frame.height
-        return (height, width) if self.turn_deg in (90, 270) else (width, height)
+        Raises:
+            av.FFmpegError: If the frame is in a form that FFmpeg cannot convert.
+        """
+        if not self.frame.format.name.startswith("gray"):
+            try:
+                return _turned(_bgr(self.frame), self.turn_deg)
+            except (FFmpegError, ValueError):  # damaged headers name colour spaces that do not exist
+                if samples(self.frame) is None:
+                    raise
+        return np.asarray(cv2.cvtColor(self.luma(), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def turn_of(frame: VideoFrame) -> int:

@@ -85,4 +85,5 @@ class VideoFile:
 
     def close(self) -> None:
         """Release the file; safe to call twice."""
+        self._decoder.close()
         self._container.close()

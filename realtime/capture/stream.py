@@ -57,7 +57,7 @@ class NetworkStream:
         self.codec = "mjpeg"
         self._response: Response | None = None
         self._container: av.container.InputContainer | None = None
-        self._reader: _Reader
+        self._reader: _Reader | None = None
         if urlsplit(url).scheme.lower() in ("http", "https"):
             self._reader = self._open_http(url)
         else:
@@ -65,20 +65,22 @@ class NetworkStream:
 
     def read(self) -> Picture | None:
         """Return the next picture as soon as it is there, None at the end; waits for TIMEOUT_S at most."""
-        return self._reader.read()
+        return self._reader.read() if self._reader else None
 
     @property
     def undecodable(self) -> int:
         """Packets or parts that were damaged, too large or not what they should be."""
-        return self._reader.undecodable
+        return self._reader.undecodable if self._reader else 0
 
     @property
     def error(self) -> str:
         """Why the stream ended, empty if it did in order or goes on."""
-        return self._reader.error
+        return self._reader.error if self._reader else ""
 
     def close(self) -> None:
         """Hang up; safe to call twice."""
+        if isinstance(self._reader, Decoder):
+            self._reader.close()
         if self._container is not None:
             self._container.close()
         if self._response is not None:
