@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     report = measure_all(arguments.model, settings)
     if arguments.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report, indent=2, allow_nan=False))
     else:
         print_report(report, open_console(width=None if sys.stdout.isatty() else 120))
     return 0

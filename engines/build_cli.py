@@ -22,6 +22,25 @@ from mer.terminal import open_console
 INTERRUPTED: Final = 130
 
 
+_ENDING: Final = "ending at the library's next step; the same signal again ends at once, and what was timed is lost"
+_NOT_ENDING: Final = (
+    "this TensorRT cannot be ended halfway (10 and newer can): it builds on to its end, and what it times is kept; "
+    "the same signal again ends at once, and what was timed is lost"
+)
+
+
+class Interrupted(Exception):
+    """A build that was ended by a signal.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class BuildProgress:
     """Draws the phases of a build as nested bars. See `engines.tensorrt_api.BuildListener`.
 
@@ -31,7 +50,7 @@ class BuildProgress:
 
     def __init__(self, progress: Progress) -> None:
         self.monitor: Any = None
-        self.cancelled = False
+        self.cancelled_by = 0
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self._depth: dict[str | None, int] = {None: -1}
@@ -45,7 +64,7 @@ class BuildProgress:
         """Move a bar on; end the build if it was interrupted."""
         if phase in self._tasks:
             self._progress.update(self._tasks[phase], completed=step + 1)
-        return not self.cancelled
+        return not self.cancelled_by
 
     def finish(self, phase: str) -> None:
         """Take a bar away."""
@@ -61,6 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MerError as error:
         print(f"mer-build-trt: error: {error}", file=sys.stderr)
         return error.exit_code
+    except Interrupted as interrupted:
+        print(
+            "mer-build-trt: interrupted; no plan was written. What was timed is kept for the next build",
+            file=sys.stderr,
+        )
+        return 128 + interrupted.number
     except KeyboardInterrupt:
         print("mer-build-trt: interrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
@@ -149,29 +174,30 @@ def _build(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[BuildProgress]:
-    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C.
+    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C, SIGTERM.
 
-    An exception out of a callback would pass through the library's own code, so Ctrl-C only sets a mark.
+    An exception out of a callback would pass through the library's own code, so a signal only sets a mark.
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         listener = BuildProgress(progress)
         progress.add_task("building", total=None)
 
-        def cancel(_signal: int, _frame: FrameType | None) -> None:
-            listener.cancelled = True
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            console.print("ending at the library's next step; Ctrl-C again ends at once")
+        def cancel(number: int, _frame: FrameType | None) -> None:
+            listener.cancelled_by = number
+            signal.signal(number, signal.SIG_DFL)
+            console.print(_ENDING if listener.monitor is not None else _NOT_ENDING, highlight=False)
 
-        before = signal.signal(signal.SIGINT, cancel)
+        before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield listener
         except MerError:
-            if listener.cancelled:
-                raise KeyboardInterrupt from None
+            if listener.cancelled_by:
+                raise Interrupted(listener.cancelled_by) from None
             raise
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Final
 from engines.manifest import Manifest, read_manifest, sha256
 from engines.protocol import Engine
 from engines.runtime.onnx import DEFAULT_THREADS, OnnxRuntimeEngine
+from engines.trial import try_out
 from mer.cache import cache_folder
 from mer.errors import MerError
 
@@ -68,7 +69,10 @@ def open_path(path: Path, *, threads: int = DEFAULT_THREADS) -> Engine:
         from engines.runtime.torch import TorchEngine  # torch is for development, never for live
 
         return TorchEngine(path, threads=threads)
-    if read_manifest(path).backend == "onnx":
+    manifest = read_manifest(path)
+    if manifest.backend == "onnx":
+        if manifest.sha256 != read_manifest(SHIPPED_MODEL).sha256:  # whether the file has it is checked on opening
+            try_out(path)
         return OnnxRuntimeEngine(path, threads=threads)
     from engines.runtime.tensorrt import TensorRtEngine  # wants cuda-python
 

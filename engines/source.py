@@ -63,6 +63,6 @@ def _from_checkpoint(path: Path) -> Source:
         precision="fp32",
         opset=0,
         versions={"torch": importlib.metadata.version("torch")},
-        training_data=str(configuration.training.get("data", "not stated")),
+        training_data=configuration.training_data,
     )
     return Source(fold(network, model=configuration.model, mode=mode, temperature=configuration.temperature), manifest)

@@ -5,9 +5,10 @@ import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from mer.errors import MerError
+from mer.media.source_name import source_name
 from realtime.output.records import let_go, say_to
 from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
@@ -17,9 +18,17 @@ _OUTPUT_GONE: Final = {errno.EIO, errno.ENOSPC, getattr(errno, "EDQUOT", errno.E
 """What printing ends with when the terminal was closed or the disk behind a redirection is full."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors quote no password of an address."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end the program with exit code 2."""
+        super().error(source_name(message))
+
+
 def parser(program: str, description: str) -> argparse.ArgumentParser:
     """Return a parser with the options that both programs have."""
-    made = argparse.ArgumentParser(prog=program, description=description, allow_abbrev=False)
+    made = Parser(prog=program, description=description, allow_abbrev=False)
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
         "--face-model",
@@ -36,7 +45,7 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--sensitivity",
         type=sensitivity,
-        default="normal",
+        default=sensitivity("normal"),
         metavar="LEVEL",
         help="low, normal, high or a number: less motion is enough, and more false events come (default: normal)",
     )
@@ -130,7 +139,7 @@ def count(text: str) -> int:
 
 def print_error(program: str, error: MerError) -> None:
     """Say on one line of the error output what cannot be used."""
-    say_to(sys.stderr, f"{program}: error: {error}")
+    say_to(sys.stderr, f"{program}: error: {source_name(str(error))}")
 
 
 def exit_code(program: str, work: Callable[[], int]) -> int:

@@ -15,7 +15,7 @@ from fakes import FakeEngine, FakePipeline, event, interval, update
 from pympi.Elan import Eaf
 from recordings import pictures, write_video
 
-import realtime.commands.replay
+import realtime
 import realtime.recordings.recording
 from realtime.commands.replay import main
 from realtime.output import extras
@@ -24,7 +24,7 @@ from realtime.output.exports import Found, boris, eaf, srt
 from realtime.output.sinks import record_from_event
 from realtime.screen.keys import Mark, record_from_mark
 
-SCHEMA = Path(realtime.commands.replay.__file__).parent / "schema/event-1.schema.json"
+SCHEMA = Path(realtime.__file__).parent / "schema/event-1.schema.json"
 NAME = 'a <b> & "c" ö.mp4'
 
 

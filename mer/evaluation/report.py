@@ -100,7 +100,7 @@ def write_files(folder: Path, rows: Sequence[Row]) -> None:
 
 def to_json(rows: Sequence[Row]) -> str:
     """Return all figures of all systems as a JSON text."""
-    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1) + "\n"
+    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -72,7 +72,7 @@ def spotting(given: argparse.Namespace) -> None:
         recordings = read_dataset(given.dataset, given.root, given.events[0])
     result = summarise(recordings)
     if given.json:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result, indent=1, allow_nan=False))
     else:
         show(result, open_console())
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.missing import needed
+from mer.onnx_runs import first_output
 from mer.preprocess import InputMode, check_mode
+from mer.probabilities import checked_probabilities
 
 SHIPPED: Final = "shipped"
 _SHIPPED_FILE: Final = Path("weights", "convlstm.onnx")
@@ -94,7 +96,7 @@ def _from_checkpoint(path: Path) -> Network:
         configuration.classes,
         configuration.none_threshold,
         parameter_count(model),
-        str(configuration.training.get("data", "not stated")),
+        configuration.training_data,
         probabilities,
     )
 
@@ -114,8 +116,10 @@ def _from_onnx(path: Path) -> Network:
     source = session.get_inputs()[0].name
 
     def probabilities(clips: NDArray[np.uint8]) -> NDArray[np.float64]:
-        parts = [session.run(None, {source: clips[i : i + _PART]})[0] for i in range(0, len(clips), _PART)]
-        return np.concatenate(parts).astype(np.float64)
+        chunks = [clips[i : i + _PART] for i in range(0, len(clips), _PART)]
+        parts = [first_output(session, {source: chunk}, source=str(path)) for chunk in chunks]
+        answers = np.concatenate(parts).astype(np.float64)
+        return checked_probabilities(answers, clips=len(clips), classes=len(manifest["classes"]), source=str(path))
 
     try:
         return Network(

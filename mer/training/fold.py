@@ -114,7 +114,7 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
         console,
     )
     result = _finish(job, fold, system.fit(task))
-    write_atomically(result_file, json.dumps(result, indent=1) + "\n")
+    write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
     if job.settings.model not in EXPORTED:
         _drop_weights(job.out)

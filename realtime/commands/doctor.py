@@ -22,12 +22,11 @@ from realtime.commands import installation
 from realtime.commands.installation import Finding, State
 from realtime.output.versions import component_versions
 
-_NEEDED: Final = ("face model", "shipped model", *installation.NEEDED)
+_NEEDED: Final = ("face model", "face landmarker", "shipped model", *installation.NEEDED)
 """Without these neither live nor replay can start."""
 _STYLES: Final[dict[State, str]] = {"works": "green", "missing": "yellow", "broken": "bold red"}
 _EXTRAS: Final = {
     "torch": ("training", "train"),
-    "av": ("recording", "record"),
     "pylsl": ("Lab Streaming Layer", "lsl"),
     "textual_image": ("Sixel pictures", "pictures"),
     "ray": ("clusters", "cluster"),
@@ -46,6 +45,7 @@ def examine(console: Console) -> list[Finding]:
     looks: dict[str, Callable[[], Iterator[Finding]]] = {
         "installation": installation.look,
         "face model": _face_model,
+        "face landmarker": _landmarker,
         "shipped model": _shipped_model,
         "cameras": _cameras,
         "GPU": _gpu,
@@ -76,7 +76,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     findings, versions = examine(console), component_versions()
     ready = not any(finding.state == "broken" and finding.topic in _NEEDED for finding in findings)
     if given.json:
-        print(json.dumps({"ready": ready, "versions": versions, "findings": [asdict(f) for f in findings]}, indent=1))
+        print(
+            json.dumps(
+                {"ready": ready, "versions": versions, "findings": [asdict(f) for f in findings]},
+                indent=1,
+                allow_nan=False,
+            )
+        )
         return 0 if ready else 1
     columns = [Column(name, overflow="fold") for name in ("", "", "what was found", "what to do")]
     table = Table(*columns, title="mer-live on this machine")
@@ -115,6 +121,21 @@ def _shipped_model() -> Iterator[Finding]:
         return
     found = f"{SHIPPED_MODEL.name}, {len(content) / 1e6:.1f} MB, sha256 {manifest.sha256[:16]}..., as in its manifest"
     yield Finding("shipped model", "works", f"{found}; trained on {manifest.training_data}")
+
+
+def _landmarker() -> Iterator[Finding]:
+    from mer.face.landmarker import Landmarker
+
+    try:
+        with Landmarker() as landmarker:
+            landmarker.wait()
+    except MerError as error:
+        what, _, advice = str(error).partition("; ")
+        yield Finding("face landmarker", "broken", what, advice)
+        return
+    yield Finding(
+        "face landmarker", "works", "mediapipe starts in a process of its own, which cannot reach the network"
+    )
 
 
 def _cameras() -> Iterator[Finding]:

@@ -19,6 +19,7 @@ _PACKAGES: Final = {
     "scikit-image": "skimage",
     "ONNX Runtime": "onnxruntime",
     "OpenCV": "cv2",
+    "PyAV": "av",
 }
 _OPENCV: Final = (
     "opencv-python",

@@ -64,7 +64,7 @@ class Records:
 
     def _print(self, record: dict[str, Any]) -> None:
         try:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -123,7 +123,7 @@ class EventLog:
         status = os.fstat(self._file.fileno())
         if stat.S_ISREG(status.st_mode) and not status.st_nlink:
             raise FileNotFoundError(errno.ENOENT, "the file was removed")
-        line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
+        line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
         try:
             while line:
                 line = line[self._file.write(line) :]
@@ -248,7 +248,7 @@ class RecordingFolder:
             **(extras or {}),
             EVENTS_CSV: _csv_text(self._columns, [row_from_record(record) for record in self.records]).encode(),
             REJECTED_CSV: _csv_text(_REJECTED_COLUMNS, self.rejected).encode(),
-            SUMMARY_JSON: (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(),
+            SUMMARY_JSON: (json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(),
         }
         try:
             for name, content in contents.items():

@@ -1,5 +1,6 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from engines.protocol import Engine
 from mer.media.video import FrameReader
 from realtime.capture.cadence import Rhythm
+from realtime.face_size import median_and_least
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
 from realtime.output.versions import component_versions
@@ -23,6 +25,7 @@ def summarise(
     wall_s: float,
     complete: bool,
     rhythm: Rhythm,
+    face_notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what `summary.json` holds; the fields are documented in `realtime/README.md`.
 
@@ -35,7 +38,9 @@ def summarise(
         wall_s: Seconds the work took.
         complete: False if it was interrupted.
         rhythm: How evenly frames came.
+        face_notes: What was odd about the faces.
     """
+    eyes = median_and_least(totals.eye_distances)
     return {
         "schema": SCHEMA,
         "source": str(source),
@@ -47,10 +52,13 @@ def summarise(
         "measured_fps": round(frames.measured_fps, 4),
         "seconds": round(totals.last_time_s - totals.first_time_s, 6),
         "dropped": totals.dropped,
+        "missing": missing_frames(frames, rhythm),
+        "undecodable": frames.undecodable,
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
-        "notes": list(frames.notes),
+        "notes": [*frames.notes, *face_notes],
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
+        "eye_distance_px": {"median": eyes[0], "least": eyes[1]} if eyes else None,
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
         "stages": timing.summary(),
@@ -65,3 +73,12 @@ def summarise(
         },
         "versions": component_versions(),
     }
+
+
+def missing_frames(frames: FrameReader, rhythm: Rhythm) -> int:
+    """Return how many frames a recording lacks.
+
+    Gaps between time stamps, damaged packets and the difference to the number in the header are three views of the
+    same frames, each blind to some of them, so the largest counts.
+    """
+    return max(rhythm.missing, frames.undecodable, frames.absent)

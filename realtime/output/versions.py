@@ -11,6 +11,7 @@ _PACKAGES: Final = (
     "onnxruntime",
     "opencv-python",
     "opencv-contrib-python",
+    "av",
     "rich",
 )
 _OPTIONAL: Final = (

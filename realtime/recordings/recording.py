@@ -183,6 +183,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             wall_s=time.perf_counter() - started_s,
             complete=complete,
             rhythm=pipeline.cadence.rhythm,
+            face_notes=pipeline.face_notes(),
         )
         labels = dict(Counter(label.label for label in found))
         summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}
@@ -193,7 +194,13 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
         files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
         summary |= {resume.OUTPUTS: job.wanted.names, resume.FILES: sorted(files)}
         folder.finish(summary, files, replaces=REPLACED)
-        lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
+        lines = closing_lines(
+            recording.path.name,
+            totals=pipeline.totals,
+            timing=pipeline.timing,
+            notes=(*frames.notes, *pipeline.face_notes()),
+            missing=summary["missing"],
+        )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(
         recording,

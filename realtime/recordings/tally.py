@@ -121,4 +121,4 @@ def write(outcomes: Sequence[Outcome], out: Path) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(out / RECORDINGS_CSV, text.getvalue())
-    write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

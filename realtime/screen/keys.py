@@ -24,7 +24,7 @@ class Mark:
 
     Attributes:
         number: Counts marks from 1.
-        time_s: Of the latest frame then, on the source's clock.
+        time_s: Of the latest frame then, on the session's time line.
         utc: The same by the computer's clock.
     """
 
@@ -98,7 +98,7 @@ class Keys:
         self._marks += 1
         mark = Mark(self._marks, self._latest.time_s, datetime.now(timezone.utc))
         self._on_mark(mark)
-        return f"mark {mark.number} at {mark.time_s - self._pipeline.totals.first_time_s:.2f} s"
+        return f"mark {mark.number} at {mark.time_s:.2f} s"
 
     def _sensitivity(self, factor: float) -> str:
         self._pipeline.sensitivity *= factor
@@ -115,7 +115,7 @@ class Keys:
         try:
             self._save_dir.mkdir(parents=True, exist_ok=True)
             (self._save_dir / f"{name}.png").write_bytes(strip_png(event))
-            text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+            text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
             (self._save_dir / f"{name}.json").write_text(text, encoding="utf-8")
         except OSError as error:
             return f"not saved: {self._save_dir} cannot be written ({error.strerror})"
