@@ -23,7 +23,8 @@ def _start(program: str, module: str, argv: Sequence[str] | None = None) -> int:
     Returns:
         Its exit code, 1 if it cannot be loaded.
     """
-    if problem := namesake.problem():
+    is_ours = namesake.PUBLIC in getattr(sys.modules["realtime"], "__all__", ())
+    if not is_ours and (problem := namesake.problem()):  # our own __init__.py warns by itself
         print(f"{program}: warning: {problem}", file=sys.stderr)
     try:
         command = importlib.import_module(module)
