@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -16,9 +16,9 @@ from rich.table import Table
 
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
+from mer.cli import command, say_to
 from mer.errors import MerError, UsageError
-
-INTERRUPTED: Final = 130
+from mer.text import PlainConsole, printable
 
 
 class BuildProgress:
@@ -38,7 +38,7 @@ class BuildProgress:
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         """Add a bar below its parent's."""
         self._depth[phase] = self._depth.get(parent, 0) + 1
-        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + phase, total=max(steps, 1))
+        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + printable(phase), total=max(steps, 1))
 
     def step(self, phase: str, step: int) -> bool:
         """Move a bar on; end the build if it was interrupted."""
@@ -52,17 +52,10 @@ class BuildProgress:
             self._progress.remove_task(self._tasks.pop(phase))
 
 
+@command("mer-build-trt", interrupted="interrupted; nothing was written")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = _parser().parse_args(argv)
-    try:
-        return _build(arguments)
-    except MerError as error:
-        print(f"mer-build-trt: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-build-trt: interrupted; nothing was written", file=sys.stderr)
-        return INTERRUPTED
+    return _build(_parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,7 +113,7 @@ def _build(arguments: argparse.Namespace) -> int:
         timing_cache=arguments.timing_cache or plan_folder().parent / f"timing-{api.backend}-{api.version}.cache",
         compute_capabilities=tuple(arguments.compute_capability),
     )
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     console.print(
         f"building {arguments.model} with {api.backend} {api.version}, {arguments.precision}", highlight=False
     )
@@ -128,7 +121,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with _progress(console) as listener:
         built = build.build_plan(source, output, api, options, listener)
     seconds = time.perf_counter() - started
-    out = Console()
+    out = PlainConsole()
     if arguments.verbose:
         table = Table("layer", "type", "output", "element", title="network")
         for row in built.layers:
@@ -141,8 +134,9 @@ def _build(arguments: argparse.Namespace) -> int:
         else (f"answers not compared: {built.unmeasured}")
     )
     for port in built.ports:
-        print(f"  {port.name}: {port.dtype} {port.shape}")
-    print(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}\n{manifest_path(output)}")
+        say_to(sys.stdout, f"  {port.name}: {port.dtype} {port.shape}")
+    say_to(sys.stdout, f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}")
+    say_to(sys.stdout, str(manifest_path(output)))
     return 0
 
 
@@ -152,7 +146,7 @@ def _progress(console: Console) -> Iterator[BuildProgress]:
 
     An exception out of a callback would pass through the library's own code, so Ctrl-C only sets a mark.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         listener = BuildProgress(progress)
         progress.add_task("building", total=None)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 from mer.labels import NONE_LABEL
 from mer.preprocess import CHANNELS, InputMode, check_mode
 from mer.sampling import N_FRAMES
@@ -193,7 +193,7 @@ def read_manifest(engine: Path) -> Manifest:
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise ValueError(f"it has {path.stat().st_size} bytes")
-        return _parse(json.loads(path.read_bytes()))
+        return _parse(from_json(path.read_bytes()))
     except (ValueError, TypeError, KeyError, RecursionError, OSError, MerError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise MerError(f"manifest {path} cannot be used: {why}; build the engine again") from error
@@ -247,7 +247,7 @@ def _parse(content: Any) -> Manifest:
     )
     if (manifest.target is None) != (manifest.backend == "onnx"):
         raise ValueError(f"backend {manifest.backend!r} and its target do not go together")
-    expected = json.loads(to_json(manifest))
+    expected = from_json(to_json(manifest))
     for part in ("input", "output"):
         if content.get(part) != expected[part]:
             raise ValueError(f"its {part} {content.get(part)} is not {expected[part]}")

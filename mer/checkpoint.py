@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from mer import models
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 from mer.preprocess import check_mode
 
 FORMAT: Final = 1
@@ -151,13 +151,13 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _description(path: Path, data: bytes) -> dict[str, Any]:
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     try:
-        header = json.loads(data[8 : 8 + length]) if 0 < length < min(_LONGEST_HEADER, len(data)) else None
+        header = from_json(data[8 : 8 + length]) if 0 < length < min(_LONGEST_HEADER, len(data)) else None
     except ValueError:
         header = None
     if not isinstance(header, dict):
         raise MerError(f"{path} is no safetensors file, or a damaged one; expected one written by mer-train")
     try:
-        description = json.loads(header["__metadata__"]["mer"])
+        description = from_json(header["__metadata__"]["mer"])
         version = description["format"]
     except (KeyError, TypeError, ValueError):
         raise MerError(f"{path} is a safetensors file of another program; expected one written by mer-train") from None

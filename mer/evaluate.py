@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from mer.cli import command
 from mer.data import READERS
-from mer.errors import MerError, UsageError
+from mer.errors import UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
+from mer.text import PlainConsole
 
 _RECOGNITION = """\
 Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
@@ -49,18 +49,11 @@ def add_recognition(commands: Any) -> None:
     options.set_defaults(command=recognition)
 
 
+@command("mer-evaluate", interrupted="stopped")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-evaluate`; return the exit code."""
     given = parser().parse_args(argv)
-    try:
-        code = given.command(given)
-    except MerError as error:
-        print(f"mer-evaluate: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-evaluate: stopped", file=sys.stderr)
-        return 130
-    return int(code or 0)
+    return int(given.command(given) or 0)
 
 
 def recognition(given: argparse.Namespace) -> None:
@@ -87,10 +80,10 @@ def recognition(given: argparse.Namespace) -> None:
         show(rows, wide_console())
 
 
-def wide_console() -> Console:
+def wide_console() -> PlainConsole:
     """Return the terminal, or 150 columns where the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
+    console = PlainConsole()
+    return console if console.is_terminal else PlainConsole(width=150)
 
 
 def _trial(weights: str, given: argparse.Namespace) -> Row:
@@ -108,7 +101,7 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     if given.clips is not None:
         data = read_npz(given.clips)
     else:
-        with counted(Console(stderr=True), "cutting clips") as progress:
+        with counted(PlainConsole(stderr=True), "cutting clips") as progress:
             data = read_dataset(
                 given.dataset,
                 given.root,

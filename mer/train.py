@@ -7,13 +7,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
 from mer import options
+from mer.cli import command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
 from mer.preprocess import CHANNELS
 from mer.systems import EPOCHS_ONLY, SYSTEMS
+from mer.text import PlainConsole
+
+INTERRUPTED: Final = "stopped; give the same command again to go on"
 
 _EPILOG = """\
 A run that was stopped goes on when the same command is given again. The reported people never decide
@@ -41,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@command("mer-train", interrupted=INTERRUPTED)
 def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], None] | None = None) -> int:
     """Run `mer-train`.
 
@@ -54,16 +60,9 @@ def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], N
         The exit code.
     """
     given = parser().parse_args(argv)
-    try:
-        path = train(given)
-        if on_checkpoint is not None and path is not None:
-            on_checkpoint(path)
-    except MerError as error:
-        print(f"mer-train: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
-        return 130
+    path = train(given)
+    if on_checkpoint is not None and path is not None:
+        on_checkpoint(path)
     return 0
 
 
@@ -88,7 +87,6 @@ def train(given: argparse.Namespace) -> Path | None:
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
     import cv2
     import torch
-    from rich.console import Console
 
     from mer.evaluation.report import row_of_run, show, write_files
     from mer.training.run import Spread, run
@@ -98,7 +96,7 @@ def train(given: argparse.Namespace) -> Path | None:
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)  # clips are encoded side by side
     device = torch.device(options.device_for(given))
-    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console = PlainConsole(width=None if sys.stdout.isatty() else 150)
     data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
         plain = TrainSettings(model=settings.model)

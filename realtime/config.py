@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError, UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+from mer.files import from_toml
+from mer.text import printable
 
 _NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion"})
 
@@ -30,7 +27,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     try:
         return parser.parse_args(_with_file(parser, given))
     except UsageError as error:
-        parser.error(str(error))
+        parser.error(printable(error))
 
 
 def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> dict[str, Any]:
@@ -98,7 +95,7 @@ def _config_path(given: Sequence[str]) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read ({error.strerror}); give a TOML file") from error
     except ValueError as error:  # also for what is no UTF-8

@@ -14,6 +14,8 @@ from mer.data import READERS, Recording, intervals
 from mer.errors import MerError, UsageError
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
 from mer.evaluation.spotting import WEAK_PERCENT, Spotted, spotted, summarise
+from mer.files import from_json
+from mer.text import PlainConsole
 
 EVENTS_FILE: Final = "events.jsonl"
 SUMMARY_FILE: Final = "summary.json"
@@ -73,7 +75,7 @@ def spotting(given: argparse.Namespace) -> None:
     if given.json:
         print(json.dumps(result, indent=1))
     else:
-        show(result, Console())
+        show(result, PlainConsole())
 
 
 def read_set(folder: Path, results: Path) -> list[Spotted]:
@@ -166,7 +168,7 @@ def read_events(path: Path) -> list[Label]:
 def _event(path: Path, number: int, line: str) -> Label | None:
     """Return the event of a line, None for what somebody marked with the space bar."""
     try:
-        record: Mapping[str, Any] = json.loads(line)
+        record: Mapping[str, Any] = from_json(line)
         if "mark" in record:
             return None
         first, top, last = (int(record[f"{name}_frame"]) for name in MOMENTS)
@@ -193,7 +195,7 @@ def _seconds(known: float | None, folder: Path) -> float:
 
 def _summary(folder: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+        content = from_json((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -21,6 +21,7 @@ from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
 from mer.jobs import cluster
 from mer.systems import EPOCHS_ONLY, SYSTEMS
+from mer.text import PlainConsole
 
 EXIT_PARTIAL: Final = 3
 """Some systems failed, the others are in the table."""
@@ -99,7 +100,7 @@ def table1(given: argparse.Namespace) -> int:
         cluster.check(given.cluster)
     device = options.device_for(given)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
-    console = Console(stderr=given.json) if sys.stdout.isatty() else Console(stderr=given.json, width=160)
+    console = PlainConsole(stderr=given.json) if sys.stdout.isatty() else PlainConsole(stderr=given.json, width=160)
     first = settings[names[0]]
     data, truth = select(read(source, first, jobs=os.cpu_count() or 1, console=console), first.classes)
     folds = claim_folds(given.out, data, first, given.folds)
@@ -230,7 +231,8 @@ def _duration(seconds: float) -> str:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    name, left = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[left]}"))
+    columns = (name, BarColumn(), MofNCompleteColumn(), left)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -7,29 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mer.errors import MerError
+from mer.cli import command, say_to
 from mer.synth import corpus, recording, script, series
 from mer.synth.conditions import CONDITIONS
 from mer.synth.portrait import find_portraits, load_portrait
 from mer.synth.video_file import CODECS, codec_for
+from mer.text import PlainConsole, printable
 
 
+@command("mer-synth", interrupted="stopped; the file being written was removed")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        run: Callable[[argparse.Namespace], None] = arguments.run
-        run(arguments)
-    except MerError as error:
-        print(f"mer-synth: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-synth: stopped; the file being written was removed", file=sys.stderr)
-        return 130
+    run: Callable[[argparse.Namespace], None] = arguments.run
+    run(arguments)
     return 0
 
 
@@ -161,9 +155,9 @@ def _recording(arguments: argparse.Namespace) -> None:
     for event in truth["events"]:
         moments = (f"{event[key]['time_s']:.3f}" for key in ("onset", "apex", "offset"))
         table.add_row(event["label"], " ".join(event["units"]), *moments, f"{event['amplitude_percent']:.2f}")
-    Console().print(table)
+    PlainConsole().print(table)
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
-    print(f"truth in {arguments.out.with_suffix('.json')}")
+    say_to(sys.stdout, f"truth in {arguments.out.with_suffix('.json')}")
 
 
 def _set(arguments: argparse.Namespace) -> None:
@@ -177,7 +171,8 @@ def _set(arguments: argparse.Namespace) -> None:
     plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like)
     with _progress("recordings") as report:
         series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
-    print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {arguments.out}, each with its truth")
+    where = printable(arguments.out)
+    print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {where}, each with its truth")
 
 
 def _corpus(arguments: argparse.Namespace) -> None:
@@ -197,16 +192,16 @@ def _corpus(arguments: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     n = sum(built.counts.values())
     for reason in built.skipped:
-        print(f"mer-synth: left out: {reason}", file=sys.stderr)
+        say_to(sys.stderr, f"mer-synth: left out: {reason}")
     classes = ", ".join(f"{count} {label}" for label, count in built.counts.items())
     print(f"{n} synthetic clips of {built.subjects} subjects ({classes})")
-    print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {built.manifest}")
+    print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {printable(built.manifest)}")
 
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=PlainConsole(stderr=True)) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

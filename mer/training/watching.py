@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from mer.config import TrainSettings
 from mer.files import write_atomically
+from mer.text import csv_text
 from mer.training.loop import Epoch, History, Watch
 
 _REDRAW_S: Final = 20.0
@@ -91,11 +92,7 @@ def _in_order(fold: str) -> list[tuple[int, str]]:
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, csv_text(_COLUMNS, rows))
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
@@ -130,7 +127,7 @@ def draw_curves(path: Path, log: Path) -> None:
 
 def _bar(console: Console) -> Progress:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),

@@ -17,12 +17,14 @@ from rich.table import Table
 
 from engines.bench import add_engine_command
 from engines.select import open_engine
+from mer.cli import command
 from mer.errors import UsageError
 from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import Landmarker
 from mer.media.video import FrameReader
-from realtime.options import count, exit_code
+from mer.text import PlainConsole
+from realtime.options import count
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay
 from realtime.timing import Timing
@@ -56,6 +58,7 @@ def add_pipeline_command(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
+@command("mer-bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_engine_command(commands)
     add_pipeline_command(commands)
     arguments = parser.parse_args(argv)
-    return exit_code("mer-bench", lambda: int(arguments.run(arguments)))
+    return int(arguments.run(arguments))
 
 
 def measure(path: Path, *, rounds: int) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
             if synthesise(["recording", str(path), "--fps", "200", "--seconds", "8", "--events", "3"]):
                 raise UsageError("no synthetic recording could be made; name a recording")
             report = measure(path, rounds=arguments.rounds)
-    print(json.dumps(report, indent=2)) if arguments.json else print_report(report, Console())
+    print(json.dumps(report, indent=2)) if arguments.json else print_report(report, PlainConsole())
     return 0
 
 

@@ -10,15 +10,17 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from engines import tensorrt_api
 from engines.manifest import load_pair, read_manifest
 from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL, plan_folder
+from mer.cli import command
 from mer.errors import MerError
 from mer.face.model_file import find_face_model
+from mer.text import PlainConsole
 from realtime.capture import cameras
 from realtime.output.summary import component_versions
 from realtime.screen.graphics import choose
@@ -66,12 +68,13 @@ def examine(console: Console) -> list[Finding]:
     return [finding for look in looks for finding in look()] + [_terminal(console)]
 
 
+@command("mer-doctor")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-doctor`; returns 0 if live and replay can start, else 1."""
     parser = argparse.ArgumentParser(prog="mer-doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     given = parser.parse_args(argv)
-    console = Console()
+    console = PlainConsole()
     findings, versions = examine(console), component_versions()
     ready = not any(finding.state == "broken" and finding.topic in _NEEDED for finding in findings)
     if given.json:
@@ -79,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if ready else 1
     table = Table("", "", "what was found", "what to do", title="mer-live on this machine")
     for finding in findings:
-        style = _STYLES[finding.state]
-        table.add_row(finding.topic, f"[{style}]{finding.state}[/]", escape(finding.found), escape(finding.advice))
+        state = Text(finding.state, _STYLES[finding.state])
+        table.add_row(finding.topic, state, finding.found, finding.advice)
     console.print(table)
     console.print(", ".join(f"{name} {number}" for name, number in versions.items()), highlight=False)
     console.print("mer-live and mer-replay can start" if ready else "mer-live and mer-replay cannot start: see above")

@@ -20,7 +20,9 @@ from rich.console import Console
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
+from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
+from mer.text import PlainConsole
 from realtime import config, options
 from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
@@ -29,7 +31,7 @@ from realtime.capture.thread import Capture
 from realtime.messages import Event, Update
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
-from realtime.output.records import STDOUT, Records, say, say_to
+from realtime.output.records import STDOUT, Records, say
 from realtime.output.session_recording import SessionRecording
 from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
@@ -89,11 +91,12 @@ def live(
         yield last
 
 
+@command("mer-live")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
     parser = _parser()
     args = config.parse(parser, argv)
-    return options.exit_code("mer-live", lambda: _run(parser, args, Console()))
+    return _run(parser, args, PlainConsole())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,7 +158,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
     if args.save_config is not None:
         path, args.save_config = args.save_config, None
         config.save(parser, args, path)
-        print(f"options are in {path}; use them with: mer-live --config {path}")
+        say_to(sys.stdout, f"options are in {path}; use them with: mer-live --config {path}")
         return 0
     if args.record is not None and args.events is None:
         args.events = args.record / session_recording.EVENTS

@@ -14,10 +14,12 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
+from mer.cli import command, print_error, say_to
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.jobs import cluster, processes
 from mer.media.video import FrameReader
+from mer.text import PlainConsole
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -41,10 +43,11 @@ _DIED: Final = (
 )
 
 
+@command("mer-replay")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-replay`; its exit codes are in `--help`."""
     args = config.parse(_parser(), argv)
-    return options.exit_code("mer-replay", lambda: _run(args, Console()))
+    return _run(args, PlainConsole())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,7 +131,7 @@ def _for_any_machine(job: Job) -> Job:
 
 def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -> Iterator[Outcome]:
     with open_engine(args.engine) as engine:
-        if not args.cluster and min(args.jobs, len(jobs)) < 2:
+        if not args.cluster and (len(jobs) == 1 or args.overlay or args.screenshot):
             for number, job in enumerate(jobs, start=1):
                 name = f"{number}/{len(jobs)} {job.recording.path.name}" if len(jobs) > 1 else job.recording.path.name
                 open_screen = functools.partial(_screen, args, console, engine, job, name)
@@ -207,10 +210,10 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
 
 def _report(outcome: Outcome, console: Console) -> None:
     if outcome.error is not None:
-        options.print_error("mer-replay", outcome.error)
+        print_error("mer-replay", outcome.error)
         return
     for line in outcome.lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        say_to(sys.stdout, line)
     if outcome.truth is not None:
         kind = "synthetic recording" if outcome.truth.synthetic else "recording"
         name = Path(outcome.summary["source"]).name

@@ -3,14 +3,14 @@
 All take the records of `realtime.output.sinks` and give the content of a file. Times are those of the recording.
 """
 
-import csv
-import io
 import mimetypes
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from mer.text import csv_text
 
 SUBTITLE_S: Final = 1.5
 """A subtitle stays this long, because nobody reads one in the fraction of a second that an event lasts."""
@@ -114,11 +114,8 @@ def boris(found: Found) -> bytes:
                 "Comment start": f"apex {record['apex_s']:.3f} s, score {record['score']}",
             }
             rows.append(row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=_BORIS_COLUMNS)  # ends lines with CR LF, as BORIS does
-    writer.writeheader()
-    writer.writerows(sorted(rows, key=lambda row: float(row["Start (s)"])))
-    return text.getvalue().encode()
+    rows.sort(key=lambda row: float(row["Start (s)"]))
+    return csv_text(_BORIS_COLUMNS, rows, newline="\r\n").encode()  # as BORIS ends lines
 
 
 def eaf(found: Found) -> bytes:

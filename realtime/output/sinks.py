@@ -3,7 +3,6 @@
 The fields are documented in `realtime/README.md`; SCHEMA changes whenever their meaning does.
 """
 
-import csv
 import errno
 import io
 import json
@@ -16,7 +15,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from mer.errors import MerError
+from mer.files import from_json
 from mer.messages import Interval
+from mer.text import csv_text
 from realtime.messages import Event, Update
 
 if sys.platform != "win32":
@@ -246,8 +247,8 @@ class RecordingFolder:
             self._log.close()
         contents: dict[str, bytes] = {
             **(extras or {}),
-            EVENTS_CSV: _csv_text(self._columns, [row_from_record(record) for record in self.records]).encode(),
-            REJECTED_CSV: _csv_text(_REJECTED_COLUMNS, self.rejected).encode(),
+            EVENTS_CSV: csv_text(self._columns, [row_from_record(record) for record in self.records]).encode(),
+            REJECTED_CSV: csv_text(_REJECTED_COLUMNS, self.rejected).encode(),
             SUMMARY_JSON: (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(),
         }
         try:
@@ -284,7 +285,7 @@ def _refuse_foreign(folder: Path, source: str) -> None:
     if not summary.is_file():
         return
     try:
-        earlier = json.loads(summary.read_text(encoding="utf-8"))["source"]
+        earlier = from_json(summary.read_text(encoding="utf-8"))["source"]
     except (ValueError, KeyError, TypeError):
         earlier = "something else"
     if earlier != source:
@@ -295,11 +296,3 @@ def _refuse_foreign(folder: Path, source: str) -> None:
 
 def _disk_error(folder: Path, error: OSError) -> MerError:
     return MerError(f"writing to {folder} failed ({error.strerror}); is the disk full, or was the folder removed?")
-
-
-def _csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

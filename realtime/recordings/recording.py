@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from engines.protocol import Engine
-from mer.errors import MerError
+from mer.cli import as_error
 from mer.face.tracker import CutAhead
 from mer.media.video import FrameReader
 from mer.messages import Frame
@@ -132,7 +132,7 @@ def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outco
         open_screen: Called once the recording is open.
 
     Returns:
-        What came of it; errors of the user are an outcome, too.
+        What came of it; whatever is raised is an outcome, too, for a batch goes on after it.
     """
     recording = job.recording
     try:
@@ -144,8 +144,8 @@ def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outco
             line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
             return Outcome(recording, "skipped", summary=done, lines=(line,))
         return _replay_into_folder(job, engine, settings, open_screen)
-    except MerError as error:
-        return Outcome(recording, "failed", error=error)
+    except Exception as error:
+        return Outcome(recording, "failed", error=as_error(error, about=str(recording.path)))
 
 
 def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open_screen: OpenScreen) -> Outcome:

@@ -1,11 +1,11 @@
 """Whether a recording has been done already: the same recording, the same settings, everything that is wanted."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError
+from mer.files import from_json
 from realtime.output.sinks import EVENTS_CSV, EVENTS_JSONL, REJECTED_CSV, SCHEMA, SUMMARY_JSON
 
 SETTINGS: Final = "settings"
@@ -48,7 +48,7 @@ def finished_summary(
         MerError: If the recording cannot be looked at.
     """
     try:
-        summary = json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8"))
+        summary = from_json((folder / SUMMARY_JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     expected = {

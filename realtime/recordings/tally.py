@@ -1,7 +1,5 @@
 """What came of a batch: one outcome for each recording, the table of all, and the exit code."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from rich.table import Table
 
 from mer.errors import MerError
 from mer.files import write_atomically
+from mer.text import csv_text
 from realtime.output.compare import Pair, Truth
 from realtime.recordings.inputs import Recording
 
@@ -116,9 +115,5 @@ def write(outcomes: Sequence[Outcome], out: Path) -> None:
         MerError: If the disk refuses it.
     """
     rows = [record_from_outcome(outcome) for outcome in outcomes]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(out / RECORDINGS_CSV, text.getvalue())
+    write_atomically(out / RECORDINGS_CSV, csv_text(list(rows[0]), rows))
     write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")

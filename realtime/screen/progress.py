@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from mer.text import printable
 from realtime.messages import Update
 
 _EVERY: Final = 16
@@ -15,8 +16,15 @@ _EVERY: Final = 16
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        """Return the frames a second of the last half minute."""
-        return Text(f"{task.speed:.0f} frames/s" if task.speed else "", style="progress.data.speed")
+        """Return the frames a second of the last half minute; nothing for what does not count frames."""
+        known = task.speed and task.fields.get("frames")
+        return Text(f"{task.speed:.0f} frames/s" if known else "", style="progress.data.speed")
+
+
+def _progress(console: Console) -> Progress:
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:
@@ -29,9 +37,8 @@ class Bar:
     """
 
     def __init__(self, name: str, total: int | None, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task(name, total=total)
+        self._progress = _progress(console)
+        self._task = self._progress.add_task(printable(name), total=total, frames=True)
 
     def update(self, update: Update) -> None:
         """Move on to the frame of `update`."""
@@ -57,10 +64,11 @@ class BatchBar:
     """
 
     def __init__(self, names: Sequence[str], console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = _progress(console)
         self._all = self._progress.add_task("recordings", total=len(names))
-        self._tasks = [self._progress.add_task(name, total=None, visible=False) for name in names]
+        self._tasks = [
+            self._progress.add_task(printable(name), total=None, visible=False, frames=True) for name in names
+        ]
 
     def update(self, frames: Sequence[tuple[int, int]]) -> None:
         """Show how far each recording is.
