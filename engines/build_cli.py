@@ -16,7 +16,7 @@ from rich.table import Table
 
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
-from mer.cli import command, say_to
+from mer.cli import command
 from mer.errors import MerError, UsageError
 from mer.text import PlainConsole, printable
 
@@ -134,9 +134,9 @@ def _build(arguments: argparse.Namespace) -> int:
         else (f"answers not compared: {built.unmeasured}")
     )
     for port in built.ports:
-        say_to(sys.stdout, f"  {port.name}: {port.dtype} {port.shape}")
-    say_to(sys.stdout, f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}")
-    say_to(sys.stdout, str(manifest_path(output)))
+        print(printable(f"  {port.name}: {port.dtype} {port.shape}"))
+    print(printable(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}"))
+    print(printable(manifest_path(output)))
     return 0
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import mer.train
 from engines import build_cli
-from mer.cli import command, say_to
+from mer.cli import command
 from mer.systems import OURS
+from mer.text import printable
 
 
 @command("mer-train", interrupted=mer.train.INTERRUPTED)
@@ -37,7 +38,7 @@ def _export(path: Path | None) -> bool:
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)
-    say_to(sys.stdout, f"engine: {target}")
+    print(printable(f"engine: {target}"))
     return True
 
 

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeEngine, FakePipeline
+from fakes import FakeEngine, FakePipeline, batch_in_this_process
 from recordings import pictures, write_video
 
 import realtime.commands.replay
 import realtime.recordings.recording
 from mer.jobs import processes
 from realtime.commands.replay import main
-from realtime.output.extras import Wanted
-from realtime.recordings import workers
-from realtime.recordings.inputs import Recording
-from realtime.recordings.recording import Job
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +31,7 @@ def replayed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: FakeEngine())
     monkeypatch.setattr(realtime.recordings.recording, "Pipeline", made)
+    batch_in_this_process(monkeypatch, FakeEngine())
     return rates
 
 
@@ -230,15 +227,20 @@ def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_defect_that_one_recording_brings_to_light_does_not_end_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("a defect"), MemoryError(), RecursionError("too deep"), OSError(5, "Input/output error")],
+)
+def test_whatever_one_recording_raises_does_not_end_the_others(
+    study: Path, replayed: list[float], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("a defect")
+    step = FakePipeline.step
 
-    monkeypatch.setattr(workers, "replay_recording", broken)
-    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: None)
-    recording = Recording(tmp_path / "a.mp4", tmp_path / "out")
-    outcome = workers.replay_as_task(Job(recording, None, "auto", None, None, False, Wanted()))
-    assert outcome.status == "failed"
-    assert "ZeroDivisionError('a defect')" in str(outcome.error)
+    def broken(self: FakePipeline, crop: Any) -> Any:
+        if len(replayed) == 1:
+            raise error
+        return step(self, crop)
+
+    monkeypatch.setattr(FakePipeline, "step", broken)
+    assert run(study) == 3
+    assert statuses(study) == ["failed", "done"]

@@ -120,7 +120,7 @@ def test_a_strip_shows_13_pictures() -> None:
 
 
 def test_a_film_covers_the_event_and_its_margins_in_slow_motion(tmp_path: Path) -> None:
-    films = Films()
+    films = Films(tmp_path)
     for index in range(221):
         assert films.add(update(index, index / 200)) == []
     (film,) = films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))

@@ -8,7 +8,8 @@ from fakes import event, interval, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
-from realtime.output.sinks import EventLog, RecordingFolder, record_from_event
+from realtime.output.folder import RecordingFolder
+from realtime.output.sinks import EventLog, record_from_event
 
 if sys.platform != "win32":
     import resource

@@ -157,7 +157,7 @@ def _recording(arguments: argparse.Namespace) -> None:
         table.add_row(event["label"], " ".join(event["units"]), *moments, f"{event['amplitude_percent']:.2f}")
     PlainConsole().print(table)
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
-    say_to(sys.stdout, f"truth in {arguments.out.with_suffix('.json')}")
+    print(printable(f"truth in {arguments.out.with_suffix('.json')}"))
 
 
 def _set(arguments: argparse.Namespace) -> None:

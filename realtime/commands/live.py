@@ -22,7 +22,7 @@ from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
 from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
-from mer.text import PlainConsole
+from mer.text import PlainConsole, printable
 from realtime import config, options
 from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
@@ -158,7 +158,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
     if args.save_config is not None:
         path, args.save_config = args.save_config, None
         config.save(parser, args, path)
-        say_to(sys.stdout, f"options are in {path}; use them with: mer-live --config {path}")
+        print(printable(f"options are in {path}; use them with: mer-live --config {path}"))
         return 0
     if args.record is not None and args.events is None:
         args.events = args.record / session_recording.EVENTS

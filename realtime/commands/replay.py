@@ -14,12 +14,12 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
-from mer.cli import command, print_error, say_to
+from mer.cli import command, print_error
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.jobs import cluster, processes
 from mer.media.video import FrameReader
-from mer.text import PlainConsole
+from mer.text import PlainConsole, printable
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -27,7 +27,7 @@ from realtime.output.report.index import INDEX_HTML, index
 from realtime.pipeline import Pipeline
 from realtime.recordings import tally, workers
 from realtime.recordings.inputs import find_recordings
-from realtime.recordings.recording import Job, Screen, replay_recording
+from realtime.recordings.recording import Job, Screen, replay_recording, skip
 from realtime.recordings.tally import Outcome
 from realtime.screen.graphics import choose
 from realtime.screen.overlay import Header, Overlay
@@ -140,6 +140,9 @@ def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -
                 if outcome.status == "interrupted":
                     return
             return
+        skipped = [skip(job, engine) for job in jobs]
+    yield from filter(None, skipped)
+    jobs = [job for job, outcome in zip(jobs, skipped) if outcome is None]
     with BatchBar([job.recording.path.name for job in jobs], console) as bar, closing(_ended(jobs, args, bar)) as all_:
         for number, ended in all_:
             bar.end(number)
@@ -213,7 +216,7 @@ def _report(outcome: Outcome, console: Console) -> None:
         print_error("mer-replay", outcome.error)
         return
     for line in outcome.lines:
-        say_to(sys.stdout, line)
+        console.print(printable(line), highlight=False, soft_wrap=True)
     if outcome.truth is not None:
         kind = "synthetic recording" if outcome.truth.synthetic else "recording"
         name = Path(outcome.summary["source"]).name

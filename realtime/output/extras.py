@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Literal
 
 from mer.errors import UsageError
@@ -22,6 +23,8 @@ REPLACED: Final = (
     "clips/event-*.mp4",
 )
 """Patterns of all files that may come from an earlier run and go with its results."""
+PICTURES: Final = (REPORT_HTML, "clips/event-*.png", "clips/event-*.mp4")
+"""Those that show faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Wanted:
     clips: Literal["png", "mp4"] | None = None
     report: bool = False
     explain: bool = False
+
+    @property
+    def pictures(self) -> bool:
+        """Whether any of it shows faces."""
+        return self.report or self.clips is not None
 
     @property
     def names(self) -> list[str]:
@@ -97,11 +105,12 @@ class Extras:
 
     Args:
         wanted: What was asked for.
+        folder: Of the results.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, folder: Path) -> None:
         self._wanted = wanted
-        self._films = Films() if wanted.clips == "mp4" else None
+        self._films = Films(folder) if wanted.clips == "mp4" else None
         self._gatherer = Gatherer() if wanted.report else None
         self._explainer = Explainer() if wanted.explain else None
         self._files: dict[str, bytes] = {}

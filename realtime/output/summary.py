@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from engines.protocol import Engine
 from mer.media.video import FrameReader
+from mer.text import listed
 from realtime.capture.cadence import Rhythm
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
@@ -64,7 +65,7 @@ def summarise(
         "dropped": totals.dropped,
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
-        "notes": list(frames.notes),
+        "notes": listed(frames.notes),
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),

@@ -1,5 +1,6 @@
 """One recording from its first frame to its folder of results."""
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from engines.protocol import Engine
 from mer.cli import as_error
+from mer.errors import MerError
 from mer.face.tracker import CutAhead
 from mer.media.video import FrameReader
 from mer.messages import Frame
@@ -18,8 +20,9 @@ from realtime.capture.ahead import ahead
 from realtime.messages import Update
 from realtime.output import compare
 from realtime.output.exports import Found
-from realtime.output.extras import REPLACED, Extras, Wanted
-from realtime.output.sinks import RecordingFolder
+from realtime.output.extras import PICTURES, REPLACED, Extras, Wanted
+from realtime.output.folder import RecordingFolder, leftovers
+from realtime.output.sinks import FILES
 from realtime.output.summary import summarise
 from realtime.pipeline import Pipeline
 from realtime.recordings import resume
@@ -136,23 +139,51 @@ def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outco
     """
     recording = job.recording
     try:
-        settings = job.settings(engine)
-        done = resume.finished_summary(
-            recording.folder, source=recording.path, settings=settings, wanted=job.wanted.names
-        )
-        if done is not None and not job.again:
-            line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
-            return Outcome(recording, "skipped", summary=done, lines=(line,))
-        return _replay_into_folder(job, engine, settings, open_screen)
+        return _skipped(job, engine) or _replay_into_folder(job, engine, open_screen)
     except Exception as error:
         return Outcome(recording, "failed", error=as_error(error, about=str(recording.path)))
 
 
-def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open_screen: OpenScreen) -> Outcome:
+def skip(job: Job, engine: Engine) -> Outcome | None:
+    """Return the outcome of a recording that is done already, or cannot be looked at; else None."""
+    try:
+        return _skipped(job, engine)
+    except Exception as error:
+        return Outcome(job.recording, "failed", error=as_error(error, about=str(job.recording.path)))
+
+
+def _skipped(job: Job, engine: Engine) -> Outcome | None:
+    recording = job.recording
+    if job.again:
+        return None
+    done = resume.finished_summary(
+        recording.folder, source=recording.path, settings=job.settings(engine), wanted=job.wanted.names
+    )
+    if done is None:
+        return None
+    if leftovers(recording.folder, REPLACED):
+        with contextlib.suppress(MerError), _folder(job, engine):  # it removes them, unless another process writes
+            pass
+    line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
+    return Outcome(recording, "skipped", summary=done, lines=(line,))
+
+
+def _folder(job: Job, engine: Engine) -> RecordingFolder:
+    return RecordingFolder(
+        job.recording.folder,
+        source=job.recording.path,
+        classes=engine.classes,
+        extras=REPLACED,
+        pictures=PICTURES,
+        private=job.wanted.pictures,
+    )
+
+
+def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
     recording, complete = job.recording, True
     with (
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
-        RecordingFolder(recording.folder, source=recording.path, classes=engine.classes) as folder,
+        _folder(job, engine) as folder,
         Pipeline(
             rate_hz=frames.rate_hz,
             engine=engine,
@@ -161,7 +192,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
         ) as pipeline,
     ):
         found: list[compare.Label] = []
-        extras = Extras(job.wanted)
+        extras = Extras(job.wanted, recording.folder)
         before = resume.fingerprint(recording.path)
         started_s = time.perf_counter()
         try:
@@ -185,14 +216,14 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             rhythm=pipeline.cadence.rhythm,
         )
         labels = dict(Counter(label.label for label in found))
-        summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}
+        summary |= {"labels": labels, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
         pairs: tuple[compare.Pair, ...] = ()
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, found))
             summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
         files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
-        summary |= {resume.OUTPUTS: job.wanted.names, resume.FILES: sorted(files)}
-        folder.finish(summary, files, replaces=REPLACED)
+        summary |= {resume.OUTPUTS: job.wanted.names, FILES: sorted(files)}
+        folder.finish(summary, files)
         lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(

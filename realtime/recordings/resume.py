@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from mer.files import from_json
-from realtime.output.sinks import EVENTS_CSV, EVENTS_JSONL, REJECTED_CSV, SCHEMA, SUMMARY_JSON
+from realtime.output.sinks import EVENTS_CSV, EVENTS_JSONL, FILES, REJECTED_CSV, SCHEMA, SUMMARY_JSON
 
 SETTINGS: Final = "settings"
 RECORDING: Final = "recording"
 OUTPUTS: Final = "outputs"
-FILES: Final = "files"
 """Fields of `summary.json` that decide whether it still holds."""
 
 
