@@ -102,9 +102,9 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     outcomes.sort(key=lambda outcome: planned.index(outcome.recording))
     if len(outcomes) > 1:
         console.print(tally.table(outcomes, planned=len(jobs) + len(errors)))
-        tally.write(outcomes, args.out)
+        tally.write(outcomes, args.out, absolute=args.absolute_paths)
         if args.report:
-            write_atomically(args.out / INDEX_HTML, index(outcomes, args.out))
+            write_atomically(args.out / INDEX_HTML, index(outcomes, args.out, absolute=args.absolute_paths))
     if len(args.truth) > 1:
         pooled = [pair for outcome in outcomes for pair in outcome.pairs]
         console.print(compare.table(pooled, title=f"{len(args.truth)} recordings: true against found"))

@@ -36,12 +36,14 @@ class Wanted:
         clips: Kind of the clips, None for none.
         report: Whether a page about each recording is wanted.
         explain: Whether the spotter's curves and decisions are wanted.
+        absolute_paths: Whether the files may say where on this computer the recording lies.
     """
 
     exports: tuple[str, ...] = ()
     clips: Literal["png", "mp4"] | None = None
     report: bool = False
     explain: bool = False
+    absolute_paths: bool = False
 
     @property
     def pictures(self) -> bool:
@@ -79,6 +81,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clips", choices=("png", "mp4"), help="store pictures of the face in each event, as strips or slowed films"
     )
+    parser.add_argument(
+        "--absolute-paths",
+        action="store_true",
+        help="let reports, ELAN documents and tables name full paths (default: relative paths or file names)",
+    )
 
 
 def wanted_from(args: argparse.Namespace) -> Wanted:
@@ -89,7 +96,7 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     """
     if "eaf" in args.export and find_spec("pympi") is None:
         raise UsageError("--export eaf needs pympi; install it with: pip install 'mer-live[eaf]'")
-    return Wanted(args.export, args.clips, args.report, args.explain)
+    return Wanted(args.export, args.clips, args.report, args.explain, args.absolute_paths)
 
 
 def _formats(text: str) -> tuple[str, ...]:

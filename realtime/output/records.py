@@ -63,7 +63,7 @@ class Records:
 
     def _print(self, record: dict[str, Any]) -> None:
         try:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(json.dumps(record), flush=True)  # in ASCII: nothing in it acts on a terminal
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -113,6 +113,7 @@ class Job:
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
             "sensitivity": self.sensitivity,
+            **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
 
 
@@ -221,7 +222,9 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, found))
             summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
-        files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
+        absolute = job.wanted.absolute_paths
+        found_here = Found(recording.path, recording.folder, folder.records, folder.rejected, summary, absolute)
+        files = extras.files(found_here)
         summary |= {resume.OUTPUTS: job.wanted.names, FILES: sorted(files)}
         folder.finish(summary, files)
         lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.layout import Layout
 from rich.text import Text
 
+from mer.text import printable
 from realtime.messages import Event, Totals, Update
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
@@ -169,10 +170,10 @@ class Overlay:
         header, history = self._header, self._held or self._history
         latest, stretch = history.latest, history.last(1.0)
         line = Text.assemble(
-            (" mer-live ", "bold reverse"), " ", (header.source, "bold"), no_wrap=True, overflow="ellipsis"
+            (" mer-live ", "bold reverse"), " ", (printable(header.source), "bold"), no_wrap=True, overflow="ellipsis"
         )
         if header.asked or header.got:
-            line.append(f"  asked {header.asked}, got {header.got}")
+            line.append(printable(f"  asked {header.asked}, got {header.got}"))
         if stretch.rate_hz:
             line.append(f"  measured {stretch.rate_hz:.1f} fps")
         line.append("\n")
@@ -189,11 +190,11 @@ class Overlay:
         line.append(f"  sensitivity {latest.sensitivity:.2f}", "" if latest.sensitivity == 1.0 else "cyan")
         line.append("\n ")
         for warning in header.warnings:
-            line.append(f" {warning} ", "black on yellow")
+            line.append(f" {printable(warning)} ", "black on yellow")
             line.append(" ")
         for time_s, notice in history.notices[-1:]:
             if latest.time_s - time_s < CURVE_S:
-                line.append(f" {notice}", "yellow")
+                line.append(f" {printable(notice)}", "yellow")
         return line
 
     def _bottom(self) -> Text:
@@ -208,7 +209,7 @@ class Overlay:
         line.append("".join(f"  {reason} {count}" for reason, count in reasons), "dim")
         said_s, said = self._said
         if said and time.monotonic() - said_s < _SAID_S:
-            line.append(f"\n {said}", "bold")
+            line.append(f"\n {printable(said)}", "bold")
         elif self._held:
             line.append("\n the screen stands still, spotting goes on; p goes on", "bold")
         elif self._keys is not None and self._terminal.has_keys:
