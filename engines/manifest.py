@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
-from mer.files import from_json, write_atomically
+from mer.files import from_json, read_at_most, write_atomically
 from mer.labels import NONE_LABEL
 from mer.preprocess import CHANNELS, InputMode, check_mode
 from mer.sampling import N_FRAMES
@@ -25,6 +25,8 @@ from mer.sampling import N_FRAMES
 SCHEMA: Final = 1
 INPUT: Final = "clips"
 OUTPUT: Final = "probabilities"
+MAX_ENGINE_BYTES: Final = 2 << 30
+"""ONNX files cannot be larger (protobuf), and the networks of this project have megabytes."""
 MAX_MANIFEST_BYTES: Final = 1_000_000
 TRAINING_DATA: Final = "synthetic data only"
 
@@ -207,9 +209,11 @@ def load_pair(engine: Path) -> tuple[Manifest, bytes]:
     """
     manifest = read_manifest(engine)
     try:
-        content = engine.read_bytes()
+        content = read_at_most(engine, MAX_ENGINE_BYTES)
     except OSError as error:
         raise MerError(f"engine {engine} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise MerError(f"engine {engine} cannot be used: {error}; build it again") from error
     digest = sha256(content)
     if digest != manifest.sha256:
         raise MerError(

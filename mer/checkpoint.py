@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from mer import models
 from mer.errors import MerError
-from mer.files import from_json, write_atomically
+from mer.files import from_json, read_at_most, write_atomically
 from mer.preprocess import check_mode
 
 FORMAT: Final = 1
@@ -27,6 +27,8 @@ FORMAT: Final = 1
 
 Kind = Literal["weights", "state"]
 _PICKLE_STARTS: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_MAX_BYTES: Final = 8 << 30
+"""Networks to compare with have up to 0.9 GB, with the state of their training three times that."""
 _LONGEST_HEADER: Final = 100_000_000
 
 
@@ -132,9 +134,11 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
         MerError: If the file is missing, a pickle, damaged, of another program or of the other kind.
     """
     try:
-        data = path.read_bytes()
+        data = read_at_most(path, _MAX_BYTES)
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a checkpoint, *.safetensors") from error
+    except ValueError as error:
+        raise MerError(f"{path} cannot be used: {error}; give a checkpoint, *.safetensors") from error
     if data.startswith(_PICKLE_STARTS):
         raise MerError(
             f"{path} is a pickle, which can run any code when it is read; refused. Give a *.safetensors file"

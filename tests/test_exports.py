@@ -24,7 +24,7 @@ from realtime.output.exports import Found, boris, eaf, srt
 from realtime.output.sinks import record_from_event
 from realtime.screen.keys import Mark, record_from_mark
 
-SCHEMA = Path(realtime.commands.replay.__file__).parent / "schema/event-1.schema.json"
+SCHEMA = Path(realtime.__file__).parent / "schema/event-1.schema.json"
 NAME = 'a <b> & "c" ö.mp4'
 
 

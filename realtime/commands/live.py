@@ -160,7 +160,8 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         config.save(parser, args, path)
         print(printable(f"options are in {path}; use them with: mer-live --config {path}"))
         return 0
-    if args.record is not None and args.events is None:
+    into_recording = args.record is not None and args.events is None
+    if into_recording:
         args.events = args.record / session_recording.EVENTS
     stop = threading.Event()
     failures: list[str] = []
@@ -177,7 +178,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         stack.callback(feed.close)
         source = feed.source
         recording = stack.enter_context(_recording(parser, args, source)) if args.record else None
-        records = stack.enter_context(Records(args.events))
+        records = stack.enter_context(Records(args.events, owned=into_recording))
         pipeline = stack.enter_context(
             Pipeline(
                 rate_hz=_most_hz(source),

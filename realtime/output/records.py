@@ -21,6 +21,7 @@ class Records:
 
     Args:
         path: File to append to, `-` for the standard output, None for none.
+        owned: See `realtime.output.sinks.EventLog`.
 
     Attributes:
         error: Why writing ended, empty if it did not.
@@ -29,10 +30,10 @@ class Records:
         MerError: If the file cannot be written.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, owned: bool = False) -> None:
         self.error = ""
         self._path = path
-        self._log = EventLog(path) if path is not None and path != STDOUT else None
+        self._log = EventLog(path, owned=owned) if path is not None and path != STDOUT else None
         self._lock = threading.Lock()
 
     def write(self, record: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import write_atomically, write_new
 from mer.media.jpeg import in_colour
 from mer.messages import Frame
 from realtime.output.summary import component_versions
@@ -62,7 +62,7 @@ class SessionRecording:
         self._video = _open_video(folder, size_wh, rate_hz)
         started = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         head = {"schema": SCHEMA, "started_utc": started, **about, "versions": component_versions()}
-        write_atomically(folder / SESSION, json.dumps(head, indent=1, default=str) + "\n")
+        write_atomically(folder / SESSION, json.dumps(head, indent=1, default=str) + "\n", private=True)
         self._thread = threading.Thread(target=self._run, name="session-recording", daemon=True)
         self._thread.start()
 
@@ -136,9 +136,9 @@ def _open_video(folder: Path, size_wh: tuple[int, int], rate_hz: float) -> tuple
         raise MerError(f"--record needs PyAV ({error}); install it with: pip install 'mer-live[record]'") from error
     path = folder / VIDEO
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("xb"):
-            pass
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+        write_new(path, b"", private=True)  # the encoder opens it again and leaves its mode
         container = av.open(str(path), "w", format="mp4", options=_FRAGMENTS)
     except FileExistsError:
         raise MerError(f"{folder} already holds a recording ({VIDEO}); give --record another folder") from None

@@ -139,9 +139,8 @@ class Probabilities:
             if self._none_threshold > 0 and drawn[line] == " ":
                 drawn = f"{drawn[:line]}┊{drawn[line + 1 :]}"
             style = "green" if name == event.label else ""
-            yield Text(
-                f"{printable(name)[: _NAME - 1]:<{_NAME}}{drawn} {100 * p:3.0f}%", style, no_wrap=True, overflow="crop"
-            )
+            shown = printable(name)[: _NAME - 1]
+            yield Text(f"{shown:<{_NAME}}{drawn} {100 * p:3.0f}%", style, no_wrap=True, overflow="crop")
         if self._none_threshold > 0:
             label = f"none < {100 * self._none_threshold:.0f}%"
             yield Text(" " * max(0, min(_NAME + line, options.max_width - len(label) - 2)) + f"┊{label}", "dim")

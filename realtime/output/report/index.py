@@ -8,7 +8,7 @@ from urllib.parse import quote
 from realtime.output.report.markup import Element, page, tag
 from realtime.output.report.page import REPORT_HTML
 from realtime.output.report.table import cell, sortable
-from realtime.recordings.tally import Outcome, told_error
+from realtime.recordings.tally import Outcome, folder_below, told_error
 
 INDEX_HTML: Final = "index.html"
 
@@ -60,11 +60,10 @@ def _row(outcome: Outcome, out: Path, absolute: bool) -> Element:
     summary, recording = outcome.summary, outcome.recording
     status = cell(outcome.status, outcome.status)
     if recording is None or not summary:
-        title = recording.folder.relative_to(out).as_posix() if recording else "?"
-        return tag(
-            "tr", cell(title, title), status, tag("td", told_error(outcome, out, absolute=absolute), colspan="6")
-        )
-    title = recording.folder.relative_to(out).as_posix()
+        title = folder_below(recording, out) if recording else "?"
+        why = tag("td", told_error(outcome, out, absolute=absolute), colspan="6")
+        return tag("tr", cell(title, title), status, why)
+    title = folder_below(recording, out)
     address = quote(f"{title}/{REPORT_HTML}", errors="surrogateescape")
     name = tag("a", title, href=address)
     labels, classes = tag("span"), summary["engine"]["classes"]
