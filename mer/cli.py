@@ -179,16 +179,12 @@ def _say_last(text: str) -> None:
 
 
 def _output_error(error: Exception) -> MerError | None:
-    """Return what to say if the standard output caused the error."""
+    """Return what to say if the standard output takes nothing more, or a file did: Python does not say which."""
     if not isinstance(error, OSError) or error.errno not in _OUTPUT_GONE or error.filename is not None:
         return None
-    try:
-        _flush()  # what was not taken is still there, and fails again
-    except OSError:
-        let_go(sys.stdout)
-        reason = f"the output takes no more lines ({error.strerror})"
-        return MerError(f"{reason}; give it a place with free space, or a terminal that stays open")
-    return None
+    let_go(sys.stdout)
+    reason = f"the output, or a file that was being written, takes no more ({error.strerror})"
+    return MerError(f"{reason}; give it a place with free space, or a terminal that stays open")
 
 
 def _report(error: BaseException) -> str:

@@ -18,7 +18,7 @@ _ACTING: Final = re.compile(
 )
 """Control characters, those that turn the direction of writing, line separators, and halves of surrogate pairs, which
 stand for the bytes of a file name that is not UTF-8 and cannot be written as text."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t")
 """How a cell begins that a spreadsheet program calculates (OWASP, CSV injection)."""
 
 
@@ -58,7 +58,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, newli
     """Return a CSV table as every file of this project holds it.
 
     A cell that a spreadsheet program would calculate gets a leading apostrophe, which shows it as text; numbers stay
-    numbers. Bytes of a file name that are not UTF-8 are written as escapes.
+    numbers. What acts instead of being shown is written as escapes, see `printable`.
 
     Args:
         columns: The header.
@@ -76,7 +76,7 @@ def cell(value: object) -> object:
     """Return what a cell holds: text that cannot be taken for a formula, anything else as it is."""
     if not isinstance(value, str):
         return value
-    text = value.encode("utf-8", "backslashreplace").decode()
+    text = printable(value, keep="\n\t")
     return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
 
 
