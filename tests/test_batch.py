@@ -15,6 +15,7 @@ from recordings import pictures, write_video
 import realtime.commands.replay
 import realtime.recordings.recording
 from mer.jobs import processes
+from mer.text import printable
 from realtime.commands.replay import main
 
 ROOT = Path(__file__).parent.parent
@@ -244,3 +245,98 @@ def test_whatever_one_recording_raises_does_not_end_the_others(
     monkeypatch.setattr(FakePipeline, "step", broken)
     assert run(study) == 3
     assert statuses(study) == ["failed", "done"]
+
+
+def test_after_a_process_died_the_others_go_on_in_one() -> None:
+    outcomes = processes.in_processes([1, 2, 3, 4], die_at_two_and_say_who, processes=1, watch=nothing)
+    ended = dict(outcomes)
+    assert ended[1] is None
+    assert ended[2] == ended[3]  # both in the process that came after it
+
+
+def die_at_two_and_say_who(job: int, progress: processes.Progress) -> int:
+    die_at_two(job, progress)
+    return os.getpid()
+
+
+_ABORT = """
+import os
+from realtime.recordings import recording
+reader = recording.FrameReader
+recording.FrameReader = lambda path, **options: os.abort() if path.name == "b.mp4" else reader(path, **options)
+"""
+
+
+def test_a_recording_that_takes_its_process_down_is_lost_alone(study: Path) -> None:
+    """The place where Python looks at its start stands for a decoder that ends the process."""
+    write_video(study / "c.mp4", pictures(12))
+    (study.parent / "sitecustomize.py").write_text(_ABORT)
+    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime"]
+    ended = subprocess.run(
+        [*command, "--out", str(study.parent / "out"), "--jobs", "1"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{study.parent}{os.pathsep}{ROOT}"},
+        check=False,
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert statuses(study) == ["done", "failed", "done"]
+    assert "process that replayed it died" in ended.stderr
+
+
+@pytest.mark.parametrize("damage", [{"rejected": None}, {"seconds": "long"}, {"engine": {}}, {"labels": []}])
+def test_an_edited_summary_is_replaced(study: Path, replayed: list[float], damage: dict[str, Any]) -> None:
+    run(study)
+    path = study.parent / "out/a/summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    assert run(study, "--report") == 0
+    assert statuses(study) == ["done", "done"]
+    assert json.loads(path.read_text())["engine"]["name"] == "fake"
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_deep_summary_is_left_alone(study: Path) -> None:
+    run(study)
+    (study.parent / "out/a/summary.json").write_text("[" * 100_000)
+    assert run(study) == 3
+    assert statuses(study) == ["failed", "skipped"]
+
+
+@pytest.mark.usefixtures("replayed")
+def test_leftover_pictures_of_faces_go_although_the_recording_is_done(study: Path) -> None:
+    run(study)
+    (study.parent / "out/a/report.html.part").write_text("a face")
+    run(study)
+    assert statuses(study) == ["skipped", "skipped"]
+    assert not list((study.parent / "out/a").glob("*.part"))
+
+
+@pytest.mark.usefixtures("replayed")
+@pytest.mark.parametrize("name", ["Talk [id]", "[bold]x[", "a\x1b]52;c;aGk=\x07"])
+def test_names_are_printed_as_they_are_and_do_nothing(
+    study: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (study / "a.mp4").rename(study / f"{name}.mp4")
+    assert run(study) == 0
+    said = capsys.readouterr().out
+    assert printable(f"{name}.mp4: 12 frames") in said
+    assert "\x1b]" not in said
+
+
+@pytest.mark.usefixtures("replayed")
+def test_many_notes_are_cut_short(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tuple(f"{number}.png is not a picture" for number in range(20_000))
+    monkeypatch.setattr(realtime.recordings.recording.FrameReader, "notes", property(lambda self: many))
+    run(study)
+    notes = json.loads((study.parent / "out/a/summary.json").read_text())["notes"]
+    assert len(notes) == 11
+    assert notes[-1] == "and 19,990 more"
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_name_of_dots_does_not_write_above_its_folder(study: Path) -> None:
+    (study / "a.mp4").rename(study / "...mp4")
+    before = set(study.parent.iterdir())
+    assert main([str(study / "...mp4"), "--out", str(study.parent / "out")]) == 1
+    assert set(study.parent.iterdir()) - before <= {study.parent / "out"}
