@@ -16,7 +16,7 @@ from rich.table import Table
 
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.errors import MerError, UsageError
 from mer.text import PlainConsole, printable
 
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mer-build-trt", description=__doc__)
+    parser = Parser(prog="mer-build-trt", description=__doc__)
     parser.add_argument(
         "model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".safetensors or .onnx (default: the shipped model)"
     )

@@ -3,7 +3,6 @@
 Needs the `train` extra: torch reads and checks, onnx writes.
 """
 
-import argparse
 import copy
 import importlib.metadata
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from engines.parity import deviation, parity_clips
 from engines.runtime.onnx import new_session
 from mer import checkpoint
 from mer.checkpoint import Configuration
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.errors import MerError
 from mer.models import parameter_count
 from mer.preprocess import check_mode
@@ -111,7 +110,7 @@ def _compare(network: nn.Module, configuration: Configuration, content: bytes) -
 @command("mer-export")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m engines.export", description=__doc__)
+    parser = Parser(prog="python -m engines.export", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="a .safetensors file written by mer-train")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--precision", choices=get_args(Precision), default="fp16-weights")

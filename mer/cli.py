@@ -4,6 +4,7 @@ Errors of the user, limits of the system, an output that takes nothing more, Ctr
 a sentence as well, with the name of a private file that holds what is needed to mend it.
 """
 
+import argparse
 import contextlib
 import errno
 import functools
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from typing import Final, ParamSpec, TextIO
+from typing import Final, NoReturn, ParamSpec, TextIO
 
 from mer.errors import Defect, MerError
 from mer.text import printable
@@ -39,6 +40,14 @@ _ADVICE: Final = {
     errno.ENAMETOOLONG: "use a shorter name",
 }
 """What to do about errors of the system that nothing in this program could have avoided."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints cannot act on the terminal: `*` may have put any file name among the options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end with exit code 2."""
+        super().error(printable(message))
 
 
 def command(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.data import READERS
 from mer.errors import UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
@@ -25,7 +25,7 @@ bootstrap over subjects.
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
-    options = argparse.ArgumentParser(prog="mer-evaluate", description=__doc__)
+    options = Parser(prog="mer-evaluate", description=__doc__)
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mer import options
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
@@ -29,7 +29,7 @@ file with the names of the long options as keys (max_minutes for --max-minutes);
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-train`, for programs that add their own."""
-    parser = argparse.ArgumentParser(prog="mer-train", description=__doc__, epilog=_EPILOG)
+    parser = Parser(prog="mer-train", description=__doc__, epilog=_EPILOG)
     options.add_data(parser)
     training = parser.add_argument_group("training")
     training.add_argument("--model", choices=tuple(SYSTEMS), help="default convlstm")

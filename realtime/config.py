@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from mer.errors import MerError, UsageError
 from mer.files import from_toml
-from mer.text import printable
 
 _NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion"})
 
@@ -27,7 +26,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     try:
         return parser.parse_args(_with_file(parser, given))
     except UsageError as error:
-        parser.error(printable(error))
+        parser.error(str(error))
 
 
 def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> dict[str, Any]:

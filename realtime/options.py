@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mer.cli import Parser
 from realtime.output.summary import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
@@ -10,7 +11,7 @@ from realtime.spotting.sensitivity import sensitivity
 
 def parser(program: str, description: str) -> argparse.ArgumentParser:
     """Return a parser with the options that both programs have."""
-    made = argparse.ArgumentParser(prog=program, description=description, allow_abbrev=False)
+    made = Parser(prog=program, description=description, allow_abbrev=False)
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
         "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"

@@ -1,11 +1,10 @@
 """`mer-data`: look at a dataset before trusting it."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.data.datasets import READERS, check
 from mer.text import PlainConsole
 
@@ -20,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 even with bad rows, which are listed; 1 if the layout is wrong; 2 for bad arguments.
     """
-    parser = argparse.ArgumentParser(prog="mer-data", description="Look at a dataset before trusting it.")
+    parser = Parser(prog="mer-data", description="Look at a dataset before trusting it.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     looking = commands.add_parser(
         "check",

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mer.cli import command, say_to
+from mer.cli import Parser, command, say_to
 from mer.synth import corpus, recording, script, series
 from mer.synth.conditions import CONDITIONS
 from mer.synth.portrait import find_portraits, load_portrait
@@ -28,9 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mer-synth", description="Make synthetic micro-expressions by warping real portraits."
-    )
+    parser = Parser(prog="mer-synth", description="Make synthetic micro-expressions by warping real portraits.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser(
         "recording",
@@ -63,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_set(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_set(commands: "argparse._SubParsersAction[Parser]") -> None:
     several = commands.add_parser(
         "set",
         help="long recordings of many people, rates, clocks and codecs, to measure a spotter with",
@@ -89,7 +87,7 @@ def _add_set(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     several.add_argument("--jobs", type=int, default=2, help="processes")
 
 
-def _add_corpus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_corpus(commands: "argparse._SubParsersAction[Parser]") -> None:
     many = commands.add_parser(
         "corpus", help="short clips with a manifest CSV", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from engines.bench import add_engine_command
 from engines.select import open_engine
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.errors import UsageError
 from mer.face import geometry
 from mer.face.cutting import cut
@@ -61,7 +61,7 @@ def add_pipeline_command(commands: Any) -> None:
 @command("mer-bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
+    parser = Parser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_engine_command(commands)
     add_pipeline_command(commands)

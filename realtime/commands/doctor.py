@@ -1,6 +1,5 @@
 """`mer-doctor`: what of mer-live works on this machine, and what to do about the rest."""
 
-import argparse
 import importlib.util
 import json
 import os
@@ -17,7 +16,7 @@ from engines import tensorrt_api
 from engines.manifest import load_pair, read_manifest
 from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL, plan_folder
-from mer.cli import command
+from mer.cli import Parser, command
 from mer.errors import MerError
 from mer.face.model_file import find_face_model
 from mer.text import PlainConsole
@@ -71,7 +70,7 @@ def examine(console: Console) -> list[Finding]:
 @command("mer-doctor")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-doctor`; returns 0 if live and replay can start, else 1."""
-    parser = argparse.ArgumentParser(prog="mer-doctor", description=__doc__)
+    parser = Parser(prog="mer-doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     given = parser.parse_args(argv)
     console = PlainConsole()
