@@ -66,7 +66,7 @@ def row_of_run(run: Path) -> Row:
         "seconds_per_epoch": _mean(results, "seconds_per_epoch"),
         "train_seconds": _mean(results, "train_seconds"),
         "ms_per_clip": _mean(results, "ms_per_clip"),
-        "folder": str(run),
+        "folder": run.resolve().name,  # metrics.json is handed on: no full path
     }
     return Row(system, summarise(together))
 
