@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 CORE = $(VENV)/.core-installed
 ALL = $(VENV)/.all-installed
-SOURCES = mer engines realtime tests
+SOURCES = mer engines realtime tests examples
 WORKERS = 2
 DEMO = demo
 

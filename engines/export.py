@@ -23,7 +23,7 @@ from mer import checkpoint
 from mer.checkpoint import Configuration
 from mer.cli import Parser, command
 from mer.errors import MerError
-from mer.models import parameter_count
+from mer.models.networks import parameter_count
 from mer.preprocess import check_mode
 from mer.text import printable
 

@@ -43,7 +43,7 @@ def fold(network: nn.Module, *, model: str, mode: InputMode, temperature: float)
     """Return the arrays that `engines.graph.build_graph` needs.
 
     Args:
-        network: A trained network of `mer.models.create`.
+        network: A trained network of `mer.models.networks.create`.
         model: Its name.
         mode: Its input mode.
         temperature: What the logits are divided by before the softmax (Guo et al., "On calibration

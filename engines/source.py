@@ -50,7 +50,7 @@ def _from_onnx(path: Path) -> Source:
 def _from_checkpoint(path: Path) -> Source:
     from engines.folding import fold  # torch is not part of the core installation
     from mer import checkpoint
-    from mer.models import parameter_count
+    from mer.models.networks import parameter_count
 
     network, configuration = checkpoint.load(path)
     mode = check_mode(configuration.mode)

@@ -7,7 +7,7 @@ from pathlib import Path
 import mer.train
 from engines import build_cli
 from mer.cli import command
-from mer.systems import OURS
+from mer.models.registry import EXPORTED
 from mer.text import printable
 
 
@@ -33,8 +33,10 @@ def _export(path: Path | None) -> bool:
     from mer import checkpoint
 
     network, configuration = checkpoint.load(path)
-    if configuration.model not in OURS:
-        print(f"engine: none, only {', '.join(OURS)} become engines; {configuration.model} is there to compare with")
+    if configuration.model not in EXPORTED:
+        print(
+            f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is there to compare with"
+        )
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)

@@ -17,9 +17,9 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor, nn
 
-from mer import models
 from mer.errors import MerError
 from mer.files import from_json, read_at_most, write_atomically
+from mer.models import networks, registry
 from mer.preprocess import check_mode
 
 FORMAT: Final = 1
@@ -37,7 +37,7 @@ class Configuration:
     """All that is needed to use a network's weights.
 
     Attributes:
-        model: One of `mer.models.NETWORKS`.
+        model: One of `mer.models.registry.networks()`.
         mode: Input mode, gray, rgb, residual or flow.
         classes: Class names in the order of the logits.
         temperature: What logits are divided by before softmax.
@@ -58,7 +58,7 @@ def save(path: Path, model: nn.Module, configuration: Configuration) -> None:
 
     Args:
         path: The file, by convention `*.safetensors`.
-        model: A network from `mer.models.create`.
+        model: A network from `mer.models.networks.create`.
         configuration: What describes it.
 
     Raises:
@@ -85,7 +85,7 @@ def load(path: Path) -> tuple[nn.Module, Configuration]:
     """
     weights, stored = read(path, "weights")
     configuration = _configuration_from_json(path, stored)
-    model = models.create(configuration.model, mode=configuration.mode, n_classes=len(configuration.classes))
+    model = networks.create(configuration.model, mode=configuration.mode, n_classes=len(configuration.classes))
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != given:
@@ -187,8 +187,8 @@ def _configuration_from_json(path: Path, stored: Mapping[str, Any]) -> Configura
 
 
 def _check(configuration: Configuration, path: Path) -> None:
-    if configuration.model not in models.NETWORKS:
-        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(models.NETWORKS)}")
+    if configuration.model not in registry.networks():
+        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(registry.networks())}")
     check_mode(configuration.mode)
     if len(set(configuration.classes)) != len(configuration.classes) or len(configuration.classes) < 2:
         raise MerError(f"{path}: classes {configuration.classes} given; expected at least two different names")

@@ -9,9 +9,9 @@ from typing import Any
 from mer.errors import MerError, UsageError
 from mer.files import from_toml
 from mer.labels import CLASSES
+from mer.models.registry import SYSTEMS
 from mer.preprocess import CHANNELS
 from mer.splits import PROTOCOLS
-from mer.systems import SYSTEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class TrainSettings:
     """What decides the outcome of a training run, beside the data. Each is a key of the TOML file.
 
     Attributes:
-        model: A key of `mer.systems.SYSTEMS`.
+        model: A key of `mer.models.registry.SYSTEMS`.
         input: gray, rgb, residual or flow. Empty becomes the system's own input, or gray if it has none.
         protocol: 5fold, loso, holdout or all.
         classes: Class names in the order of the logits; clips of others are left out.
@@ -119,7 +119,7 @@ def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str
     Args:
         path: A TOML file, or None.
         options: Settings by name; None means not given.
-        names: Keys of `mer.systems.SYSTEMS`.
+        names: Keys of `mer.models.registry.SYSTEMS`.
 
     Raises:
         MerError: As `load_settings` does, or if the file has a table of no system, or one that is not the same for all.

@@ -14,8 +14,8 @@ from mer.cli import Parser, command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
+from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
-from mer.systems import EPOCHS_ONLY, SYSTEMS
 from mer.text import PlainConsole
 
 INTERRUPTED: Final = "stopped; give the same command again to go on"

@@ -11,7 +11,7 @@ from engines.manifest import Manifest, check_clips, sha256
 from engines.runtime.onnx import DEFAULT_THREADS
 from mer import checkpoint
 from mer.errors import MerError
-from mer.models import parameter_count
+from mer.models.networks import parameter_count
 from mer.preprocess import InputMode, check_mode
 
 

@@ -29,7 +29,7 @@ class Line:
     """A system of the table.
 
     Attributes:
-        name: A key of `mer.systems.SYSTEMS`.
+        name: A key of `mer.models.registry.SYSTEMS`.
         row: Its figures; None if it did not come to an end.
         reason: Why not.
         input: What it is shown.

@@ -20,24 +20,12 @@ from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
 from mer.jobs import cluster
-from mer.systems import EPOCHS_ONLY, SYSTEMS
+from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.text import PlainConsole
 
 EXIT_PARTIAL: Final = 3
 """Some systems failed, the others are in the table."""
-ORDER: Final = (
-    "lbp-top",
-    "mdmo",
-    "elrcn",
-    "dtscnn",
-    "tlcnn",
-    "htnet",
-    "shallow-convlstm",
-    "conv3d",
-    "conv2d",
-    "convlstm",
-)
-"""As the paper prints them, with the two it cites before its own."""
+ORDER: Final = tuple(SYSTEMS)
 _ABOUT: Final = """\
 Trains and reports all systems over the same folds, each in a folder below RUN, and writes table1.md, .csv, .json, .png
 and table2.png beside the paper's figures. A run that was stopped goes on when the same command is given again; a system
@@ -45,8 +33,8 @@ that fails is in the table with its reason and does not end the others. Exit cod
 2 options that make no sense, 3 some systems failed, 130 interrupted.
 """
 _HOW: Final = """\
-Each system has the learning rate and the input of its source (mer.systems). --config: a TOML file of settings for all,
-and a table for each system that differs ([convlstm], then epochs = 20); options win over both.
+Each system has the learning rate and the input of its source (mer.models.registry). --config: a TOML file of settings
+for all, and a table for each system that differs ([convlstm], then epochs = 20); options win over both.
 """
 
 

@@ -81,7 +81,7 @@ def _from_checkpoint(path: Path) -> Network:
     import torch  # late: not part of the core installation
 
     from mer import checkpoint
-    from mer.models import parameter_count
+    from mer.models.networks import parameter_count
     from mer.training.calibrate import softmax
 
     model, configuration = checkpoint.load(path)

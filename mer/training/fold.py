@@ -20,8 +20,8 @@ from mer.errors import MerError
 from mer.evaluation import predictions
 from mer.evaluation.predictions import Predictions
 from mer.files import from_json, write_atomically
+from mer.models.registry import EXPORTED
 from mer.splits import Fold
-from mer.systems import OURS
 from mer.training import calibrate, systems
 from mer.training.data import ClipData, encode_all
 from mer.training.inputs import Encode, input_of
@@ -116,7 +116,7 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
     result = _finish(job, fold, system.fit(task))
     write_atomically(result_file, json.dumps(result, indent=1) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
-    if job.settings.model not in OURS:
+    if job.settings.model not in EXPORTED:
         _drop_weights(job.out)
     return result
 
