@@ -235,6 +235,7 @@ def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
 def test_whatever_one_recording_raises_does_not_end_the_others(
     study: Path, replayed: list[float], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(study.parent))
     step = FakePipeline.step
 
     def broken(self: FakePipeline, crop: Any) -> Any:
