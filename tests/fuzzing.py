@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +23,8 @@ DEFECTS: Final = (
     "Traceback",
 )
 """What mer-replay says when a recording took its process down or met a defect."""
+_FONTS: Final = Path(tempfile.gettempdir(), "mer-live-fuzz-fonts")
+"""For matplotlib, which mediapipe imports, and which keeps a list of fonts in the home folder otherwise."""
 _WORKER: Final = """
 import contextlib, importlib, io, json, sys, traceback
 answers = sys.stdout
@@ -147,7 +150,8 @@ def environment(folder: Path) -> dict[str, str]:
     home, temporary = folder.parent / "home", folder.parent / "temporary"
     for path in (home, temporary):
         path.mkdir(exist_ok=True)
-    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400", "HOME": str(home), "TMPDIR": str(temporary)}
+    places = {"HOME": str(home), "TMPDIR": str(temporary), "MPLCONFIGDIR": str(_FONTS)}
+    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400", **places}
 
 
 def listing(top: Path, *, without: Path) -> dict[str, str]:

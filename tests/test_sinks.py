@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -125,8 +126,7 @@ def test_refuses_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_says_so_when_the_folder_disappears(tmp_path: Path) -> None:
     with folder_of(tmp_path / "a") as folder:
-        (tmp_path / "a/events.jsonl.part").unlink()
-        (tmp_path / "a").rmdir()
+        shutil.rmtree(tmp_path / "a")
         with pytest.raises(MerError, match="was the folder removed"):
             folder.finish({})
 
