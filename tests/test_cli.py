@@ -109,6 +109,15 @@ def test_what_a_message_quotes_cannot_act_on_the_terminal(capsys: pytest.Capture
     assert capsys.readouterr().err == "mer-test: error: a\\x1b]52;c;aGk=\\x07\\u202eb\\udce9\\nc\n"
 
 
+def test_an_argument_that_is_not_known_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = cli.Parser(prog="mer-test")
+    parser.add_subparsers().add_parser("part")
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["part", "--\x1b]52;c;aGk=\x07"])
+    assert ended.value.code == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_that_takes_nothing_is_one_line(unbuffered: str) -> None:

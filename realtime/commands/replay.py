@@ -173,10 +173,7 @@ class _Screenshots:
             self._overlay.update(update)
         if not update.events:
             return
-        try:
-            self._overlay.export_svg(self._path)
-        except OSError as error:
-            raise MerError(f"{self._path} cannot be written ({error.strerror}); give another --screenshot") from error
+        self._overlay.export_svg(self._path)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.layout import Layout
 from rich.text import Text
 
+from mer.files import write_atomically
 from mer.text import printable
 from realtime.messages import Event, Totals, Update
 from realtime.screen.curve import Curve
@@ -158,13 +159,16 @@ class Overlay:
             path: Where to.
             width: Cells; None for those of the terminal, or of COLUMNS.
             height: Cells; None for those of the terminal, or of LINES.
+
+        Raises:
+            MerError: If it cannot be written.
         """
         width, height = width or self._console.size.width, height or self._console.size.height
         console = Console(
             record=True, width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
         console.print(self.render(width=width, height=height), height=height)
-        console.save_svg(str(path), title="mer-live")
+        write_atomically(path, console.export_svg(title="mer-live"), private=True)  # it shows the face
 
     def _top(self) -> Text:
         header, history = self._header, self._held or self._history

@@ -66,9 +66,10 @@ class BatchBar:
     def __init__(self, names: Sequence[str], console: Console) -> None:
         self._progress = _progress(console)
         self._all = self._progress.add_task("recordings", total=len(names))
-        self._tasks = [
-            self._progress.add_task(printable(name), total=None, visible=False, frames=True) for name in names
-        ]
+        self._open = {
+            number: self._progress.add_task(printable(name), total=None, visible=False, frames=True)
+            for number, name in enumerate(names)
+        }
 
     def update(self, frames: Sequence[tuple[int, int]]) -> None:
         """Show how far each recording is.
@@ -76,13 +77,14 @@ class BatchBar:
         Args:
             frames: Done and expected (0: unknown) of each.
         """
-        for task, (done, total) in zip(self._tasks, frames):
-            if done and not self._progress.tasks[task].finished:
+        for number, task in self._open.items():
+            done, total = frames[number]
+            if done:
                 self._progress.update(task, completed=done, total=total or None, visible=True)
 
     def end(self, number: int) -> None:
         """Take a recording's bar away and count it as done."""
-        self._progress.update(self._tasks[number], total=1, completed=1, visible=False)
+        self._progress.remove_task(self._open.pop(number))
         self._progress.advance(self._all)
 
     def __enter__(self) -> "BatchBar":
