@@ -102,6 +102,15 @@ def test_results_do_not_go_into_a_linked_folder(tmp_path: Path) -> None:
         opened(tmp_path / "a")
 
 
+def test_results_do_not_go_through_a_link_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")  # the folder of all results may be one
+    (tmp_path / "elsewhere/sub").symlink_to(tmp_path)
+    with pytest.raises(MerError, match="sub is a link"):
+        RecordingFolder(tmp_path / "out/sub/a", source=SOURCE, classes=CLASSES, top=tmp_path / "out")
+    RecordingFolder(tmp_path / "out/a", source=SOURCE, classes=CLASSES, top=tmp_path / "out").close()
+
+
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for name in ("report.html", "events.csv"):

@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     again = bool(args.again or args.truth or args.overlay or args.screenshot)
     wanted = extras.wanted_from(args)
     jobs = [
-        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.sensitivity)
+        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.out, args.sensitivity)
         for recording, truth in zip(recordings, truths)
     ]
     if args.cluster:
@@ -123,10 +123,11 @@ def _check(args: argparse.Namespace, recordings: int) -> None:
 
 def _for_any_machine(job: Job) -> Job:
     """Return a job whose paths hold whatever the folder of the process that does it."""
-    recording = replace(job.recording, folder=job.recording.folder.resolve())
+    out = job.out.resolve()
+    recording = replace(job.recording, folder=out / job.recording.folder.relative_to(job.out))
     engine = str(Path(job.engine).resolve()) if Path(job.engine).is_file() else job.engine
     face_model = job.face_model.resolve() if job.face_model else None
-    return replace(job, recording=recording, engine=engine, face_model=face_model)
+    return replace(job, recording=recording, engine=engine, face_model=face_model, out=out)
 
 
 def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -> Iterator[Outcome]:

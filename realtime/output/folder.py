@@ -55,6 +55,7 @@ class RecordingFolder:
         extras: Patterns of further files that a result may hold, below the folder.
         pictures: Those of them that show faces: readable by their owner only.
         private: Whether the folder will hold such, and is to be readable by its owner only if it is created.
+        top: Folder of all results, which may be a link; what lies between it and `folder` may not.
 
     Attributes:
         records: Lines of `events.jsonl` so far.
@@ -73,6 +74,7 @@ class RecordingFolder:
         extras: Sequence[str] = (),
         pictures: Sequence[str] = (),
         private: bool = False,
+        top: Path | None = None,
     ) -> None:
         self.folder = folder
         self._source = source.name
@@ -84,7 +86,7 @@ class RecordingFolder:
         self.rejected: list[dict[str, Any]] = []
         _check_name(folder)
         try:
-            self._created = _create(folder, private=private)
+            self._created = _create(folder, top or folder.parent, private=private)
             self._earlier = _earlier_files(folder, str(source), extras)
             self._log = EventLog(self._part(EVENTS_JSONL), owned=True)
             self._log.clear()  # what an interrupted run left, now that no other process writes there
@@ -186,10 +188,13 @@ def _check_name(folder: Path) -> None:
         )
 
 
-def _create(folder: Path, *, private: bool) -> bool:
+def _create(folder: Path, top: Path, *, private: bool) -> bool:
     """Make a folder if there is none; return whether it was made."""
-    if folder.is_symlink():
-        raise MerError(f"{folder} is a link, and results are not written through links; remove it, or change --out")
+    for path in (folder, *folder.parents):
+        if path == top:
+            break
+        if path.is_symlink():
+            raise MerError(f"{path} is a link, and results are not written through links; remove it, or change --out")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.mkdir(mode=0o700 if private else 0o777)

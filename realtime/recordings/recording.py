@@ -92,6 +92,7 @@ class Job:
         fps: Overrides the time stamps.
         again: Whether to do it although it is done.
         wanted: What to write beyond the usual four files.
+        out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
     """
 
@@ -102,6 +103,7 @@ class Job:
     fps: float | None
     again: bool
     wanted: Wanted
+    out: Path
     sensitivity: float = 1.0
 
     def settings(self, engine: Engine) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def _folder(job: Job, engine: Engine) -> RecordingFolder:
         extras=REPLACED,
         pictures=PICTURES,
         private=job.wanted.pictures,
+        top=job.out,
     )
 
 
