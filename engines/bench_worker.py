@@ -68,13 +68,13 @@ def main(argv: list[str]) -> int:
         result = _build(job) if job.action == "build" else _measure(job)
     except MerError as error:
         result = {"unmeasured": str(error)}
-    Path(job.result).write_text(json.dumps(result))
+    Path(job.result).write_text(json.dumps(result, allow_nan=False))
     return 0
 
 
 def write_job(job: Job, path: Path) -> None:
     """Write a job for `main`."""
-    path.write_text(json.dumps(asdict(job)))
+    path.write_text(json.dumps(asdict(job), allow_nan=False))
 
 
 def _build(job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -18,7 +18,26 @@ from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
 from mer.cli import Parser, command
 from mer.errors import MerError, UsageError
-from mer.text import PlainConsole, printable
+from mer.terminal import open_console
+from mer.text import printable
+
+_ENDING: Final = "ending at the library's next step; the same signal again ends at once, and what was timed is lost"
+_NOT_ENDING: Final = (
+    "this TensorRT cannot be ended halfway (10 and newer can): it builds on to its end, and what it times is kept; "
+    "the same signal again ends at once, and what was timed is lost"
+)
+
+
+class Interrupted(Exception):
+    """A build that was ended by a signal.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class BuildProgress:
@@ -30,7 +49,7 @@ class BuildProgress:
 
     def __init__(self, progress: Progress) -> None:
         self.monitor: Any = None
-        self.cancelled = False
+        self.cancelled_by = 0
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self._depth: dict[str | None, int] = {None: -1}
@@ -44,7 +63,7 @@ class BuildProgress:
         """Move a bar on; end the build if it was interrupted."""
         if phase in self._tasks:
             self._progress.update(self._tasks[phase], completed=step + 1)
-        return not self.cancelled
+        return not self.cancelled_by
 
     def finish(self, phase: str) -> None:
         """Take a bar away."""
@@ -55,7 +74,14 @@ class BuildProgress:
 @command("mer-build-trt", interrupted="interrupted; nothing was written")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    return _build(_parser().parse_args(argv))
+    try:
+        return _build(_parser().parse_args(argv))
+    except Interrupted as interrupted:
+        print(
+            "mer-build-trt: interrupted; no plan was written. What was timed is kept for the next build",
+            file=sys.stderr,
+        )
+        return 128 + interrupted.number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,7 +139,7 @@ def _build(arguments: argparse.Namespace) -> int:
         timing_cache=arguments.timing_cache or plan_folder().parent / f"timing-{api.backend}-{api.version}.cache",
         compute_capabilities=tuple(arguments.compute_capability),
     )
-    console = PlainConsole(stderr=True)
+    console = open_console(stderr=True)
     console.print(
         f"building {arguments.model} with {api.backend} {api.version}, {arguments.precision}", highlight=False
     )
@@ -121,7 +147,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with _progress(console) as listener:
         built = build.build_plan(source, output, api, options, listener)
     seconds = time.perf_counter() - started
-    out = PlainConsole()
+    out = open_console()
     if arguments.verbose:
         table = Table("layer", "type", "output", "element", title="network")
         for row in built.layers:
@@ -142,29 +168,30 @@ def _build(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[BuildProgress]:
-    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C.
+    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C, SIGTERM.
 
-    An exception out of a callback would pass through the library's own code, so Ctrl-C only sets a mark.
+    An exception out of a callback would pass through the library's own code, so a signal only sets a mark.
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         listener = BuildProgress(progress)
         progress.add_task("building", total=None)
 
-        def cancel(_signal: int, _frame: FrameType | None) -> None:
-            listener.cancelled = True
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            console.print("ending at the library's next step; Ctrl-C again ends at once")
+        def cancel(number: int, _frame: FrameType | None) -> None:
+            listener.cancelled_by = number
+            signal.signal(number, signal.SIG_DFL)
+            console.print(_ENDING if listener.monitor is not None else _NOT_ENDING, highlight=False)
 
-        before = signal.signal(signal.SIGINT, cancel)
+        before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield listener
         except MerError:
-            if listener.cancelled:
-                raise KeyboardInterrupt from None
+            if listener.cancelled_by:
+                raise Interrupted(listener.cancelled_by) from None
             raise
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 if __name__ == "__main__":

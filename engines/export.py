@@ -72,7 +72,7 @@ def export_network(
         precision=precision,
         opset=OPSET,
         versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx", "onnxruntime", "torch")},
-        training_data=str(configuration.training.get("data", "not stated")),
+        training_data=configuration.training_data,
         deviation=measured,
     )
     write_pair(path, content, manifest)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.graph_writer import Arrays
+from engines.protocol import Arrays
 from mer.errors import MerError
 from mer.models.head import HEAD_WIDTH
 from mer.models.normalise import RESIDUAL_STEPS, STRAIN_STEPS_PER_UNIT

@@ -28,7 +28,6 @@ OUTPUT: Final = "probabilities"
 MAX_ENGINE_BYTES: Final = 2 << 30
 """ONNX files cannot be larger (protobuf), and the networks of this project have megabytes."""
 MAX_MANIFEST_BYTES: Final = 1_000_000
-TRAINING_DATA: Final = "synthetic data only"
 
 Backend = Literal["onnx", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["fp32", "fp16", "fp16-weights"]
@@ -89,8 +88,8 @@ class Manifest:
         temperature: Already inside the graph: softmax(logits / temperature).
         precision: Of the weights and the arithmetic.
         opset: ONNX opset.
-        versions: Library name to version, of those that made the file.
         training_data: What the weights were trained on.
+        versions: Library name to version, of those that made the file.
         deviation: Measured error, or None where nothing could run the engine.
         target: For TensorRT plans.
     """
@@ -106,8 +105,8 @@ class Manifest:
     temperature: float
     precision: Precision
     opset: int
+    training_data: str
     versions: Mapping[str, str] = field(default_factory=dict)
-    training_data: str = TRAINING_DATA
     deviation: Deviation | None = None
     target: Target | None = None
 
@@ -164,7 +163,7 @@ def to_json(manifest: Manifest) -> str:
         },
         "output": {"name": OUTPUT, "dtype": "float32", "shape": ["n", len(manifest.classes)]},
     }
-    return json.dumps(content, indent=2) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def write_pair(engine: Path, content: bytes, manifest: Manifest) -> None:

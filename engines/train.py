@@ -7,6 +7,7 @@ from pathlib import Path
 import mer.train
 from engines import build_cli
 from mer.cli import command
+from mer.missing import needed
 from mer.models.registry import EXPORTED
 from mer.text import printable
 
@@ -29,8 +30,9 @@ def _export(path: Path | None) -> bool:
     if path is None:
         print("engine: none, the run left no weights; it is there to compare with")
         return False
-    from engines.export import export_network  # late: torch takes seconds to import
-    from mer import checkpoint
+    with needed("writing best.onnx"):
+        from engines.export import export_network  # late: torch takes seconds to import
+        from mer import checkpoint
 
     network, configuration = checkpoint.load(path)
     if configuration.model not in EXPORTED:

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engines.graph_writer import Arrays
+from engines.protocol import Arrays
 from mer.errors import MerError
 from mer.models import networks
 from mer.models.head import ATTENTION_WIDTH, HEAD_WIDTH

@@ -52,6 +52,11 @@ class Configuration:
     none_threshold: float = 0.0
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def training_data(self) -> str:
+        """What the weights were trained on, "not stated" if the file does not say."""
+        return str(self.training.get("data", "not stated"))
+
 
 def save(path: Path, model: nn.Module, configuration: Configuration) -> None:
     """Write weights and configuration, leaving the previous file whole until the new one is complete.
@@ -115,7 +120,7 @@ def require(path: Path, configuration: Configuration, *, model: str, mode: str, 
 
 def write(path: Path, tensors: Mapping[str, Tensor], kind: Kind, description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON description in one step; see `mer.files.write_atomically`."""
-    text = json.dumps({"format": FORMAT, "kind": kind, **description}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, "kind": kind, **description}, sort_keys=True, allow_nan=False)
     data = bytes_from_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, {"mer": text})
     write_atomically(path, data)
 

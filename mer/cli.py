@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn, ParamSpec, TextIO
 
 from mer.errors import Defect, MerError
+from mer.media.source_name import source_name
 from mer.text import printable
 
 Options = ParamSpec("Options")
@@ -43,11 +44,14 @@ _ADVICE: Final = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints cannot act on the terminal: `*` may have put any file name among the options."""
+    """A parser whose complaints quote no password and cannot act on the terminal.
+
+    `*` may have put any file name among the options.
+    """
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and end with exit code 2."""
-        super().error(printable(message))
+        super().error(printable(source_name(message)))
 
 
 def command(
@@ -146,7 +150,7 @@ def as_error(error: BaseException, *, about: str = "") -> MerError:
 
 def print_error(program: str, error: MerError) -> None:
     """Say on one line of the error output what cannot be used."""
-    _say_last(f"{program}: error: {error}")
+    _say_last(f"{program}: error: {source_name(str(error))}")
 
 
 def say_to(stream: TextIO, text: str) -> None:
@@ -173,8 +177,7 @@ def let_go(stream: TextIO) -> None:
 
 def without_secrets(text: str) -> str:
     """Return text without passwords and queries of addresses, and without the name of the home folder."""
-    text = re.sub(r"(?<=://)[^\s/@'\"]*@", "...@", text)
-    text = re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1?...", text)
+    text = re.sub(r"(://[^\s?'\"]*)\?[^\s'\"]*", r"\1?...", source_name(text))
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where there is none
     return text.replace(home, "~") if len(home) > 1 else text
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from mer.cli import Parser, command
 from mer.data import READERS
 from mer.errors import UsageError
@@ -14,7 +16,7 @@ from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
-from mer.text import PlainConsole
+from mer.terminal import open_console
 
 _RECOGNITION = """\
 Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
@@ -80,10 +82,10 @@ def recognition(given: argparse.Namespace) -> None:
         show(rows, wide_console())
 
 
-def wide_console() -> PlainConsole:
+def wide_console() -> Console:
     """Return the terminal, or 150 columns where the output goes to a file."""
-    console = PlainConsole()
-    return console if console.is_terminal else PlainConsole(width=150)
+    console = open_console()
+    return console if console.is_terminal else open_console(width=150)
 
 
 def _trial(weights: str, given: argparse.Namespace) -> Row:
@@ -92,8 +94,8 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
 
     from mer.evaluation.trial import try_network
     from mer.evaluation.weights import open_network
+    from mer.training.counting import counted
     from mer.training.data import read_dataset, read_npz
-    from mer.training.watching import counted
 
     cv2.setNumThreads(1)  # clips are encoded side by side
     network = open_network(weights)
@@ -101,7 +103,7 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     if given.clips is not None:
         data = read_npz(given.clips)
     else:
-        with counted(PlainConsole(stderr=True), "cutting clips") as progress:
+        with counted(open_console(stderr=True), "cutting clips") as progress:
             data = read_dataset(
                 given.dataset,
                 given.root,

@@ -117,7 +117,7 @@ def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str])
 def save(path: Path, folds: Sequence[Fold], *, protocol: str, seed: int) -> None:
     """Write folds as JSON."""
     stored = {"format": _FORMAT, "protocol": protocol, "seed": seed, "folds": [asdict(fold) for fold in folds]}
-    write_atomically(path, json.dumps(stored, indent=1) + "\n")
+    write_atomically(path, json.dumps(stored, indent=1, allow_nan=False) + "\n")
 
 
 def load(path: Path) -> tuple[list[Fold], str]:

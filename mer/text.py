@@ -44,10 +44,11 @@ class PlainConsole(Console):
     Args:
         stderr: Whether to write to the error output.
         width: Columns; None for those of the terminal.
+        force_terminal: False to write as to a file; None to find out.
     """
 
-    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
-        super().__init__(stderr=stderr, width=width, markup=False, emoji=False)
+    def __init__(self, *, stderr: bool = False, width: int | None = None, force_terminal: bool | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, force_terminal=force_terminal, markup=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return what is drawn for a text; rich calls this for every plain one, in cells and titles as well."""

@@ -9,14 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from mer import options
+from mer import missing, options
 from mer.cli import Parser, command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
-from mer.text import PlainConsole
+from mer.terminal import open_console
 
 INTERRUPTED: Final = "stopped; give the same command again to go on"
 
@@ -75,6 +75,7 @@ def train(given: argparse.Namespace) -> Path | None:
     Raises:
         MerError: If something given cannot be used.
     """
+    missing.check("training", *missing.TRAINING)
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
     if settings.init and not Path(settings.init).is_file():
         wanted = "torchvision's vgg16 as safetensors" if settings.model == "elrcn" else "a checkpoint of the same model"
@@ -96,7 +97,7 @@ def train(given: argparse.Namespace) -> Path | None:
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)  # clips are encoded side by side
     device = torch.device(options.device_for(given))
-    console = PlainConsole(width=None if sys.stdout.isatty() else 150)
+    console = open_console(width=None if sys.stdout.isatty() else 150)
     data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
         plain = TrainSettings(model=settings.model)

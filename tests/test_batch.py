@@ -341,3 +341,40 @@ def test_a_name_of_dots_does_not_write_above_its_folder(study: Path) -> None:
     before = set(study.parent.iterdir())
     assert main([str(study / "...mp4"), "--out", str(study.parent / "out")]) == 1
     assert set(study.parent.iterdir()) - before <= {study.parent / "out"}
+
+
+def linked(folder: Path, content: Path) -> Path:
+    """Make a study of two names for one content, as git-annex does, below a picture."""
+    folder.mkdir()
+    for name in ("sub-01_face.mp4", "sub-02_face.mp4"):
+        (folder / name).symlink_to(content)
+    (folder / "layout.png").write_bytes(b"picture")
+    return folder
+
+
+def test_two_names_of_one_content_have_results_of_their_own(study: Path, replayed: list[float]) -> None:
+    again = linked(study.parent / "annexed", study / "a.mp4")
+    assert run(again) == 0
+    assert len(replayed) == 2
+    assert run(again) == 0
+    assert len(replayed) == 2  # both done
+    for name in ("sub-01_face", "sub-02_face"):
+        summary = json.loads((study.parent / f"out/{name}/summary.json").read_text())
+        assert summary["source"].endswith(f"{name}.mp4")
+
+
+@pytest.mark.usefixtures("replayed")
+def test_what_is_passed_over_is_said_once(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    again = linked(study.parent / "annexed", study / "a.mp4")
+    assert run(again) == 0
+    assert "1 file was passed over: 1 .png" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("replayed")
+def test_recordings_of_one_name_do_not_share_results(study: Path) -> None:
+    (study / "b.mp4").unlink()
+    write_video(study.parent / "a.mp4", pictures(12))
+    files = [str(study / "a.mp4"), str(study.parent / "a.mp4")]
+    assert main([*files, "--out", str(study.parent / "out")]) == 0
+    done = sorted(path.parent.relative_to(study.parent / "out") for path in study.parent.glob("out/**/summary.json"))
+    assert [path.as_posix() for path in done] == ["study/a", f"{study.parent.name}/a"]

@@ -16,7 +16,7 @@ from fakes import FakeEngine, FakePipeline, event, interval, update
 from pympi.Elan import Eaf
 from recordings import pictures, write_video
 
-import realtime.commands.replay
+import realtime
 import realtime.recordings.recording
 from mer.errors import MerError
 from realtime.commands.replay import main

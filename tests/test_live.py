@@ -199,7 +199,7 @@ def test_a_signal_ends_the_session_with_everything_written(tmp_path: Path, numbe
         assert process.stdout is not None
         assert "event 1" in process.stdout.readline()
         os.kill(process.pid, number)
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     assert process.returncode == code
     assert "1 events" in output
     assert "Traceback" not in errors
@@ -219,7 +219,7 @@ def test_after_nohup_a_hangup_does_not_end_the_session(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert "event 1" in process.stdout.readline()
         os.kill(process.pid, signal.SIGHUP)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     assert "200 frames" in output
 

@@ -192,11 +192,6 @@ def test_options_that_make_no_sense_end_with_exit_code_2(options: list[str]) -> 
     assert ended.value.code == 2
 
 
-def test_two_recordings_of_one_name_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path / "x/a.mp4"), str(tmp_path / "y/a.mp4"), "--out", str(tmp_path)]) == 2
-    assert "different --out" in capsys.readouterr().err
-
-
 def test_as_many_truths_as_recordings_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["a.mp4", "b.mp4", "--out", str(tmp_path), "--truth", "t.json"]) == 2
     assert "one for each" in capsys.readouterr().err

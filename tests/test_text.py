@@ -73,7 +73,7 @@ def test_a_long_list_is_cut_and_counted() -> None:
 @pytest.mark.parametrize(
     ("what", "home"),
     [
-        (r"(?<![\w.])Console\((?!quiet=True|\n)", ()),
+        (r"(?<![\w.])(?:Plain)?Console\((?!quiet=True|\n|Console)", ("mer/terminal.py", "mer/text.py")),
         (r"csv\.(?:writer|DictWriter)\(", ("mer/text.py",)),
         (r"json\.loads?\(|tomllib\.loads?\(", ("mer/files.py",)),
         (r"TextColumn\((?!.*markup=False)", ("mer/synth/cli.py",)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mer.cli import Parser, command
 from mer.data.datasets import READERS, check
-from mer.text import PlainConsole
+from mer.terminal import open_console
 
 
 @command("mer-data")
@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     report = check(arguments.dataset, arguments.root)
     if arguments.json:
-        print(json.dumps(report.to_json(), indent=2))
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        report.print(PlainConsole())
+        report.print(open_console())
     return 0
 
 

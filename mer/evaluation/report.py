@@ -14,6 +14,7 @@ from mer.errors import MerError
 from mer.evaluation import paper, predictions
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
+from mer.missing import needed
 from mer.text import csv_text
 
 COLUMNS: Final = (
@@ -84,7 +85,8 @@ def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:
     """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row."""
-    from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
+    with needed("--out"):
+        from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
 
     write_atomically(folder / "metrics.json", to_json(rows))
     write_atomically(folder / "table.md", to_markdown(rows))
@@ -97,7 +99,7 @@ def write_files(folder: Path, rows: Sequence[Row]) -> None:
 
 def to_json(rows: Sequence[Row]) -> str:
     """Return all figures of all systems as a JSON text."""
-    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1) + "\n"
+    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:

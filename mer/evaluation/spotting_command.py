@@ -15,7 +15,7 @@ from mer.errors import MerError, UsageError
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
 from mer.evaluation.spotting import WEAK_PERCENT, Spotted, spotted, summarise
 from mer.files import from_json
-from mer.text import PlainConsole
+from mer.terminal import open_console
 
 EVENTS_FILE: Final = "events.jsonl"
 SUMMARY_FILE: Final = "summary.json"
@@ -73,9 +73,9 @@ def spotting(given: argparse.Namespace) -> None:
         recordings = read_dataset(given.dataset, given.root, given.events[0])
     result = summarise(recordings)
     if given.json:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result, indent=1, allow_nan=False))
     else:
-        show(result, PlainConsole())
+        show(result, open_console())
 
 
 def read_set(folder: Path, results: Path) -> list[Spotted]:

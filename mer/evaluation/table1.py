@@ -86,7 +86,7 @@ def to_json(lines: Sequence[Line], setting: Setting) -> str:
         for line in lines
     ]
     about = {name: getattr(setting, name) for name in setting.__dataclass_fields__}
-    return json.dumps({**about, "systems": entries}, indent=1) + "\n"
+    return json.dumps({**about, "systems": entries}, indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(lines: Sequence[Line], setting: Setting) -> str:

@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import options
+from mer import missing, options
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
 from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
-from mer.text import PlainConsole
+from mer.terminal import open_console
 
 EXIT_PARTIAL: Final = 3
 """Some systems failed, the others are in the table."""
@@ -67,6 +67,7 @@ def table1(given: argparse.Namespace) -> int:
     Raises:
         MerError: If nothing can be done.
     """
+    missing.check("training", *missing.TRAINING)
     if unknown := [name for name in given.models if name not in SYSTEMS]:
         raise UsageError(f"--models: {unknown[0]!r} is no system; choose among {', '.join(SYSTEMS)}")
     names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
@@ -88,7 +89,7 @@ def table1(given: argparse.Namespace) -> int:
         cluster.check(given.cluster)
     device = options.device_for(given)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
-    console = PlainConsole(stderr=given.json) if sys.stdout.isatty() else PlainConsole(stderr=given.json, width=160)
+    console = open_console(stderr=given.json, width=None if sys.stdout.isatty() else 160)
     first = settings[names[0]]
     data, truth = select(read(source, first, jobs=os.cpu_count() or 1, console=console), first.classes)
     folds = claim_folds(given.out, data, first, given.folds)

@@ -15,7 +15,8 @@ from mer.synth import corpus, recording, script, series
 from mer.synth.conditions import CONDITIONS
 from mer.synth.portrait import find_portraits, load_portrait
 from mer.synth.video_file import CODECS, codec_for
-from mer.text import PlainConsole, printable
+from mer.terminal import open_console
+from mer.text import printable
 
 
 @command("mer-synth", interrupted="stopped; the file being written was removed")
@@ -153,7 +154,7 @@ def _recording(arguments: argparse.Namespace) -> None:
     for event in truth["events"]:
         moments = (f"{event[key]['time_s']:.3f}" for key in ("onset", "apex", "offset"))
         table.add_row(event["label"], " ".join(event["units"]), *moments, f"{event['amplitude_percent']:.2f}")
-    PlainConsole().print(table)
+    open_console().print(table)
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
     print(printable(f"truth in {arguments.out.with_suffix('.json')}"))
 
@@ -199,7 +200,7 @@ def _corpus(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=PlainConsole(stderr=True)) as bar:
+    with Progress(*columns, console=open_console(stderr=True)) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -207,7 +207,9 @@ def _write(manifest: Path, about: dict[str, Any], rows: list[dict[str, Any]]) ->
         _write_rows(manifest, rows)
         shifted = with_shifted_copies(rows, np.random.default_rng([about["seed"], len(rows)]))
         _write_rows(manifest.with_name(SHIFTED), shifted)
-        manifest.with_name("corpus.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        manifest.with_name("corpus.json").write_text(
+            json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise MerError(f"cannot write {manifest}: {error.strerror}; free some space or choose another place") from error
 

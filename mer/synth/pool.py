@@ -59,7 +59,7 @@ class Journal:
 
     def __init__(self, path: Path, settings: Row) -> None:
         self._path = path
-        head = json.dumps(settings)
+        head = json.dumps(settings, allow_nan=False)
         try:
             lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
             if lines and lines[0] != head:
@@ -80,7 +80,7 @@ class Journal:
     def add(self, row: Row) -> None:
         """Note a finished clip."""
         self.rows[int(row["index"])] = row
-        self._file.write(json.dumps(row) + "\n")
+        self._file.write(json.dumps(row, allow_nan=False) + "\n")
         self._file.flush()
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
         "software": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
     if not path.exists():
-        write_atomically(path, json.dumps(described, indent=1) + "\n")
+        write_atomically(path, json.dumps(described, indent=1, allow_nan=False) + "\n")
         return
     try:
         before = from_json(path.read_text())

@@ -23,11 +23,11 @@ from mer.files import from_json, write_atomically
 from mer.models.registry import EXPORTED
 from mer.splits import Fold
 from mer.training import calibrate, systems
+from mer.training.counting import counted
 from mer.training.data import ClipData, encode_all
 from mer.training.inputs import Encode, input_of
 from mer.training.loop import Examples
 from mer.training.systems import Fitted, Task
-from mer.training.watching import counted
 
 _TIMED_CLIPS: Final = 5
 
@@ -114,7 +114,7 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
         console,
     )
     result = _finish(job, fold, system.fit(task))
-    write_atomically(result_file, json.dumps(result, indent=1) + "\n")
+    write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
     if job.settings.model not in EXPORTED:
         _drop_weights(job.out)

@@ -16,10 +16,11 @@ from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.models import networks
 from mer.models.elrcn import Elrcn
+from mer.training.counting import counted
 from mer.training.forward import FastForward, multiplies_bfloat16, plan_forward
 from mer.training.loop import Examples, predict, train_fold
 from mer.training.systems import STATE_FILE, Fitted, Task
-from mer.training.watching import batches_shown, counted
+from mer.training.watching import batches_shown
 
 _PREDICT_PART: Final = 4
 

@@ -19,7 +19,8 @@ from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.jobs import cluster, processes
 from mer.media.video import FrameReader
-from mer.text import PlainConsole, printable
+from mer.terminal import open_console
+from mer.text import printable
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -47,7 +48,7 @@ _DIED: Final = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-replay`; its exit codes are in `--help`."""
     args = config.parse(_parser(), argv)
-    return _run(args, PlainConsole())
+    return _run(args, open_console())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
-    recordings, errors = find_recordings(args.files, args.out)
+    search = find_recordings(args.files, args.out)
+    recordings, errors = search.recordings, search.errors
     if not recordings and len(errors) == 1:
         raise errors[0]
     _check(args, len(recordings) + len(errors))
@@ -87,6 +89,8 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     if args.cluster:
         cluster.check(args.cluster)
         jobs = [_for_any_machine(job) for job in jobs]
+    for note in search.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     outcomes = [Outcome(None, "failed", error=error) for error in errors]
     for outcome in outcomes:
         _report(outcome, console)
@@ -190,7 +194,7 @@ def _screen(
     header = _header(frames, engine, job.truth)
     mode = choose(args.pictures, console, os.environ).mode
     overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, pictures=mode)
-    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.claimed_frames, console)
+    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.expected_frames, console)
     with shown as screen:
         yield _Screenshots(screen, overlay, args.screenshot) if args.screenshot else screen
 
@@ -199,7 +203,7 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
     warnings = [f"model trained on {engine.manifest.training_data}"]
     if truth is not None and truth.synthetic:
         warnings.insert(0, "synthetic recording")
-    claimed = frames.claimed_frames
+    claimed = frames.expected_frames
     return Header(
         source=frames.description,
         engine=engine.name,

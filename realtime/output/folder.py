@@ -127,7 +127,7 @@ class RecordingFolder:
         if sys.platform == "win32":  # it moves no open file; elsewhere the lock lasts until all is in place
             self._log.close()
         contents: dict[str, bytes | str] = {
-            SUMMARY_JSON: json.dumps(summary, indent=2, ensure_ascii=False) + "\n",
+            SUMMARY_JSON: json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
             **(files or {}),
             EVENTS_CSV: csv_text(self._columns, [row_from_record(record) for record in self.records]),
             REJECTED_CSV: csv_text(REJECTED_COLUMNS, self.rejected),

@@ -64,7 +64,7 @@ class Records:
 
     def _print(self, record: dict[str, Any]) -> None:
         try:
-            print(json.dumps(record), flush=True)  # in ASCII: nothing in it acts on a terminal
+            print(json.dumps(record, allow_nan=False), flush=True)  # in ASCII: nothing in it acts on a terminal
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -128,7 +128,7 @@ class EventLog:
         status = os.fstat(self._file.fileno())
         if stat.S_ISREG(status.st_mode) and not status.st_nlink:
             raise FileNotFoundError(errno.ENOENT, "the file was removed")
-        line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
         try:
             while line:
                 line = line[self._file.write(line) :]

@@ -218,6 +218,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             wall_s=time.perf_counter() - started_s,
             complete=complete,
             rhythm=pipeline.cadence.rhythm,
+            face_notes=pipeline.face_notes(),
         )
         labels = dict(Counter(label.label for label in found))
         summary |= {"labels": labels, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
@@ -230,7 +231,13 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         files = extras.files(found_here)
         summary |= {resume.OUTPUTS: job.wanted.names, FILES: sorted(files)}
         folder.finish(summary, files)
-        lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
+        lines = closing_lines(
+            recording.path.name,
+            totals=pipeline.totals,
+            timing=pipeline.timing,
+            notes=(*frames.notes, *pipeline.face_notes()),
+            missing=summary["missing"],
+        )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(
         recording,

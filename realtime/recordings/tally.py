@@ -140,4 +140,4 @@ def write(outcomes: Sequence[Outcome], out: Path, *, absolute: bool = False) -> 
     """
     rows = [record_from_outcome(outcome, out, absolute=absolute) for outcome in outcomes]
     write_atomically(out / RECORDINGS_CSV, csv_text(list(rows[0]), rows))
-    write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

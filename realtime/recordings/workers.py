@@ -22,7 +22,7 @@ def _engine_of_this_process(choice: str) -> Engine:
 
 def replay_in_process(job: Job, progress: processes.Progress) -> Outcome:
     """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
-    return _replay(job, lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)))
+    return _replay(job, lambda frames, _: nullcontext(_Told(frames.expected_frames, progress)))
 
 
 def replay_as_task(job: Job) -> Outcome:

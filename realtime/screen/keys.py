@@ -25,7 +25,7 @@ class Mark:
 
     Attributes:
         number: Counts marks from 1.
-        time_s: Of the latest frame then, on the source's clock.
+        time_s: Of the latest frame then, on the session's time line.
         utc: The same by the computer's clock.
     """
 
@@ -99,7 +99,7 @@ class Keys:
         self._marks += 1
         mark = Mark(self._marks, self._latest.time_s, datetime.now(timezone.utc))
         self._on_mark(mark)
-        return f"mark {mark.number} at {mark.time_s - self._pipeline.totals.first_time_s:.2f} s"
+        return f"mark {mark.number} at {mark.time_s:.2f} s"
 
     def _sensitivity(self, factor: float) -> str:
         self._pipeline.sensitivity *= factor

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from mer.files import write_atomically
 from mer.text import printable
+from realtime.face_size import ADVISED_PX
 from realtime.messages import Event, Totals, Update
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
@@ -184,10 +185,13 @@ class Overlay:
         if latest is None:
             line.append(" starting", "dim")
             return line
-        clock_s = latest.time_s - self._totals.first_time_s
+        clock_s = latest.time_s
         line.append(f" {clock_s:7.2f}" + (f" / {header.total_s:.2f} s  " if header.total_s else " s  "))
         line.append("face ")
         line.append(latest.face, _STATE_STYLES[latest.face])
+        if latest.face == "tracked" and latest.eye_distance_px:
+            small = latest.eye_distance_px < ADVISED_PX
+            line.append(f" {latest.eye_distance_px:.0f} px", "black on yellow" if small else "dim")
         line.append(f" ({latest.n_faces} in view)  " if latest.n_faces > 1 else "  ")
         line.append("spotter ")
         line.append(latest.spotter, "bold cyan" if latest.spotter in ("rising", "apex", "falling") else "cyan")

@@ -66,13 +66,16 @@ def _summary(found: Found) -> Element:
     summary = found.summary
     width, height = summary["size_wh"]
     rejected = sum(summary["rejected"].values())
+    lost = summary["dropped"] + summary["missing"]
+    eyes = summary["eye_distance_px"]
     figures = (
         ("events", str(summary["events"]), ""),
         ("candidates rejected", str(rejected), ", ".join(f"{n} {reason}" for reason, n in summary["rejected"].items())),
         ("duration", f"{summary['seconds']:.1f} s", f"{summary['frames']} frames, {width} x {height}"),
         ("frame rate", f"{summary['measured_fps']:.4g}/s", f"header: {summary['nominal_fps']:.4g}/s"),
         ("face in view", f"{100 * summary['face_coverage']:.0f} %", "of the frames"),
-        ("lost frames", str(summary["dropped"]), f"{summary['repaired_stamps']} time stamps repaired"),
+        ("eye distance", f"{eyes['median']} px" if eyes else "-", f"least {eyes['least']} px" if eyes else "no face"),
+        ("lost frames", str(lost), f"{summary['repaired_stamps']} time stamps repaired"),
     )
     cards = tag("dl", class_="figures")
     for name, value, more in figures:
