@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import realtime.commands.live
 from mer.errors import MerError
 from mer.media.video import FrameReader
 from mer.messages import Frame
+from realtime.capture.session_clock import SessionStart
 from realtime.commands import replay
 from realtime.commands.live import main
 from realtime.output import session_recording
@@ -149,7 +151,7 @@ def test_a_session_that_was_killed_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_a_recorded_session_is_for_its_owner_only(tmp_path: Path) -> None:
-    recorded(tmp_path / "session", frames(10))
+    recorded(tmp_path / "session", frames(10)).describe(SessionStart(datetime.now(timezone.utc), 0.0))
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "session").iterdir()}
     assert modes == {VIDEO: 0o600, SESSION: 0o600}
     assert (tmp_path / "session").stat().st_mode & 0o777 == 0o700
@@ -164,7 +166,7 @@ def test_a_session_is_not_recorded_through_a_link(tmp_path: Path, name: str) -> 
         with pytest.raises(MerError, match="already holds a recording"):
             recorded(tmp_path / "session", frames(10))
     else:
-        recorded(tmp_path / "session", frames(10))
+        recorded(tmp_path / "session", frames(10)).describe(SessionStart(datetime.now(timezone.utc), 0.0))
     assert (tmp_path / "secret").read_text() == "kept"
 
 

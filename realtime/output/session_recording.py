@@ -74,7 +74,7 @@ class SessionRecording:
         """
         head = {"schema": SCHEMA, **start.fields(), **self._about, "versions": component_versions()}
         text = json.dumps(head, indent=1, default=str, allow_nan=False) + "\n"
-        write_atomically(self._folder / SESSION, text)
+        write_atomically(self._folder / SESSION, text, private=True)
 
     def passing(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield frames, each once it is on its way to the disk."""
