@@ -12,10 +12,6 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from engines import tensorrt_api
-from engines.manifest import load_pair, read_manifest
-from engines.runtime import cuda
-from engines.select import SHIPPED_MODEL, plan_folder
 from mer import missing
 from mer.cli import Parser, command
 from mer.errors import MerError
@@ -113,6 +109,8 @@ def _face_model() -> Iterator[Finding]:
 
 
 def _shipped_model() -> Iterator[Finding]:
+    from engines.manifest import load_pair  # late, like all imports below: this must run where OpenCV is broken
+    from engines.select import SHIPPED_MODEL
 
     try:
         manifest, content = load_pair(SHIPPED_MODEL)
@@ -153,6 +151,8 @@ def _cameras() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
+    from engines import tensorrt_api
+    from engines.runtime import cuda
 
     absent = cuda.unavailable()
     if absent:
@@ -172,6 +172,8 @@ def _gpu() -> Iterator[Finding]:
 
 
 def _plans() -> Iterator[Finding]:
+    from engines.manifest import read_manifest
+    from engines.select import plan_folder
 
     try:
         folder = plan_folder()
