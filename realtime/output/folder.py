@@ -93,7 +93,7 @@ class RecordingFolder:
             for path in leftovers(folder, extras):
                 path.unlink()
             mark = {"schema": SCHEMA, "source": str(source), "complete": False, FILES: sorted(self._earlier)}
-            write_new(self._part(SUMMARY_JSON), json.dumps(mark) + "\n")
+            write_new(self._part(SUMMARY_JSON), json.dumps(mark, allow_nan=False) + "\n")
         except OSError as error:
             raise MerError(
                 f"folder {folder} cannot be written ({error.strerror}); name another one with --out"

@@ -112,7 +112,7 @@ class Keys:
         if event is None:
             return "no event to save yet"
         record = record_from_event(event, source=self._source)
-        text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+        text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
         try:
             if not self._save_dir.exists():
                 self._save_dir.mkdir(mode=0o700, parents=True)
