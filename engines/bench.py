@@ -25,6 +25,7 @@ from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
 from mer.errors import UsageError
+from mer.files import from_json
 from mer.terminal import open_console
 
 RUNNERS: Final[tuple[tuple[str, Precision], ...]] = (
@@ -313,5 +314,5 @@ def run_worker(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
     if done.returncode or not Path(job.result).is_file():
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return {"unmeasured": f"its process ended with {done.returncode}: {last}"}
-    result: dict[str, Any] = json.loads(Path(job.result).read_text())
+    result: dict[str, Any] = from_json(Path(job.result).read_text())
     return result

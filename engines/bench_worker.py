@@ -19,6 +19,7 @@ from rich.progress import Progress
 from engines.manifest import Layout, read_manifest
 from engines.parity import parity_clips
 from mer.errors import MerError
+from mer.files import from_json
 from mer.preprocess import InputMode
 
 WARM_UP: Final = 3
@@ -62,7 +63,7 @@ class Job:
 
 def main(argv: list[str]) -> int:
     """Do the job in the file named and write its result; a refusal is a result too."""
-    job = Job(**json.loads(Path(argv[0]).read_text()))
+    job = Job(**from_json(Path(argv[0]).read_text()))
     try:
         result = _build(job) if job.action == "build" else _measure(job)
     except MerError as error:

@@ -16,11 +16,10 @@ from rich.table import Table
 
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
+from mer.cli import Parser, command
 from mer.errors import MerError, UsageError
 from mer.terminal import open_console
-
-INTERRUPTED: Final = 130
-
+from mer.text import printable
 
 _ENDING: Final = "ending at the library's next step; the same signal again ends at once, and what was timed is lost"
 _NOT_ENDING: Final = (
@@ -58,7 +57,7 @@ class BuildProgress:
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         """Add a bar below its parent's."""
         self._depth[phase] = self._depth.get(parent, 0) + 1
-        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + phase, total=max(steps, 1))
+        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + printable(phase), total=max(steps, 1))
 
     def step(self, phase: str, step: int) -> bool:
         """Move a bar on; end the build if it was interrupted."""
@@ -72,27 +71,21 @@ class BuildProgress:
             self._progress.remove_task(self._tasks.pop(phase))
 
 
+@command("mer-build-trt", interrupted="interrupted; nothing was written")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = _parser().parse_args(argv)
     try:
-        return _build(arguments)
-    except MerError as error:
-        print(f"mer-build-trt: error: {error}", file=sys.stderr)
-        return error.exit_code
+        return _build(_parser().parse_args(argv))
     except Interrupted as interrupted:
         print(
             "mer-build-trt: interrupted; no plan was written. What was timed is kept for the next build",
             file=sys.stderr,
         )
         return 128 + interrupted.number
-    except KeyboardInterrupt:
-        print("mer-build-trt: interrupted; nothing was written", file=sys.stderr)
-        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mer-build-trt", description=__doc__)
+    parser = Parser(prog="mer-build-trt", description=__doc__)
     parser.add_argument(
         "model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".safetensors or .onnx (default: the shipped model)"
     )
@@ -167,8 +160,9 @@ def _build(arguments: argparse.Namespace) -> int:
         else (f"answers not compared: {built.unmeasured}")
     )
     for port in built.ports:
-        print(f"  {port.name}: {port.dtype} {port.shape}")
-    print(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}\n{manifest_path(output)}")
+        print(printable(f"  {port.name}: {port.dtype} {port.shape}"))
+    print(printable(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}"))
+    print(printable(manifest_path(output)))
     return 0
 
 
@@ -178,7 +172,7 @@ def _progress(console: Console) -> Iterator[BuildProgress]:
 
     An exception out of a callback would pass through the library's own code, so a signal only sets a mark.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         listener = BuildProgress(progress)
         progress.add_task("building", total=None)

@@ -18,7 +18,7 @@ from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor, nn
 
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, read_at_most, write_atomically
 from mer.models import networks, registry
 from mer.preprocess import check_mode
 
@@ -27,6 +27,8 @@ FORMAT: Final = 1
 
 Kind = Literal["weights", "state"]
 _PICKLE_STARTS: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_MAX_BYTES: Final = 8 << 30
+"""Networks to compare with have up to 0.9 GB, with the state of their training three times that."""
 _LONGEST_HEADER: Final = 100_000_000
 
 
@@ -137,9 +139,11 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
         MerError: If the file is missing, a pickle, damaged, of another program or of the other kind.
     """
     try:
-        data = path.read_bytes()
+        data = read_at_most(path, _MAX_BYTES)
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a checkpoint, *.safetensors") from error
+    except ValueError as error:
+        raise MerError(f"{path} cannot be used: {error}; give a checkpoint, *.safetensors") from error
     if data.startswith(_PICKLE_STARTS):
         raise MerError(
             f"{path} is a pickle, which can run any code when it is read; refused. Give a *.safetensors file"
@@ -156,13 +160,13 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _description(path: Path, data: bytes) -> dict[str, Any]:
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     try:
-        header = json.loads(data[8 : 8 + length]) if 0 < length < min(_LONGEST_HEADER, len(data)) else None
+        header = from_json(data[8 : 8 + length]) if 0 < length < min(_LONGEST_HEADER, len(data)) else None
     except ValueError:
         header = None
     if not isinstance(header, dict):
         raise MerError(f"{path} is no safetensors file, or a damaged one; expected one written by mer-train")
     try:
-        description = json.loads(header["__metadata__"]["mer"])
+        description = from_json(header["__metadata__"]["mer"])
         version = description["format"]
     except (KeyError, TypeError, ValueError):
         raise MerError(f"{path} is a safetensors file of another program; expected one written by mer-train") from None

@@ -1,18 +1,13 @@
 """Settings of a training run, from a TOML file and from options; options win."""
 
 import difflib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-
 from mer.errors import MerError, UsageError
+from mer.files import from_toml
 from mer.labels import CLASSES
 from mer.models.registry import SYSTEMS
 from mer.preprocess import CHANNELS
@@ -177,7 +172,7 @@ def to_json(settings: TrainSettings) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a TOML file") from error
     except ValueError as error:  # decoding, and TOMLDecodeError

@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
+from mer.cli import Parser, command
 from mer.data import READERS
-from mer.errors import MerError, UsageError
+from mer.errors import UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
@@ -26,7 +27,7 @@ bootstrap over subjects.
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
-    options = argparse.ArgumentParser(prog="mer-evaluate", description=__doc__)
+    options = Parser(prog="mer-evaluate", description=__doc__)
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)
@@ -50,18 +51,11 @@ def add_recognition(commands: Any) -> None:
     options.set_defaults(command=recognition)
 
 
+@command("mer-evaluate", interrupted="stopped")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-evaluate`; return the exit code."""
     given = parser().parse_args(argv)
-    try:
-        code = given.command(given)
-    except MerError as error:
-        print(f"mer-evaluate: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-evaluate: stopped", file=sys.stderr)
-        return 130
-    return int(code or 0)
+    return int(given.command(given) or 0)
 
 
 def recognition(given: argparse.Namespace) -> None:

@@ -2,17 +2,17 @@
 
 import os
 
-from rich.console import Console
+from mer.text import PlainConsole
 
 
-def open_console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """Return a console that is as plain as a file where the terminal cannot move its cursor.
+def open_console(*, stderr: bool = False, width: int | None = None) -> PlainConsole:
+    """Return a console on which text is text, and that is plain where the terminal cannot move its cursor.
 
     Args:
         stderr: Whether it prints to the error output.
         width: Columns; None for those of the terminal.
     """
-    return Console(stderr=stderr, width=width, force_terminal=None if _can_draw() else False)
+    return PlainConsole(stderr=stderr, width=width, force_terminal=None if _can_draw() else False)
 
 
 def _can_draw() -> bool:

@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
 from mer import missing, options
+from mer.cli import Parser, command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
 from mer.terminal import open_console
+
+INTERRUPTED: Final = "stopped; give the same command again to go on"
 
 _EPILOG = """\
 A run that was stopped goes on when the same command is given again. The reported people never decide
@@ -25,7 +29,7 @@ file with the names of the long options as keys (max_minutes for --max-minutes);
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-train`, for programs that add their own."""
-    parser = argparse.ArgumentParser(prog="mer-train", description=__doc__, epilog=_EPILOG)
+    parser = Parser(prog="mer-train", description=__doc__, epilog=_EPILOG)
     options.add_data(parser)
     training = parser.add_argument_group("training")
     training.add_argument("--model", choices=tuple(SYSTEMS), help="default convlstm")
@@ -42,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@command("mer-train", interrupted=INTERRUPTED)
 def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], None] | None = None) -> int:
     """Run `mer-train`.
 
@@ -55,16 +60,9 @@ def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], N
         The exit code.
     """
     given = parser().parse_args(argv)
-    try:
-        path = train(given)
-        if on_checkpoint is not None and path is not None:
-            on_checkpoint(path)
-    except MerError as error:
-        print(f"mer-train: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
-        return 130
+    path = train(given)
+    if on_checkpoint is not None and path is not None:
+        on_checkpoint(path)
     return 0
 
 

@@ -12,12 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError, UsageError
+from mer.files import from_toml
 from mer.media.source_name import holds_secret
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
 _NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion"})
 
@@ -106,7 +102,7 @@ def _config_path(given: Sequence[str]) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read ({error.strerror}); give a TOML file") from error
     except ValueError as error:  # also for what is no UTF-8

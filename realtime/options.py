@@ -1,29 +1,12 @@
-"""Options, versions and exit codes that `mer-replay` and `mer-live` share."""
+"""Options and versions that `mer-replay` and `mer-live` share."""
 
 import argparse
-import errno
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NoReturn
 
-from mer.errors import MerError
-from mer.media.source_name import source_name
-from realtime.output.records import let_go, say_to
+from mer.cli import Parser
 from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
-
-_OUTPUT_GONE: Final = {errno.EIO, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""What printing ends with when the terminal was closed or the disk behind a redirection is full."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors quote no password of an address."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and end the program with exit code 2."""
-        super().error(source_name(message))
 
 
 def parser(program: str, description: str) -> argparse.ArgumentParser:
@@ -135,39 +118,3 @@ def count(text: str) -> int:
     if not 0 < number < 1000:
         raise argparse.ArgumentTypeError(f"{text} is not a number of things; give a whole number from 1 to 999")
     return number
-
-
-def print_error(program: str, error: MerError) -> None:
-    """Say on one line of the error output what cannot be used."""
-    say_to(sys.stderr, f"{program}: error: {source_name(str(error))}")
-
-
-def exit_code(program: str, work: Callable[[], int]) -> int:
-    """Run a program and turn errors of the user into one line and an exit code.
-
-    Args:
-        program: Name to print before the message.
-        work: The program; returns its exit code.
-
-    Returns:
-        What `work` returned, 1 or 2 after an error of the user, 130 after Ctrl-C, 1 if nobody reads the output
-        or it takes nothing any more.
-    """
-    try:
-        return work()
-    except MerError as error:
-        print_error(program, error)
-        return error.exit_code
-    except BrokenPipeError:  # `... | head`; nothing more can be said, not even at exit
-        let_go(sys.stdout)
-        return 1
-    except OSError as error:
-        if error.errno not in _OUTPUT_GONE or error.filename is not None:
-            raise
-        let_go(sys.stdout)
-        reason = f"the output takes no more lines ({error.strerror}); give it a place with free space"
-        say_to(sys.stderr, f"{program}: error: {reason}, or a terminal that stays open")
-        return 1
-    except KeyboardInterrupt:
-        say_to(sys.stderr, f"{program}: interrupted")
-        return 130

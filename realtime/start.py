@@ -28,6 +28,8 @@ def _start(program: str, module: str, argv: Sequence[str] | None = None) -> int:
         print(f"{program}: warning: {problem}", file=sys.stderr)
     try:
         command = importlib.import_module(module)
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:  # damaged packages end in whatever their code stumbles over
         print(f"{program}: error: {missing.sentence(error)}", file=sys.stderr)
         return 1

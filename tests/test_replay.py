@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from fakes import FakeEngine, FakePipeline
+from fakes import FakeEngine, FakePipeline, batch_in_this_process
 from recordings import pictures, write_folder, write_video
 
 import realtime.commands.replay
@@ -24,6 +24,7 @@ FPS = 200.0
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     engine = FakeEngine()
     monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: engine)
+    batch_in_this_process(monkeypatch, engine)
     return engine
 
 

@@ -165,8 +165,8 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) ->
 
 def test_a_crash_gives_the_terminal_back(tmp_path: Path) -> None:
     crash = PROGRAM.replace("sys.exit", "realtime.commands.live.record_from_event = lambda *_, **__: 1 / 0\nsys.exit")
-    with session(tmp_path, program=crash) as terminal:
-        assert terminal.wait() == 1
+    with session(tmp_path, program=crash, environment={"TMPDIR": str(tmp_path)}) as terminal:
+        assert terminal.wait() == 70
         assert terminal.was_given_back()
         assert b"ZeroDivisionError" in terminal.drawn[terminal.drawn.rindex(LEAVE) :]
 

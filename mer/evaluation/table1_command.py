@@ -220,7 +220,8 @@ def _duration(seconds: float) -> str:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    name, left = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[left]}"))
+    columns = (name, BarColumn(), MofNCompleteColumn(), left)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

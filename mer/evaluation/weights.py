@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
+from mer.files import from_json
 from mer.missing import needed
 from mer.onnx_runs import first_output
 from mer.preprocess import InputMode, check_mode
@@ -138,7 +138,7 @@ def _from_onnx(path: Path) -> Network:
 def _manifest(path: Path) -> Any:
     beside = path.with_name(path.name + ".json")
     try:
-        manifest = json.loads(beside.read_text(encoding="utf-8"))
+        manifest = from_json(beside.read_text(encoding="utf-8"))
     except OSError as error:
         raise MerError(f"{beside} cannot be read: {error.strerror}; an .onnx file needs its JSON beside it") from error
     except ValueError as error:

@@ -18,7 +18,7 @@ def counted(console: Console, what: str) -> Iterator[Callable[[int, int], None]]
 def progress_bar(console: Console) -> Progress:
     """Return a bar with a count and the time left; nothing is drawn where there is no terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),

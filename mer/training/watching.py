@@ -14,6 +14,7 @@ from rich.console import Console
 
 from mer.config import TrainSettings
 from mer.files import write_atomically
+from mer.text import csv_text
 from mer.training.counting import progress_bar
 from mer.training.loop import Epoch, History, Watch
 
@@ -83,11 +84,7 @@ def _in_order(fold: str) -> list[tuple[int, str]]:
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, csv_text(_COLUMNS, rows))
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

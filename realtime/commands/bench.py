@@ -18,13 +18,14 @@ from rich.table import Table
 
 from engines.bench import add_engine_command
 from engines.select import open_engine
+from mer.cli import Parser, command
 from mer.errors import UsageError
 from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import Landmarker
 from mer.media.video import FrameReader
 from mer.terminal import open_console
-from realtime.options import count, exit_code
+from realtime.options import count
 from realtime.pipeline import Pipeline
 from realtime.recordings.recording import replay
 from realtime.timing import Timing
@@ -59,14 +60,15 @@ def add_pipeline_command(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
+@command("mer-bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
+    parser = Parser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_engine_command(commands)
     add_pipeline_command(commands)
     arguments = parser.parse_args(argv)
-    return exit_code("mer-bench", lambda: int(arguments.run(arguments)))
+    return int(arguments.run(arguments))
 
 
 def measure(path: Path, *, rounds: int) -> dict[str, Any]:

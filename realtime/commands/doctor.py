@@ -1,6 +1,5 @@
 """`mer-doctor`: what of mer-live works on this machine, and what to do about the rest."""
 
-import argparse
 import importlib.util
 import json
 import os
@@ -10,13 +9,15 @@ from dataclasses import asdict
 from typing import Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from mer import missing
+from mer.cli import Parser, command
 from mer.errors import MerError
 from mer.face.model_file import download_face_model, find_face_model
 from mer.terminal import open_console
+from mer.text import printable
 from realtime.capture import cameras
 from realtime.commands import installation
 from realtime.commands.installation import Finding, State
@@ -56,9 +57,10 @@ def examine(console: Console) -> list[Finding]:
     return [finding for topic, look in looks.items() for finding in _looked(topic, look)]
 
 
+@command("mer-doctor")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-doctor`; returns 0 if live and replay can start, else 1."""
-    parser = argparse.ArgumentParser(prog="mer-doctor", description=__doc__)
+    parser = Parser(prog="mer-doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--download-face-model",
@@ -68,11 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     console = open_console()
     if given.download_face_model:
-        try:
-            print(f"downloaded {download_face_model()}", file=sys.stderr)
-        except MerError as error:
-            print(f"mer-doctor: error: {error}", file=sys.stderr)
-            return error.exit_code
+        print(printable(f"downloaded {download_face_model()}"), file=sys.stderr)
     findings, versions = examine(console), component_versions()
     ready = not any(finding.state == "broken" and finding.topic in _NEEDED for finding in findings)
     if given.json:
@@ -87,8 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns = [Column(name, overflow="fold") for name in ("", "", "what was found", "what to do")]
     table = Table(*columns, title="mer-live on this machine")
     for finding in findings:
-        style = _STYLES[finding.state]
-        table.add_row(finding.topic, f"[{style}]{finding.state}[/]", escape(finding.found), escape(finding.advice))
+        state = Text(finding.state, _STYLES[finding.state])
+        table.add_row(finding.topic, state, finding.found, finding.advice)
     console.print(table)
     console.print(", ".join(f"{name} {number}" for name, number in versions.items()), highlight=False)
     console.print("mer-live and mer-replay can start" if ready else "mer-live and mer-replay cannot start: see above")

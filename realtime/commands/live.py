@@ -19,9 +19,11 @@ from rich.console import Console
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
+from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
 from mer.media.source_name import source_name
 from mer.terminal import open_console
+from mer.text import printable
 from realtime import config, options
 from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
@@ -32,7 +34,7 @@ from realtime.messages import Event, Update
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
 from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
-from realtime.output.records import STDOUT, Records, say, say_to
+from realtime.output.records import STDOUT, Records, say
 from realtime.output.session_recording import SessionRecording
 from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
@@ -94,11 +96,12 @@ def live(
         yield last
 
 
+@command("mer-live")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
     parser = _parser()
     args = config.parse(parser, argv)
-    return options.exit_code("mer-live", lambda: _run(parser, args, open_console()))
+    return _run(parser, args, open_console())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -169,12 +172,13 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
     if args.save_config is not None:
         path, args.save_config = args.save_config, None
         left_out = config.save(parser, args, path)
-        print(f"options are in {path}; use them with: mer-live --config {path}")
+        print(printable(f"options are in {path}; use them with: mer-live --config {path}"))
         for name in left_out:
             remedy = f" or set {CAMERA_VARIABLE}" if name == "camera" else ""
             print(f"--{name} is left out, because it holds a password or token; give it again{remedy}")
         return 0
-    if args.record is not None and args.events is None:
+    into_recording = args.record is not None and args.events is None
+    if into_recording:
         args.events = args.record / session_recording.EVENTS
     name = source_name(args.camera)
     stop = threading.Event()
@@ -197,7 +201,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         source = feed.source
         landmarker.wait()
         recording = stack.enter_context(_recording(parser, args, source)) if args.record else None
-        records = stack.enter_context(Records(args.events))
+        records = stack.enter_context(Records(args.events, owned=into_recording))
         pipeline = stack.enter_context(
             Pipeline(
                 rate_hz=_most_hz(source),

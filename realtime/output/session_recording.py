@@ -16,7 +16,7 @@ from typing import Any, Final
 import av
 
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import write_atomically, write_new
 from mer.media.jpeg import in_colour
 from mer.messages import Frame
 from realtime.capture.session_clock import SessionStart
@@ -74,7 +74,7 @@ class SessionRecording:
         """
         head = {"schema": SCHEMA, **start.fields(), **self._about, "versions": component_versions()}
         text = json.dumps(head, indent=1, default=str, allow_nan=False) + "\n"
-        write_atomically(self._folder / SESSION, text)
+        write_atomically(self._folder / SESSION, text, private=True)
 
     def passing(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield frames, each once it is on its way to the disk."""
@@ -140,9 +140,9 @@ def _open_video(folder: Path, size_wh: tuple[int, int], rate_hz: float) -> tuple
     """Return an open container, its stream and what makes a picture of an array."""
     path = folder / VIDEO
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("xb"):
-            pass
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+        write_new(path, b"", private=True)  # the encoder opens it again and leaves its mode
         container = av.open(str(path), "w", format="mp4", options=_FRAGMENTS)
     except FileExistsError:
         raise MerError(f"{folder} already holds a recording ({VIDEO}); give --record another folder") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from engines.protocol import Engine
 from mer.media.video import FrameReader
+from mer.text import listed
 from realtime.capture.cadence import Rhythm
 from realtime.face_size import median_and_least
 from realtime.messages import Totals
@@ -56,7 +57,7 @@ def summarise(
         "undecodable": frames.undecodable,
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
-        "notes": [*frames.notes, *face_notes],
+        "notes": listed([*frames.notes, *face_notes]),
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
         "eye_distance_px": {"median": eyes[0], "least": eyes[1]} if eyes else None,
         "events": totals.events,

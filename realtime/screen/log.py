@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Final
 
 from mer.messages import Interval
+from mer.text import listed
 from realtime.face_size import median_and_least
 from realtime.messages import Event, Totals, Update
 from realtime.timing import Timing
@@ -40,7 +41,7 @@ def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[
         f"candidates rejected: {reasons}"
     )
     total = ", ".join(f"p{percent} {timing.percentile_ms('total', percent):.1f}" for percent in (50, 95, 99))
-    return [head, f"  from frame to decision: {total} ms", *(f"  note: {note}" for note in notes)]
+    return [head, f"  from frame to decision: {total} ms", *(f"  note: {note}" for note in listed(notes))]
 
 
 def _span(interval: Interval) -> str:

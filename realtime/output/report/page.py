@@ -1,6 +1,5 @@
 """The report of one recording: one page that needs nothing else."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -113,12 +112,9 @@ def _player(found: Found) -> Element:
 
 
 def _addresses(found: Found) -> list[str]:
-    beside = quote(found.source.name, errors="surrogateescape")
-    try:
-        there = Path(os.path.relpath(found.source, found.folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return [beside]
-    return [quote(there, errors="surrogateescape"), beside]
+    """Return where the recording may be found: where it is, if that may be told, and beside the page."""
+    places = (found.source.as_uri() if found.absolute_paths else found.media, found.source.name)
+    return [place if "://" in place else quote(place, errors="surrogateescape") for place in dict.fromkeys(places)]
 
 
 def _legend() -> Element:
@@ -210,7 +206,7 @@ def _bars(event: Event, none_threshold: float, colours: Mapping[str, int]) -> El
 def _footer(found: Found) -> Element:
     summary = found.summary
     versions = ", ".join(f"{name} {number}" for name, number in summary["versions"].items())
-    settings = ", ".join(f"{name} {value}" for name, value in _flat(summary.get("settings", {})))
+    settings = ", ".join(f"{name} {value}" for name, value in _flat(summary.get("settings", {}), found))
     return tag(
         "footer",
         tag("h2", "How to read this"),
@@ -221,5 +217,8 @@ def _footer(found: Found) -> Element:
     )
 
 
-def _flat(settings: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    return [(name.replace("_", " "), str(value)[:40]) for name, value in settings.items() if value is not None]
+def _flat(settings: Mapping[str, Any], found: Found) -> Sequence[tuple[str, str]]:
+    known = {name: value for name, value in settings.items() if value is not None}
+    if "face_model" in known and not found.absolute_paths:
+        known["face_model"] = Path(str(known["face_model"])).name
+    return [(name.replace("_", " "), str(value)[:40]) for name, value in known.items()]
