@@ -9,13 +9,15 @@ from typing import Any
 
 from rich.console import Console
 
+from mer.cli import Parser, command
 from mer.data import READERS
-from mer.errors import MerError, UsageError
+from mer.errors import UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
+from mer.terminal import open_console
 
 _RECOGNITION = """\
 Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
@@ -26,7 +28,7 @@ bootstrap over subjects.
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
-    options = argparse.ArgumentParser(prog="mer-evaluate", description=__doc__)
+    options = Parser(prog="mer-evaluate", description=__doc__)
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)
@@ -59,18 +61,11 @@ def add_recognition(commands: Any) -> None:
     options.set_defaults(command=recognition)
 
 
+@command("mer-evaluate", interrupted="stopped")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-evaluate`; return the exit code."""
     given = parser().parse_args(argv)
-    try:
-        code = given.command(given)
-    except MerError as error:
-        print(f"mer-evaluate: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-evaluate: stopped", file=sys.stderr)
-        return 130
-    return int(code or 0)
+    return int(given.command(given) or 0)
 
 
 def recognition(given: argparse.Namespace) -> None:
@@ -100,8 +95,8 @@ def recognition(given: argparse.Namespace) -> None:
 
 def wide_console() -> Console:
     """Return the terminal, or 150 columns where the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
+    console = open_console()
+    return console if console.is_terminal else open_console(width=150)
 
 
 def _trial(weights: str, given: argparse.Namespace) -> Row:
@@ -111,8 +106,8 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     from mer.evaluation.trial import try_network
     from mer.evaluation.true_intervals import read_samples
     from mer.evaluation.weights import open_network
+    from mer.training.counting import counted
     from mer.training.data import cut_clips, read_dataset, read_npz
-    from mer.training.watching import counted
 
     cv2.setNumThreads(1)  # clips are encoded side by side
     network = open_network(weights)
@@ -121,11 +116,11 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
         data = read_npz(given.clips)
     elif given.truth:
         samples = read_samples(given.truth)
-        with counted(Console(stderr=True), "cutting clips") as progress:
+        with counted(open_console(stderr=True), "cutting clips") as progress:
             name = f"true intervals in {len(given.truth)} recordings of mer-synth (synthetic)"
             data = cut_clips(samples, name, jobs=given.threads, colour=network.mode == "rgb", progress=progress)
     else:
-        with counted(Console(stderr=True), "cutting clips") as progress:
+        with counted(open_console(stderr=True), "cutting clips") as progress:
             data = read_dataset(
                 given.dataset,
                 given.root,

@@ -6,10 +6,13 @@ frames that the source delivered, from 0. Intervals include both their first and
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mer.media.planes import Planes
 
 FaceState = Literal["tracked", "absent", "lost"]
 
@@ -24,12 +27,14 @@ class Frame:
         index: Running number of the frame within its source, from 0.
         jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see
             `mer.media.jpeg.in_colour`.
+        planes: The same as the decoder left it, for pictures that are not JPEG files.
     """
 
     image: NDArray[np.uint8]
     time_s: float
     index: int
     jpeg: NDArray[np.uint8] | None = None
+    planes: "Planes | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ class FaceCrop:
         anchor: Running number of the anchoring, from 0; -1 without a face.
         state: "tracked", "absent" (no face in view) or "lost" (there was one a moment ago).
         quality: Share of the tracked points that agree with the head's motion, 0 to 1.
-        n_faces: Faces seen on the last key frame; the largest is the one tracked.
+        n_faces: Faces seen on the last key frame; the one that was tracked first stays the one.
+        eye_distance_px: Inter-ocular distance in source pixels as of the last anchoring, 0 without a face.
+        notices: What became known about the faces in view with this frame, in plain words.
     """
 
     image: NDArray[np.uint8]
@@ -61,6 +68,8 @@ class FaceCrop:
     state: FaceState
     quality: float
     n_faces: int
+    eye_distance_px: float = 0.0
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class Interval:
         reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
             "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
             focus), "head" (the head moves), "lighting", "gap" (frames are missing),
-            "face-lost", "unfinished" (the recording ends).
+            "small" (too few pixels between the eyes), "face-lost", "unfinished" (the recording ends).
     """
 
     onset: Moment

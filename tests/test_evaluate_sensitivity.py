@@ -94,7 +94,6 @@ def recording(tmp_path_factory) -> Path:
 
 
 def test_a_still_recording_sees_what_is_large_enough(recording, tmp_path, capsys):
-    pytest.importorskip("av", reason="PyAV (extra `record`) is not installed")
     pytest.importorskip("matplotlib", reason="matplotlib (extra `train`) is not installed")
     options = ["--copies", "1", "--dial", "1", "--amplitude", "2", "4", "--out", str(tmp_path), "--seed", "1"]
     assert main(["sensitivity", str(recording), *options]) == 0
@@ -122,7 +121,6 @@ def test_impossible_options_are_refused(recording, capsys, options, expected):
 
 
 def test_a_recording_that_cannot_be_used_is_named(tmp_path, capsys):
-    pytest.importorskip("av", reason="PyAV (extra `record`) is not installed")
     (tmp_path / "text.mp4").write_text("not a video")
     assert main(["sensitivity", str(tmp_path / "text.mp4")]) == 1
     assert "text.mp4" in capsys.readouterr().err

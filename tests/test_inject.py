@@ -11,9 +11,6 @@ from mer.evaluation.matching import read_truth
 from mer.face.pose import HeadPose, average_face, fit_pose
 from mer.synth.cli import main
 from mer.synth.injection.meshes import shown_pictures, smoothed
-
-pytest.importorskip("av", reason="PyAV (extra `record`) is not installed")
-
 from mer.synth.injection.planes import Picture, PlaneReader
 
 ONE_EVENT = ("--events", "1", "--seed", "3", "--crf", "0", "--amplitude", "3", "3")

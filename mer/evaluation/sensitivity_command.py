@@ -25,6 +25,7 @@ from mer.files import write_atomically
 from mer.synth.injection.inject import DISCLAIMER, Settings, inject
 from mer.synth.injection.measure import followed
 from mer.synth.reporting import progress
+from mer.terminal import open_console
 
 AMPLITUDE_PERCENT: Final = (0.5, 6.0)
 COPIES: Final = 4
@@ -109,12 +110,12 @@ def sensitivity(given: argparse.Namespace) -> None:
         "advice": detection.advise(dial),
     }
     if given.out is not None:
-        write_atomically(given.out / RESULT, json.dumps(result, indent=1) + "\n")
+        write_atomically(given.out / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
         _draw(given.out / PICTURE, result)
     if given.json:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result, indent=1, allow_nan=False))
     else:
-        show(result, Console())
+        show(result, open_console())
 
 
 def show(result: Mapping[str, Any], console: Console) -> None:
@@ -136,8 +137,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         table.add_row(value, f"{row['found']} of {row['events']}", *sizes, rate)
     console.print(table)
     for one in result["left_out"]:
-        console.print(f"left out: {one['recording']}: {one['reason']}", markup=False)
-    console.print(f"Advice: {result['advice']['text']}", highlight=False, markup=False)
+        console.print(f"left out: {one['recording']}: {one['reason']}")
+    console.print(f"Advice: {result['advice']['text']}", highlight=False)
 
 
 def _size(amplitude: Mapping[str, float | None]) -> str:

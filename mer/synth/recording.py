@@ -183,6 +183,6 @@ def _moment(time_s: float, times_s: NDArray[np.float64]) -> dict[str, float]:
 
 def _write_truth(path: Path, truth: dict[str, Any]) -> None:
     try:
-        path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(truth, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise MerError(f"cannot write {path}: {error.strerror}; choose another place or free some space") from error

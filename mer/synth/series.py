@@ -132,7 +132,9 @@ def build(
     """
     if jobs < 1:
         raise UsageError(f"{jobs} jobs given; expected at least 1")
-    about = json.dumps({"synthetic": True, "note": DISCLAIMER, "recordings": [_record(p) for p in plans]}, indent=1)
+    about = json.dumps(
+        {"synthetic": True, "note": DISCLAIMER, "recordings": [_record(p) for p in plans]}, indent=1, allow_nan=False
+    )
     table = out / SET_FILE
     if table.exists() and table.read_text(encoding="utf-8") != about + "\n":
         raise MerError(f"{out} holds a set with other settings; give another folder or remove it first")

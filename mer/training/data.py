@@ -1,7 +1,6 @@
 """From clips or a dataset to what a training run holds in memory."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from mer.data.clips import load_clips
 from mer.data.sample import Sample
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
+from mer.files import from_json
 from mer.metrics import COMPOSITE_CLASSES, composite_label
 from mer.sampling import N_FRAMES
 
@@ -211,7 +211,7 @@ def encode_all(
 def _called(name: str, root: Path) -> str:
     """Return what data are called in tables and manifests: synthetic ones are called synthetic."""
     try:
-        about = json.loads((root.parent / "corpus.json").read_text(encoding="utf-8"))
+        about = from_json((root.parent / "corpus.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return name
     return SYNTHETIC if isinstance(about, dict) and about.get("synthetic") is True else name

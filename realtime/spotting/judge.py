@@ -45,6 +45,8 @@ class Limits:
         blur_step: Relative change of sharpness above which the lens hunts for focus.
         light_step: Relative change of brightness above which it is a light change.
         max_gap_s: Longest hole between two frames.
+        min_eyes_px: Inter-ocular distance in source pixels below which nothing can be said. In JPEG of quality 60
+            2 of 36 events were found below it, 7 of 12 at 26 to 28 and 12 of 12 at 39 to 42 pixels (rendered).
     """
 
     max_micro_s: float = 0.54
@@ -60,6 +62,7 @@ class Limits:
     blur_step: float = 0.03
     light_step: float = 0.06
     max_gap_s: float = 0.08
+    min_eyes_px: float = 25.0
 
 
 def strength(regions: NDArray[np.float64]) -> NDArray[np.float64]:

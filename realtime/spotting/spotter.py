@@ -110,6 +110,7 @@ class Spotter:
         self.config = config or SpotterConfig()
         self._track: MotionTrack | None = None
         self._anchor = -1
+        self._eyes_px = 0.0
         self._state: SpotterState = "no-face"
         self._candidate: _Candidate | None = None
         self._returned: deque[_Candidate] = deque()
@@ -156,11 +157,14 @@ class Spotter:
         return self._rest.moved(self._track.samples[-1].regions)
 
     def _spotting(self, decided: list[Interval]) -> Spotting:
+        if 0.0 < self._eyes_px < self.config.limits.min_eyes_px:
+            decided = [with_reason(i, "small") if i.verdict == "micro" else i for i in decided]
         return Spotting(self._state, self._motion, self.threshold, tuple(decided))
 
     def _start(self, crop: FaceCrop) -> MotionTrack:
         self._track = MotionTrack(crop)
         self._anchor = crop.anchor
+        self._eyes_px = crop.eye_distance_px
         self._state = "warming-up"
         known = self._rest.noise > 0.0
         self._ready_s = crop.time_s + (self.config.renewed_s if known else self.config.warm_up_s)

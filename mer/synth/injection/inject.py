@@ -139,7 +139,7 @@ def inject(
         "events": [_truth(expression, path) for expression in expressions],
         "distractors": [],
     }
-    write_atomically(out.with_suffix(".json"), json.dumps(truth, indent=1) + "\n")
+    write_atomically(out.with_suffix(".json"), json.dumps(truth, indent=1, allow_nan=False) + "\n")
     return truth
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +24,8 @@ SUFFIX: Final = ".mp4"
 _KEPT: Final = {"yuv420p": "yuv420p", "yuvj420p": "yuv420p", "yuv444p": "yuv444p", "yuvj444p": "yuv444p"}
 """Formats whose planes are kept as they are, and what their planes are called without the range in the name."""
 _FULL_RANGE: Final = 2
+_TIME_BASE: Final = Fraction(1, 90_000)
+"""Of a stream that states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,16 @@ class PlaneReader:
         format: Of all frames.
 
     Raises:
-        MerError: If PyAV is missing, or the file holds no frame that can be decoded.
+        MerError: If the file holds no frame that can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._av = _pyav()
         if not path.is_file():
             raise MerError(f"{path} is not a file; give a video file")
         try:
-            self._container = self._av.open(str(path), metadata_errors="replace")
-        except (OSError, ValueError, self._av.error.FFmpegError) as error:
+            self._container = av.open(str(path), metadata_errors="replace")
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             raise MerError(f"{path} cannot be opened as a video ({_reason(error)}); give a video file") from error
         self._frames = self._decoded()
         try:
@@ -128,7 +129,7 @@ class PlaneReader:
         stream.thread_type = "AUTO"
         try:
             yield from self._container.decode(stream)
-        except (OSError, ValueError, self._av.error.FFmpegError) as error:
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             raise MerError(
                 f"{self._path} cannot be decoded to its end ({_reason(error)}); repair or convert it first"
             ) from error
@@ -146,7 +147,7 @@ class PlaneReader:
         if shape and not self._turns % 2:
             colour["sample_aspect_ratio"] = shape
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        return Format((width, height), pixels, Fraction(stream.time_base), Fraction(rate), colour)
+        return Format((width, height), pixels, Fraction(stream.time_base or _TIME_BASE), Fraction(rate), colour)
 
     def _picture(self, frame: Any, stamp: int) -> Picture:
         name = frame.format.name
@@ -164,7 +165,7 @@ class PlaneWriter:
         self._container = container
         self._stream = stream
         self._format = format_
-        self._frame_of = _pyav().VideoFrame
+        self._frame_of = av.VideoFrame
 
     def write(self, planes: tuple[Plane, Plane, Plane], stamp: int) -> None:
         """Append a frame."""
@@ -172,7 +173,7 @@ class PlaneWriter:
         for target, plane in zip(frame.planes, planes):
             padded = np.zeros((target.height, target.line_size), np.uint8)
             padded[:, : target.width] = plane
-            target.update(padded)
+            target.update(padded.tobytes())
         frame.pts, frame.time_base = stamp, self._format.time_base
         self._container.mux(self._stream.encode(frame))
 
@@ -199,7 +200,6 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
     if not 0 <= crf <= MAX_CRF:
         raise UsageError(f"crf {crf} given; expected 0 (lossless) to {MAX_CRF}: more would change the noise")
     part = path.with_name(f"part-{path.name}")
-    av = _pyav()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(part), "w", format="mp4") as container:
@@ -223,17 +223,6 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
 def _rows(plane: Any) -> Plane:
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width]
-
-
-def _pyav() -> ModuleType:
-    try:
-        import av
-    except ImportError as error:
-        raise MerError(
-            f"drawing into recordings needs PyAV ({error}); install it with: pip install 'mer-live[record]'"
-        ) from error
-    module: ModuleType = av
-    return module
 
 
 def _reason(error: Exception) -> str:
