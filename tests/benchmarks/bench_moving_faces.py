@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--python", type=Path, nargs="+", default=[], help="interpreters of other checkouts to compare")
     parser.add_argument("--tuning", action="store_true", help="the people, recordings, paths and seeds of the tuning")
-    parser.add_argument("--people", type=int, default=4, help="recordings of each rendered row")
+    parser.add_argument("--people", type=int, default=2, help="recordings of each rendered row")
     parser.add_argument("--seconds", type=float, default=40.0, help="length of each rendered recording")
     parser.add_argument("--seeds", type=int, default=3, choices=(1, 2, 3), help="copies of each real recording")
     parser.add_argument("--jobs", type=int, default=2, help="recordings at a time")
