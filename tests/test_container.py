@@ -1,5 +1,6 @@
 """Video files of many kinds through FFmpeg: codecs, stamps, interlacing, and what is refused."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -279,3 +280,10 @@ def test_a_claim_that_the_file_cannot_hold_is_no_claim(tmp_path: Path) -> None:
     with FrameReader(path) as reader:
         assert len(list(reader)) == 30
     assert not any("claims" in note for note in reader.notes)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no scheduling policies")
+def test_writing_av1_leaves_this_process_at_its_usual_priority(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    write(tmp_path / "a.mkv", pictures(4), codec="libsvtav1", options={"preset": "12"})
+    assert os.sched_getscheduler(0) == before

@@ -1,8 +1,10 @@
 """Small videos of every kind, made with PyAV: codecs, containers, stamps, interlacing, damage."""
 
 import math
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,7 @@ def write(
         before: (number, content) of packets to be put in before those of a number.
     """
     height, width = images[0].shape[:2]
-    with av.open(str(path), "w", format=format_name) as container:
+    with _scheduling_kept(), av.open(str(path), "w", format=format_name) as container:
         stream: Any = container.add_stream(codec, rate=fps, options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         if stamps_ms is not None:
@@ -75,6 +77,19 @@ def write(
     if turn_deg:
         _turn(path, turn_deg)
     return path
+
+
+@contextmanager
+def _scheduling_kept() -> Iterator[None]:
+    """Undo what SVT-AV1 does for root: real-time priority for this process and all that it starts from then on."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _turn(path: Path, turn_deg: int) -> None:
