@@ -206,7 +206,7 @@ def figures(replayed: Sequence[Replayed]) -> dict[str, Any]:
         "minutes": round(minutes, 2),
         "events": true,
         "found": hits,
-        "f1": 2 * hits / (true + hits + false) if true + false else None,
+        "f1": 2 * hits / (true + hits + false) if true else None,
         "false_per_minute": false / minutes if minutes else None,
         "right_of_hits": right / hits if hits else None,
         "calibration_of_hits": calibration(replayed),
