@@ -62,22 +62,22 @@ $(BIN)/python:
 	done; \
 	echo "make: no Python 3.11 or newer found; install one (Debian, Ubuntu: python3.11 and python3.11-venv)" >&2; exit 1
 
-$(CORE): pyproject.toml requirements-core.txt $(BIN)/python
-	$(PIP) --require-hashes -r requirements-core.txt
+$(CORE): pyproject.toml lock-core.txt $(BIN)/python
+	$(PIP) --require-hashes -r lock-core.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
-$(ALL): $(CORE) requirements-all.txt constraints.txt
-	$(PIP) --require-hashes --no-build-isolation -r requirements-all.txt
+$(ALL): $(CORE) lock-all.txt constraints.txt
+	$(PIP) --require-hashes --no-build-isolation -r lock-all.txt
 	$(PIP) -c constraints.txt torch
 	touch $@
 
 lock: $(UV)  ## pin everything with hashes again, after a change of pyproject.toml or constraints.txt
-	$(BUILD) | $(COMPILE) -o requirements-core.txt
-	$(BUILD) | $(COMPILE) $(EXTRAS:%=--extra %) $(UNHASHED:%=--no-emit-package %) -o requirements-all.txt
+	$(BUILD) | $(COMPILE) -o lock-core.txt
+	$(BUILD) | $(COMPILE) $(EXTRAS:%=--extra %) $(UNHASHED:%=--no-emit-package %) -o lock-all.txt
 
 sbom: $(ALL)  ## write sbom.json: name, version, licence and hashes of everything installed (CycloneDX)
-	$(BIN)/python tests/sbom.py requirements-all.txt sbom.json
+	$(BIN)/python tests/sbom.py lock-all.txt sbom.json
 
 $(UV): $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/lock

@@ -1,6 +1,6 @@
 """Writes what is installed as a software bill of materials: CycloneDX 1.6, JSON.
 
-    python tests/sbom.py requirements-all.txt sbom.json
+    python tests/sbom.py lock-all.txt sbom.json
 
 Names, versions and licences are those of the running environment, the hashes those that the lock allows. It asks no
 server; a scanner of known weaknesses (pip-audit, grype, trivy) reads the file.

@@ -123,9 +123,10 @@ def test_an_evaluation_ends_a_run_that_never_ends(tmp_path: Path, monkeypatch: p
 
 def test_a_file_that_cannot_be_opened_in_time_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "LIMIT_S", 1.0)
+    before = set(psutil.Process().children())
     with pytest.raises(MerError, match="was not opened within 1 s"):
         open_engine(write_endless(tmp_path / "m.onnx"))
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= before
 
 
 def test_a_file_that_ends_its_process_leaves_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

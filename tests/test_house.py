@@ -31,8 +31,8 @@ TOP_LEVEL = {
     "CONTRIBUTING.md",
     "SECURITY.md",
     "constraints.txt",
-    "requirements-core.txt",
-    "requirements-all.txt",
+    "lock-core.txt",
+    "lock-all.txt",
 }
 TARGETS = ("help", "install", "demo", "test", "test-environments", "check", "bench", "lock", "sbom")
 

@@ -6,7 +6,7 @@ import pytest
 from sbom import bill, canonical, locked_hashes
 from test_house import PROJECT, ROOT
 
-LOCKS = ("requirements-core.txt", "requirements-all.txt")
+LOCKS = ("lock-core.txt", "lock-all.txt")
 UNHASHED = re.search(r"^UNHASHED = ((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
