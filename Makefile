@@ -4,14 +4,27 @@ VENV = .venv
 BIN = $(VENV)/bin
 CORE = $(VENV)/.core-installed
 ALL = $(VENV)/.all-installed
-SOURCES = mer engines realtime tests
+SOURCES = mer engines realtime tests examples
 WORKERS = 2
 DEMO = demo
 
-.PHONY: help install demo test check bench clean
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+EXTRAS = train rtx eaf camera record dev lsl pictures completion cluster
+# torch's builds for processors and for GPUs differ from index to index, so it is pinned by constraints.txt only, and
+# so is what its GPU build brings along.
+UNHASHED = torch triton cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime \
+	nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
+	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+UV = $(VENV)/lock/bin/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' -c constraints.txt pyproject.toml -
+# What builds the editable install and TensorRT-RTX's source packages: without isolation it comes from the lock, too.
+BUILD = printf 'editables\nhatchling\nsetuptools\n'
+
+.PHONY: help install demo test test-environments check bench lock sbom clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 install: $(ALL)  ## make .venv with everything to run, train and test
 
@@ -20,7 +33,10 @@ demo: $(CORE) $(DEMO)/recording.mp4  ## record synthetic micro-expressions, find
 	$(BIN)/mer-replay $(DEMO)/recording.mp4 --out $(DEMO)/results --truth $(DEMO)/recording.json --overlay
 
 test: check  ## check the code and run all tests
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST)
+
+test-environments: $(ALL)  ## try the wheel in fresh environments: Python x (oldest, pinned, newest) dependencies
+	$(BIN)/python tests/environments.py
 
 check: $(ALL)  ## lint, format check, types
 	$(BIN)/ruff check $(SOURCES)
@@ -46,10 +62,23 @@ $(BIN)/python:
 	done; \
 	echo "make: no Python 3.11 or newer found; install one (Debian, Ubuntu: python3.11 and python3.11-venv)" >&2; exit 1
 
-$(CORE): pyproject.toml constraints.txt $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+$(CORE): pyproject.toml lock-core.txt $(BIN)/python
+	$(PIP) --require-hashes -r lock-core.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
-$(ALL): $(CORE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,rtx,eaf,camera,record,dev,lsl,pictures,completion,cluster]'
+$(ALL): $(CORE) lock-all.txt constraints.txt
+	$(PIP) --require-hashes --no-build-isolation -r lock-all.txt
+	$(PIP) -c constraints.txt torch
 	touch $@
+
+lock: $(UV)  ## pin everything with hashes again, after a change of pyproject.toml or constraints.txt
+	$(BUILD) | $(COMPILE) -o lock-core.txt
+	$(BUILD) | $(COMPILE) $(EXTRAS:%=--extra %) $(UNHASHED:%=--no-emit-package %) -o lock-all.txt
+
+sbom: $(ALL)  ## write sbom.json: name, version, licence and hashes of everything installed (CycloneDX)
+	$(BIN)/python tests/sbom.py lock-all.txt sbom.json
+
+$(UV): $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check install --quiet uv

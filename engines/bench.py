@@ -25,6 +25,8 @@ from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
 from mer.errors import UsageError
+from mer.files import from_json
+from mer.terminal import open_console
 
 RUNNERS: Final[tuple[tuple[str, Precision], ...]] = (
     ("torch-eager", "fp32"),
@@ -106,9 +108,9 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     report = measure_all(arguments.model, settings)
     if arguments.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report, indent=2, allow_nan=False))
     else:
-        print_report(report, Console(width=None if sys.stdout.isatty() else 120))
+        print_report(report, open_console(width=None if sys.stdout.isatty() else 120))
     return 0
 
 
@@ -128,7 +130,7 @@ def measure_all(model: Path, settings: Settings) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         reference, expected = _reference(source, model, folder)
-        for runner, precision in track(wanted, "measuring", console=Console(stderr=True), transient=True):
+        for runner, precision in track(wanted, "measuring", console=open_console(stderr=True), transient=True):
             rows += _rows(runner, precision, source, model, folder, settings, expected)
     add_ratios(rows)
     return {
@@ -312,5 +314,5 @@ def run_worker(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
     if done.returncode or not Path(job.result).is_file():
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return {"unmeasured": f"its process ended with {done.returncode}: {last}"}
-    result: dict[str, Any] = json.loads(Path(job.result).read_text())
+    result: dict[str, Any] = from_json(Path(job.result).read_text())
     return result

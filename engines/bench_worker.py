@@ -19,6 +19,7 @@ from rich.progress import Progress
 from engines.manifest import Layout, read_manifest
 from engines.parity import parity_clips
 from mer.errors import MerError
+from mer.files import from_json
 from mer.preprocess import InputMode
 
 WARM_UP: Final = 3
@@ -62,18 +63,18 @@ class Job:
 
 def main(argv: list[str]) -> int:
     """Do the job in the file named and write its result; a refusal is a result too."""
-    job = Job(**json.loads(Path(argv[0]).read_text()))
+    job = Job(**from_json(Path(argv[0]).read_text()))
     try:
         result = _build(job) if job.action == "build" else _measure(job)
     except MerError as error:
         result = {"unmeasured": str(error)}
-    Path(job.result).write_text(json.dumps(result))
+    Path(job.result).write_text(json.dumps(result, allow_nan=False))
     return 0
 
 
 def write_job(job: Job, path: Path) -> None:
     """Write a job for `main`."""
-    path.write_text(json.dumps(asdict(job)))
+    path.write_text(json.dumps(asdict(job), allow_nan=False))
 
 
 def _build(job: Job) -> dict[str, Any]:

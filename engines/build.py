@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -22,6 +23,8 @@ from mer.files import write_atomically
 
 TOLERANCE: Final = 1e-2
 """Largest relative error against ONNX Runtime in single precision with which a plan is written."""
+LOOK_EVERY_S: Final = 0.2
+"""How often signals are looked for during a build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     """
     log = tensorrt_api.log_of(api.module)
     described = source.manifest
+    tensorrt_api.check_layout(api, described.model, options.layout)
     graph = build_graph(
         source.arrays,
         model=described.model,
@@ -147,11 +151,11 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     _add_profile(builder, config, described, options.max_batch)
     cache = tensorrt_api.open_timing_cache(api, config, options.timing_cache)
     tensorrt_api.set_progress_monitor(api, config, listener)
-    plan = builder.build_serialized_network(network, config)
+    plan = _build(builder, network, config)
+    if cache is not None and options.timing_cache is not None:  # what was timed before an interruption, too
+        write_atomically(options.timing_cache, bytes(cache.serialize()))
     if plan is None:
         raise MerError(f"{api.backend} {api.version} built nothing: {log.reason()}")
-    if cache is not None and options.timing_cache is not None:
-        write_atomically(options.timing_cache, bytes(cache.serialize()))
     content = bytes(plan)
     on_target = device if api.backend == "tensorrt" else None
     manifest = replace(
@@ -180,6 +184,15 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
     return Built(content, manifest, ports, _layers(network), unmeasured)
+
+
+def _build(builder: Any, network: Any, config: Any) -> Any:
+    """Build in a thread of its own: the library takes minutes, and no signal is heard by the thread that is in it."""
+    with ThreadPoolExecutor(1, thread_name_prefix="build") as worker:
+        building = worker.submit(builder.build_serialized_network, network, config)
+        while not building.done():
+            wait([building], LOOK_EVERY_S)
+        return building.result()
 
 
 def read_ports(network: Any) -> tuple[Port, ...]:

@@ -16,9 +16,28 @@ from rich.table import Table
 
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
+from mer.cli import Parser, command
 from mer.errors import MerError, UsageError
+from mer.terminal import open_console
+from mer.text import printable
 
-INTERRUPTED: Final = 130
+_ENDING: Final = "ending at the library's next step; the same signal again ends at once, and what was timed is lost"
+_NOT_ENDING: Final = (
+    "this TensorRT cannot be ended halfway (10 and newer can): it builds on to its end, and what it times is kept; "
+    "the same signal again ends at once, and what was timed is lost"
+)
+
+
+class Interrupted(Exception):
+    """A build that was ended by a signal.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class BuildProgress:
@@ -30,7 +49,7 @@ class BuildProgress:
 
     def __init__(self, progress: Progress) -> None:
         self.monitor: Any = None
-        self.cancelled = False
+        self.cancelled_by = 0
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self._depth: dict[str | None, int] = {None: -1}
@@ -38,13 +57,13 @@ class BuildProgress:
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         """Add a bar below its parent's."""
         self._depth[phase] = self._depth.get(parent, 0) + 1
-        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + phase, total=max(steps, 1))
+        self._tasks[phase] = self._progress.add_task("  " * self._depth[phase] + printable(phase), total=max(steps, 1))
 
     def step(self, phase: str, step: int) -> bool:
         """Move a bar on; end the build if it was interrupted."""
         if phase in self._tasks:
             self._progress.update(self._tasks[phase], completed=step + 1)
-        return not self.cancelled
+        return not self.cancelled_by
 
     def finish(self, phase: str) -> None:
         """Take a bar away."""
@@ -52,21 +71,21 @@ class BuildProgress:
             self._progress.remove_task(self._tasks.pop(phase))
 
 
+@command("mer-build-trt", interrupted="interrupted; nothing was written")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = _parser().parse_args(argv)
     try:
-        return _build(arguments)
-    except MerError as error:
-        print(f"mer-build-trt: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-build-trt: interrupted; nothing was written", file=sys.stderr)
-        return INTERRUPTED
+        return _build(_parser().parse_args(argv))
+    except Interrupted as interrupted:
+        print(
+            "mer-build-trt: interrupted; no plan was written. What was timed is kept for the next build",
+            file=sys.stderr,
+        )
+        return 128 + interrupted.number
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mer-build-trt", description=__doc__)
+    parser = Parser(prog="mer-build-trt", description=__doc__)
     parser.add_argument(
         "model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".safetensors or .onnx (default: the shipped model)"
     )
@@ -120,7 +139,7 @@ def _build(arguments: argparse.Namespace) -> int:
         timing_cache=arguments.timing_cache or plan_folder().parent / f"timing-{api.backend}-{api.version}.cache",
         compute_capabilities=tuple(arguments.compute_capability),
     )
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     console.print(
         f"building {arguments.model} with {api.backend} {api.version}, {arguments.precision}", highlight=False
     )
@@ -128,7 +147,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with _progress(console) as listener:
         built = build.build_plan(source, output, api, options, listener)
     seconds = time.perf_counter() - started
-    out = Console()
+    out = open_console()
     if arguments.verbose:
         table = Table("layer", "type", "output", "element", title="network")
         for row in built.layers:
@@ -141,36 +160,38 @@ def _build(arguments: argparse.Namespace) -> int:
         else (f"answers not compared: {built.unmeasured}")
     )
     for port in built.ports:
-        print(f"  {port.name}: {port.dtype} {port.shape}")
-    print(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}\n{manifest_path(output)}")
+        print(printable(f"  {port.name}: {port.dtype} {port.shape}"))
+    print(printable(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}"))
+    print(printable(manifest_path(output)))
     return 0
 
 
 @contextmanager
 def _progress(console: Console) -> Iterator[BuildProgress]:
-    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C.
+    """Draw bars where the library reports phases, a spinner with the elapsed time in any case; end on Ctrl-C, SIGTERM.
 
-    An exception out of a callback would pass through the library's own code, so Ctrl-C only sets a mark.
+    An exception out of a callback would pass through the library's own code, so a signal only sets a mark.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         listener = BuildProgress(progress)
         progress.add_task("building", total=None)
 
-        def cancel(_signal: int, _frame: FrameType | None) -> None:
-            listener.cancelled = True
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            console.print("ending at the library's next step; Ctrl-C again ends at once")
+        def cancel(number: int, _frame: FrameType | None) -> None:
+            listener.cancelled_by = number
+            signal.signal(number, signal.SIG_DFL)
+            console.print(_ENDING if listener.monitor is not None else _NOT_ENDING, highlight=False)
 
-        before = signal.signal(signal.SIGINT, cancel)
+        before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield listener
         except MerError:
-            if listener.cancelled:
-                raise KeyboardInterrupt from None
+            if listener.cancelled_by:
+                raise Interrupted(listener.cancelled_by) from None
             raise
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 if __name__ == "__main__":

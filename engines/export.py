@@ -3,10 +3,8 @@
 Needs the `train` extra: torch reads and checks, onnx writes.
 """
 
-import argparse
 import copy
 import importlib.metadata
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, get_args
@@ -23,9 +21,11 @@ from engines.parity import deviation, parity_clips
 from engines.runtime.onnx import new_session
 from mer import checkpoint
 from mer.checkpoint import Configuration
+from mer.cli import Parser, command
 from mer.errors import MerError
-from mer.models import parameter_count
+from mer.models.networks import parameter_count
 from mer.preprocess import check_mode
+from mer.text import printable
 
 TOLERANCE: Final[dict[Precision, float]] = {"fp32": 1e-3, "fp16-weights": 1e-2, "fp16": 1e-2}
 """Largest relative error against torch in float64 with which a file is written."""
@@ -72,7 +72,7 @@ def export_network(
         precision=precision,
         opset=OPSET,
         versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx", "onnxruntime", "torch")},
-        training_data=str(configuration.training.get("data", "not stated")),
+        training_data=configuration.training_data,
         deviation=measured,
     )
     write_pair(path, content, manifest)
@@ -107,24 +107,22 @@ def _compare(network: nn.Module, configuration: Configuration, content: bytes) -
     return deviation(found, reference_probabilities(network, configuration, clips), reference="torch float64")
 
 
+@command("mer-export")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m engines.export", description=__doc__)
+    parser = Parser(prog="python -m engines.export", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="a .safetensors file written by mer-train")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--precision", choices=get_args(Precision), default="fp16-weights")
     arguments = parser.parse_args(argv)
-    try:
-        network, configuration = checkpoint.load(arguments.checkpoint)
-        manifest = export_network(network, configuration, arguments.output, precision=arguments.precision)
-    except MerError as error:
-        print(f"mer-export: error: {error}", file=sys.stderr)
-        return error.exit_code
+    network, configuration = checkpoint.load(arguments.checkpoint)
+    manifest = export_network(network, configuration, arguments.output, precision=arguments.precision)
     assert manifest.deviation is not None  # for the type checker: just measured
     print(
-        f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "
+        f"{printable(arguments.output)}: {arguments.output.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "
         f"{manifest.opset}, relative error {manifest.deviation.relative:.1e} against torch float64\n"
-        f"{manifest_path(arguments.output)}: {manifest.model}, {manifest.mode}, {', '.join(manifest.classes)}"
+        f"{printable(manifest_path(arguments.output))}: {manifest.model}, {manifest.mode}, "
+        f"{printable(', '.join(manifest.classes))}"
     )
     return 0
 

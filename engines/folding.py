@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.graph_writer import Arrays
+from engines.protocol import Arrays
 from mer.errors import MerError
 from mer.models.head import HEAD_WIDTH
 from mer.models.normalise import RESIDUAL_STEPS, STRAIN_STEPS_PER_UNIT
@@ -43,7 +43,7 @@ def fold(network: nn.Module, *, model: str, mode: InputMode, temperature: float)
     """Return the arrays that `engines.graph.build_graph` needs.
 
     Args:
-        network: A trained network of `mer.models.create`.
+        network: A trained network of `mer.models.networks.create`.
         model: Its name.
         mode: Its input mode.
         temperature: What the logits are divided by before the softmax (Guo et al., "On calibration

@@ -16,8 +16,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.graph_writer import Arrays, GraphWriter
+from engines.graph_writer import GraphWriter
 from engines.manifest import INPUT, OUTPUT, Layout, Precision, clip_shape
+from engines.protocol import Arrays
 from mer.errors import MerError
 from mer.preprocess import CHANNELS, InputMode
 from mer.sampling import APEX, N_FRAMES

@@ -7,7 +7,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Arrays = dict[str, NDArray[np.float32]]
+from engines.protocol import Arrays
 
 
 class GraphWriter:

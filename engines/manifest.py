@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
-from mer.files import write_atomically
+from mer.files import from_json, read_at_most, write_atomically
 from mer.labels import NONE_LABEL
 from mer.preprocess import CHANNELS, InputMode, check_mode
 from mer.sampling import N_FRAMES
@@ -25,8 +25,9 @@ from mer.sampling import N_FRAMES
 SCHEMA: Final = 1
 INPUT: Final = "clips"
 OUTPUT: Final = "probabilities"
+MAX_ENGINE_BYTES: Final = 2 << 30
+"""ONNX files cannot be larger (protobuf), and the networks of this project have megabytes."""
 MAX_MANIFEST_BYTES: Final = 1_000_000
-TRAINING_DATA: Final = "synthetic data only"
 
 Backend = Literal["onnx", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["fp32", "fp16", "fp16-weights"]
@@ -87,8 +88,8 @@ class Manifest:
         temperature: Already inside the graph: softmax(logits / temperature).
         precision: Of the weights and the arithmetic.
         opset: ONNX opset.
-        versions: Library name to version, of those that made the file.
         training_data: What the weights were trained on.
+        versions: Library name to version, of those that made the file.
         deviation: Measured error, or None where nothing could run the engine.
         target: For TensorRT plans.
     """
@@ -104,8 +105,8 @@ class Manifest:
     temperature: float
     precision: Precision
     opset: int
+    training_data: str
     versions: Mapping[str, str] = field(default_factory=dict)
-    training_data: str = TRAINING_DATA
     deviation: Deviation | None = None
     target: Target | None = None
 
@@ -162,7 +163,7 @@ def to_json(manifest: Manifest) -> str:
         },
         "output": {"name": OUTPUT, "dtype": "float32", "shape": ["n", len(manifest.classes)]},
     }
-    return json.dumps(content, indent=2) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def write_pair(engine: Path, content: bytes, manifest: Manifest) -> None:
@@ -193,7 +194,7 @@ def read_manifest(engine: Path) -> Manifest:
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise ValueError(f"it has {path.stat().st_size} bytes")
-        return _parse(json.loads(path.read_bytes()))
+        return _parse(from_json(path.read_bytes()))
     except (ValueError, TypeError, KeyError, RecursionError, OSError, MerError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise MerError(f"manifest {path} cannot be used: {why}; build the engine again") from error
@@ -207,9 +208,11 @@ def load_pair(engine: Path) -> tuple[Manifest, bytes]:
     """
     manifest = read_manifest(engine)
     try:
-        content = engine.read_bytes()
+        content = read_at_most(engine, MAX_ENGINE_BYTES)
     except OSError as error:
         raise MerError(f"engine {engine} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise MerError(f"engine {engine} cannot be used: {error}; build it again") from error
     digest = sha256(content)
     if digest != manifest.sha256:
         raise MerError(
@@ -247,7 +250,7 @@ def _parse(content: Any) -> Manifest:
     )
     if (manifest.target is None) != (manifest.backend == "onnx"):
         raise ValueError(f"backend {manifest.backend!r} and its target do not go together")
-    expected = json.loads(to_json(manifest))
+    expected = from_json(to_json(manifest))
     for part in ("input", "output"):
         if content.get(part) != expected[part]:
             raise ValueError(f"its {part} {content.get(part)} is not {expected[part]}")

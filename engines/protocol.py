@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from engines.manifest import Manifest
 from mer.preprocess import InputMode
 
+Arrays = dict[str, NDArray[np.float32]]
+"""Weights by name, as `engines.graph` writes them and `engines.folding` makes them."""
+
 
 @runtime_checkable
 class Engine(Protocol):

@@ -1,12 +1,13 @@
 """Opens the engine that was asked for, or the best that works here."""
 
-import os
 from pathlib import Path
 from typing import Final
 
 from engines.manifest import Manifest, read_manifest, sha256
 from engines.protocol import Engine
 from engines.runtime.onnx import DEFAULT_THREADS, OnnxRuntimeEngine
+from engines.trial import try_out
+from mer.cache import cache_folder
 from mer.errors import MerError
 
 SHIPPED_MODEL: Final = Path(__file__).parent / "weights" / "convlstm.onnx"
@@ -16,8 +17,12 @@ ENGINE_SUFFIXES: Final = (".plan", ".onnx", ".safetensors")
 
 
 def plan_folder() -> Path:
-    """Return where `mer-build-trt` puts plans and "auto" looks for them, in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mer-live" / "engines"
+    """Return where `mer-build-trt` puts plans and "auto" looks for them, in the user's cache.
+
+    Raises:
+        MerError: If the user has no home folder.
+    """
+    return cache_folder() / "engines"
 
 
 def open_engine(choice: str | Path = "auto", *, threads: int = DEFAULT_THREADS) -> Engine:
@@ -64,7 +69,10 @@ def open_path(path: Path, *, threads: int = DEFAULT_THREADS) -> Engine:
         from engines.runtime.torch import TorchEngine  # torch is for development, never for live
 
         return TorchEngine(path, threads=threads)
-    if read_manifest(path).backend == "onnx":
+    manifest = read_manifest(path)
+    if manifest.backend == "onnx":
+        if manifest.sha256 != read_manifest(SHIPPED_MODEL).sha256:  # whether the file has it is checked on opening
+            try_out(path)
         return OnnxRuntimeEngine(path, threads=threads)
     from engines.runtime.tensorrt import TensorRtEngine  # wants cuda-python
 
@@ -89,7 +97,10 @@ def _open_plan(backends: tuple[str, ...]) -> tuple[Engine | None, list[str]]:
     if missing:
         return None, [missing]
     reasons: list[str] = []
-    paths = sorted(plan_folder().glob("*.plan"))
+    try:
+        paths = sorted(plan_folder().glob("*.plan"))
+    except MerError as error:
+        return None, [str(error)]
     for backend in backends:
         for path in paths:
             try:

@@ -4,9 +4,10 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.graph_writer import Arrays
 from engines.manifest import Manifest, load_pair, sha256
+from engines.protocol import Arrays
 from mer.errors import MerError
+from mer.missing import needed
 from mer.preprocess import check_mode
 
 
@@ -31,13 +32,8 @@ def read_source(path: Path) -> Source:
     """
     if path.suffix not in (".onnx", ".safetensors"):
         raise MerError(f"cannot build from {path}: give a .safetensors checkpoint or an .onnx file with its manifest")
-    try:
+    with needed(f"reading {path}"):
         return _from_onnx(path) if path.suffix == ".onnx" else _from_checkpoint(path)
-    except ModuleNotFoundError as error:
-        raise MerError(
-            f"reading {path} needs the Python module {error.name}, which is not installed; "
-            "`pip install 'mer-live[train]'`"
-        ) from error
 
 
 def _from_onnx(path: Path) -> Source:
@@ -50,7 +46,7 @@ def _from_onnx(path: Path) -> Source:
 def _from_checkpoint(path: Path) -> Source:
     from engines.folding import fold  # torch is not part of the core installation
     from mer import checkpoint
-    from mer.models import parameter_count
+    from mer.models.networks import parameter_count
 
     network, configuration = checkpoint.load(path)
     mode = check_mode(configuration.mode)
@@ -67,6 +63,6 @@ def _from_checkpoint(path: Path) -> Source:
         precision="fp32",
         opset=0,
         versions={"torch": importlib.metadata.version("torch")},
-        training_data=str(configuration.training.get("data", "not stated")),
+        training_data=configuration.training_data,
     )
     return Source(fold(network, model=configuration.model, mode=mode, temperature=configuration.temperature), manifest)

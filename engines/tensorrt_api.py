@@ -5,7 +5,8 @@
 | module | tensorrt | tensorrt | tensorrt | tensorrt_rtx |
 | network flag | EXPLICIT_BATCH | STRONGLY_TYPED | STRONGLY_TYPED | STRONGLY_TYPED |
 | half precision | builder flag FP16 | in the ONNX file | in the ONNX file | in the ONNX file |
-| progress monitor | no | yes | yes | yes |
+| progress monitor, so a build can be ended | no | yes | yes | yes |
+| reads the layout "gates" | no | yes | yes | yes |
 | timing cache | yes | yes | yes | nothing is timed at build |
 | tactic sources | without cuBLAS and cuDNN | default | default | default |
 | one profile, several contexts | preview feature | yes | yes | yes |
@@ -25,6 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, Protocol
 
+from engines.manifest import Layout
 from mer.errors import MerError
 from mer.files import write_atomically
 
@@ -152,6 +154,19 @@ def configure(api: Api, config: Any, *, half: bool, level: int | None, workspace
         sources = (trt.TacticSource.EDGE_MASK_CONVOLUTIONS, trt.TacticSource.JIT_CONVOLUTIONS)
         config.set_tactic_sources(sum(1 << int(source) for source in sources))
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+
+
+def check_layout(api: Api, model: str, layout: Layout) -> None:
+    """Refuse a graph that the version cannot read, before minutes are spent.
+
+    Raises:
+        MerError: If it cannot.
+    """
+    if layout == "gates" and model == "convlstm" and api.backend == "tensorrt" and api.major < 10:
+        raise MerError(
+            f"TensorRT {api.version} cannot read the layout 'gates', in which weights of convolutions are computed; "
+            "use the layout 'joint', which is the default"
+        )
 
 
 def set_compute_capabilities(api: Api, config: Any, wanted: tuple[str, ...]) -> None:

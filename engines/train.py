@@ -6,24 +6,20 @@ from pathlib import Path
 
 import mer.train
 from engines import build_cli
-from mer.errors import MerError
-from mer.systems import OURS
+from mer.cli import command
+from mer.missing import needed
+from mer.models.registry import EXPORTED
+from mer.text import printable
 
 
+@command("mer-train", interrupted=mer.train.INTERRUPTED)
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, then write best.onnx with its manifest beside the run's best.safetensors; return the exit code."""
     options = mer.train.parser()
     options.add_argument("--engine", action="store_true", help="also build a TensorRT plan, as mer-build-trt does")
     given = options.parse_args(argv)
-    try:
-        checkpoint = mer.train.train(given)
-        exported = _export(checkpoint)
-    except MerError as error:
-        print(f"mer-train: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
-        return 130
+    checkpoint = mer.train.train(given)
+    exported = _export(checkpoint)
     if given.engine and checkpoint is not None and exported:
         return build_cli.main([str(checkpoint), "-o", str(checkpoint.with_suffix(".plan"))])
     return 0
@@ -34,16 +30,19 @@ def _export(path: Path | None) -> bool:
     if path is None:
         print("engine: none, the run left no weights; it is there to compare with")
         return False
-    from engines.export import export_network  # late: torch takes seconds to import
-    from mer import checkpoint
+    with needed("writing best.onnx"):
+        from engines.export import export_network  # late: torch takes seconds to import
+        from mer import checkpoint
 
     network, configuration = checkpoint.load(path)
-    if configuration.model not in OURS:
-        print(f"engine: none, only {', '.join(OURS)} become engines; {configuration.model} is there to compare with")
+    if configuration.model not in EXPORTED:
+        print(
+            f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is there to compare with"
+        )
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)
-    print(f"engine: {target}")
+    print(printable(f"engine: {target}"))
     return True
 
 

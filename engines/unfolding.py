@@ -9,9 +9,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engines.graph_writer import Arrays
-from mer import models
+from engines.protocol import Arrays
 from mer.errors import MerError
+from mer.models import networks
 from mer.models.head import ATTENTION_WIDTH, HEAD_WIDTH
 
 
@@ -26,7 +26,7 @@ def unfold(arrays: Arrays, *, model: str, mode: str) -> nn.Module:
     """
     if model != "convlstm":
         raise MerError(f"the torch network of {model} cannot be made from its ONNX file; give the checkpoint")
-    network = models.create(model, mode=mode, n_classes=len(arrays["out_bias"]))
+    network = networks.create(model, mode=mode, n_classes=len(arrays["out_bias"]))
     weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
     width = len(weights["query_weight"])
     attention, classifier = "head.attention", "head.classifier"

@@ -17,9 +17,9 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor, nn
 
-from mer import models
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, read_at_most, write_atomically
+from mer.models import networks, registry
 from mer.preprocess import check_mode
 
 FORMAT: Final = 1
@@ -27,6 +27,8 @@ FORMAT: Final = 1
 
 Kind = Literal["weights", "state"]
 _PICKLE_STARTS: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_MAX_BYTES: Final = 8 << 30
+"""Networks to compare with have up to 0.9 GB, with the state of their training three times that."""
 _LONGEST_HEADER: Final = 100_000_000
 
 
@@ -35,7 +37,7 @@ class Configuration:
     """All that is needed to use a network's weights.
 
     Attributes:
-        model: One of `mer.models.NETWORKS`.
+        model: One of `mer.models.registry.networks()`.
         mode: Input mode, gray, rgb, residual or flow.
         classes: Class names in the order of the logits.
         temperature: What logits are divided by before softmax.
@@ -50,13 +52,18 @@ class Configuration:
     none_threshold: float = 0.0
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def training_data(self) -> str:
+        """What the weights were trained on, "not stated" if the file does not say."""
+        return str(self.training.get("data", "not stated"))
+
 
 def save(path: Path, model: nn.Module, configuration: Configuration) -> None:
     """Write weights and configuration, leaving the previous file whole until the new one is complete.
 
     Args:
         path: The file, by convention `*.safetensors`.
-        model: A network from `mer.models.create`.
+        model: A network from `mer.models.networks.create`.
         configuration: What describes it.
 
     Raises:
@@ -83,7 +90,7 @@ def load(path: Path) -> tuple[nn.Module, Configuration]:
     """
     weights, stored = read(path, "weights")
     configuration = _configuration_from_json(path, stored)
-    model = models.create(configuration.model, mode=configuration.mode, n_classes=len(configuration.classes))
+    model = networks.create(configuration.model, mode=configuration.mode, n_classes=len(configuration.classes))
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != given:
@@ -113,7 +120,7 @@ def require(path: Path, configuration: Configuration, *, model: str, mode: str, 
 
 def write(path: Path, tensors: Mapping[str, Tensor], kind: Kind, description: Mapping[str, Any]) -> None:
     """Write tensors and a JSON description in one step; see `mer.files.write_atomically`."""
-    text = json.dumps({"format": FORMAT, "kind": kind, **description}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, "kind": kind, **description}, sort_keys=True, allow_nan=False)
     data = bytes_from_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, {"mer": text})
     write_atomically(path, data)
 
@@ -132,9 +139,11 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
         MerError: If the file is missing, a pickle, damaged, of another program or of the other kind.
     """
     try:
-        data = path.read_bytes()
+        data = read_at_most(path, _MAX_BYTES)
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a checkpoint, *.safetensors") from error
+    except ValueError as error:
+        raise MerError(f"{path} cannot be used: {error}; give a checkpoint, *.safetensors") from error
     if data.startswith(_PICKLE_STARTS):
         raise MerError(
             f"{path} is a pickle, which can run any code when it is read; refused. Give a *.safetensors file"
@@ -151,13 +160,13 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _description(path: Path, data: bytes) -> dict[str, Any]:
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     try:
-        header = json.loads(data[8 : 8 + length]) if 0 < length < min(_LONGEST_HEADER, len(data)) else None
+        header = from_json(data[8 : 8 + length]) if 0 < length < min(_LONGEST_HEADER, len(data)) else None
     except ValueError:
         header = None
     if not isinstance(header, dict):
         raise MerError(f"{path} is no safetensors file, or a damaged one; expected one written by mer-train")
     try:
-        description = json.loads(header["__metadata__"]["mer"])
+        description = from_json(header["__metadata__"]["mer"])
         version = description["format"]
     except (KeyError, TypeError, ValueError):
         raise MerError(f"{path} is a safetensors file of another program; expected one written by mer-train") from None
@@ -183,8 +192,8 @@ def _configuration_from_json(path: Path, stored: Mapping[str, Any]) -> Configura
 
 
 def _check(configuration: Configuration, path: Path) -> None:
-    if configuration.model not in models.NETWORKS:
-        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(models.NETWORKS)}")
+    if configuration.model not in registry.networks():
+        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(registry.networks())}")
     check_mode(configuration.mode)
     if len(set(configuration.classes)) != len(configuration.classes) or len(configuration.classes) < 2:
         raise MerError(f"{path}: classes {configuration.classes} given; expected at least two different names")

@@ -1,22 +1,17 @@
 """Settings of a training run, from a TOML file and from options; options win."""
 
 import difflib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-
 from mer.errors import MerError, UsageError
+from mer.files import from_toml
 from mer.labels import CLASSES
+from mer.models.registry import SYSTEMS
 from mer.preprocess import CHANNELS
 from mer.splits import PROTOCOLS
-from mer.systems import SYSTEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +19,7 @@ class TrainSettings:
     """What decides the outcome of a training run, beside the data. Each is a key of the TOML file.
 
     Attributes:
-        model: A key of `mer.systems.SYSTEMS`.
+        model: A key of `mer.models.registry.SYSTEMS`.
         input: gray, rgb, residual or flow. Empty becomes the system's own input, or gray if it has none.
         protocol: 5fold, loso, holdout or all.
         classes: Class names in the order of the logits; clips of others are left out.
@@ -124,7 +119,7 @@ def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str
     Args:
         path: A TOML file, or None.
         options: Settings by name; None means not given.
-        names: Keys of `mer.systems.SYSTEMS`.
+        names: Keys of `mer.models.registry.SYSTEMS`.
 
     Raises:
         MerError: As `load_settings` does, or if the file has a table of no system, or one that is not the same for all.
@@ -177,7 +172,7 @@ def to_json(settings: TrainSettings) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a TOML file") from error
     except ValueError as error:  # decoding, and TOMLDecodeError

@@ -1,4 +1,4 @@
-"""The errors a user can cause, and nothing else."""
+"""The errors a user can cause, and the one that nobody foresaw."""
 
 
 class MerError(Exception):
@@ -15,3 +15,9 @@ class UsageError(MerError):
     """An option or argument that makes no sense, whatever the files hold."""
 
     exit_code = 2
+
+
+class Defect(MerError):
+    """Something that nobody foresaw; the message says where its report is (see `mer.cli.as_error`)."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h

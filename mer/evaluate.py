@@ -9,12 +9,15 @@ from typing import Any
 
 from rich.console import Console
 
+from mer.cli import Parser, command
 from mer.data import READERS
-from mer.errors import MerError, UsageError
+from mer.errors import UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
+from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
+from mer.terminal import open_console
 
 _RECOGNITION = """\
 Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
@@ -25,10 +28,11 @@ bootstrap over subjects.
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
-    options = argparse.ArgumentParser(prog="mer-evaluate", description=__doc__)
+    options = Parser(prog="mer-evaluate", description=__doc__)
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)
+    add_sensitivity(commands)
     add_table1(commands)
     return options
 
@@ -41,6 +45,14 @@ def add_recognition(commands: Any) -> None:
     options.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
     options.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
     options.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
+    options.add_argument(
+        "--truth",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="JSON",
+        help="instead: truth files beside their videos",
+    )
     options.add_argument("--composite", action="store_true", help="--weights: the three classes of MEGC2019")
     options.add_argument("--cache", type=Path, help="where clips of --dataset are kept between calls")
     options.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor cores to use")
@@ -49,18 +61,11 @@ def add_recognition(commands: Any) -> None:
     options.set_defaults(command=recognition)
 
 
+@command("mer-evaluate", interrupted="stopped")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-evaluate`; return the exit code."""
     given = parser().parse_args(argv)
-    try:
-        code = given.command(given)
-    except MerError as error:
-        print(f"mer-evaluate: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-evaluate: stopped", file=sys.stderr)
-        return 130
-    return int(code or 0)
+    return int(given.command(given) or 0)
 
 
 def recognition(given: argparse.Namespace) -> None:
@@ -69,13 +74,14 @@ def recognition(given: argparse.Namespace) -> None:
     Raises:
         MerError: If something given cannot be used.
     """
-    has_data = given.clips is not None or given.dataset is not None
+    sources = sum((given.clips is not None, given.dataset is not None, bool(given.truth)))
     if not given.runs and not given.weights:
         raise UsageError("nothing to evaluate; give folders written by mer-train, or --weights and data")
-    if bool(given.weights) != has_data:
-        raise UsageError("--weights and data go together: give --dataset NAME and --root DIR, or --clips FILE.npz")
-    if (given.dataset is None) != (given.root is None) or (given.clips is not None and given.dataset is not None):
-        raise UsageError("give either --dataset NAME and --root DIR, or --clips FILE.npz")
+    kinds = "--dataset NAME and --root DIR, --clips FILE.npz, or --truth JSON..."
+    if bool(given.weights) != bool(sources):
+        raise UsageError(f"--weights and data go together: give {kinds}")
+    if (given.dataset is None) != (given.root is None) or sources > 1:
+        raise UsageError(f"give either {kinds}")
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
     rows = [row_of_run(run) for run in given.runs] + [_trial(weights, given) for weights in given.weights]
@@ -89,8 +95,8 @@ def recognition(given: argparse.Namespace) -> None:
 
 def wide_console() -> Console:
     """Return the terminal, or 150 columns where the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
+    console = open_console()
+    return console if console.is_terminal else open_console(width=150)
 
 
 def _trial(weights: str, given: argparse.Namespace) -> Row:
@@ -98,17 +104,23 @@ def _trial(weights: str, given: argparse.Namespace) -> Row:
     import cv2
 
     from mer.evaluation.trial import try_network
+    from mer.evaluation.true_intervals import read_samples
     from mer.evaluation.weights import open_network
-    from mer.training.data import read_dataset, read_npz
-    from mer.training.watching import counted
+    from mer.training.counting import counted
+    from mer.training.data import cut_clips, read_dataset, read_npz
 
     cv2.setNumThreads(1)  # clips are encoded side by side
     network = open_network(weights)
     classes = COMPOSITE_CLASSES if given.composite else network.classes
     if given.clips is not None:
         data = read_npz(given.clips)
+    elif given.truth:
+        samples = read_samples(given.truth)
+        with counted(open_console(stderr=True), "cutting clips") as progress:
+            name = f"true intervals in {len(given.truth)} recordings of mer-synth (synthetic)"
+            data = cut_clips(samples, name, jobs=given.threads, colour=network.mode == "rgb", progress=progress)
     else:
-        with counted(Console(stderr=True), "cutting clips") as progress:
+        with counted(open_console(stderr=True), "cutting clips") as progress:
             data = read_dataset(
                 given.dataset,
                 given.root,

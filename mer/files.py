@@ -1,34 +1,46 @@
-"""Writing files so that a crash, a full disk or a kill leaves the previous one whole."""
+"""Files: written so that a crash, a full disk or a kill leaves the previous one whole, read without trust."""
 
 import contextlib
+import json
 import os
-import tempfile
+import secrets
+import sys
 from pathlib import Path
+from typing import Any, Final
 
 from mer.errors import MerError
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+PRIVATE: Final = 0o600
+"""Mode of a file that only its owner may read."""
+_AS_USUAL: Final = 0o666
+"""Mode of any other file; the process's umask takes away what it says."""
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def write_atomically(path: Path, data: bytes | str, *, private: bool = False) -> None:
     """Write a file under another name in the same folder, force it to disk, then put it in place.
+
+    A link at `path` is replaced, never followed.
 
     Args:
         path: The file; its folder is created if it is missing.
-        data: The whole content; text is written as UTF-8.
+        data: The whole content; text is written as UTF-8, bytes of file names that are not as escapes.
+        private: Whether only its owner may read it; else as the umask says.
 
     Raises:
         MerError: If the file cannot be written; what stood at `path` before is still there.
     """
-    content = data.encode() if isinstance(data, str) else data
-    part: str | None = None
+    part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        write_new(part, data, private=private)
+        part.replace(path)
         part = None
         _sync_folder(path.parent)
     except OSError as error:
@@ -38,7 +50,66 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     finally:
         if part is not None:
             with contextlib.suppress(OSError):
-                Path(part).unlink()
+                part.unlink()
+
+
+def write_new(path: Path, data: bytes | str, *, private: bool = False) -> None:
+    """Write a file that does not exist yet and force it to disk.
+
+    Args:
+        path: The file, in a folder that exists.
+        data: See `write_atomically`.
+        private: See `write_atomically`.
+
+    Raises:
+        OSError: If there is anything at `path`, a link to nowhere included, or the disk refuses it.
+    """
+    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    with os.fdopen(os.open(path, _NEW, PRIVATE if private else _AS_USUAL), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def from_json(text: str | bytes) -> Any:
+    """Return what JSON holds.
+
+    Raises:
+        ValueError: If it is not JSON, or nested more deeply than anything that this program writes.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """Return what TOML holds.
+
+    Raises:
+        ValueError: If it is not TOML, or nested more deeply than any settings.
+    """
+    try:
+        return dict(tomllib.loads(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_at_most(path: Path, most_bytes: int) -> bytes:
+    """Return the content of a file that is expected to be small.
+
+    Raises:
+        ValueError: If it holds more; nothing is read then.
+        OSError: If it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > most_bytes:
+        raise ValueError(f"it has {size:,} bytes, expected at most {most_bytes:,}")
+    with path.open("rb") as file:
+        content = file.read(most_bytes + 1)  # what is no regular file states no size
+    if len(content) > most_bytes:
+        raise ValueError(f"it has more than {most_bytes:,} bytes")
+    return content
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,10 +6,13 @@ frames that the source delivered, from 0. Intervals include both their first and
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mer.media.planes import Planes
 
 FaceState = Literal["tracked", "absent", "lost"]
 
@@ -24,12 +27,14 @@ class Frame:
         index: Running number of the frame within its source, from 0.
         jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see
             `mer.media.jpeg.in_colour`.
+        planes: The same as the decoder left it, for pictures that are not JPEG files.
     """
 
     image: NDArray[np.uint8]
     time_s: float
     index: int
     jpeg: NDArray[np.uint8] | None = None
+    planes: "Planes | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ class FaceCrop:
         anchor: Running number of the anchoring, from 0; -1 without a face.
         state: "tracked", "absent" (no face in view) or "lost" (there was one a moment ago).
         quality: Share of the tracked points that agree with the head's motion, 0 to 1.
-        n_faces: Faces seen on the last key frame; the largest is the one tracked.
+        n_faces: Faces seen on the last key frame; the one that was tracked first stays the one.
+        eye_distance_px: Inter-ocular distance in source pixels as of the last anchoring, 0 without a face.
+        notices: What became known about the faces in view with this frame, in plain words.
         depth_iod: (478,) float32 depth of the face-mesh points behind the eyes on the anchor frame, in inter-ocular
             distances, positive away from the camera; None for that of an average face.
     """
@@ -63,6 +70,8 @@ class FaceCrop:
     state: FaceState
     quality: float
     n_faces: int
+    eye_distance_px: float = 0.0
+    notices: tuple[str, ...] = ()
     depth_iod: NDArray[np.float32] | None = None
 
 
@@ -86,7 +95,8 @@ class Interval:
         verdict: "micro" for a micro-expression, "rejected" for anything else.
         reason: Why it was rejected, empty for a micro-expression: the class that won, "macro" (too long or too large),
             "blink", "speech", "head" or "background" (nothing that stands out from what the face does), or "lighting",
-            "gap" (frames are missing), "face-lost", "unfinished" (the recording ends).
+            "gap" (frames are missing), "small" (too few pixels between the eyes), "face-lost", "unfinished" (the
+            recording ends).
         detail: What was measured and what else it may be, in words; empty if nothing was.
     """
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 
 Protocol = Literal["5fold", "loso", "holdout", "all"]
 PROTOCOLS: Final = get_args(Protocol)
@@ -117,7 +117,7 @@ def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str])
 def save(path: Path, folds: Sequence[Fold], *, protocol: str, seed: int) -> None:
     """Write folds as JSON."""
     stored = {"format": _FORMAT, "protocol": protocol, "seed": seed, "folds": [asdict(fold) for fold in folds]}
-    write_atomically(path, json.dumps(stored, indent=1) + "\n")
+    write_atomically(path, json.dumps(stored, indent=1, allow_nan=False) + "\n")
 
 
 def load(path: Path) -> tuple[list[Fold], str]:
@@ -130,7 +130,7 @@ def load(path: Path) -> tuple[list[Fold], str]:
         MerError: If the file is missing or is not what `save` writes.
     """
     try:
-        stored: Any = json.loads(path.read_text())
+        stored: Any = from_json(path.read_text())
         folds = [_fold_from_json(entry) for entry in stored["folds"]]
         protocol = str(stored["protocol"])
     except OSError as error:

@@ -7,13 +7,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
-from mer import options
+from mer import missing, options
+from mer.cli import Parser, command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
+from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.preprocess import CHANNELS
-from mer.systems import EPOCHS_ONLY, SYSTEMS
+from mer.terminal import open_console
+
+INTERRUPTED: Final = "stopped; give the same command again to go on"
 
 _EPILOG = """\
 A run that was stopped goes on when the same command is given again. The reported people never decide
@@ -24,7 +29,7 @@ file with the names of the long options as keys (max_minutes for --max-minutes);
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of `mer-train`, for programs that add their own."""
-    parser = argparse.ArgumentParser(prog="mer-train", description=__doc__, epilog=_EPILOG)
+    parser = Parser(prog="mer-train", description=__doc__, epilog=_EPILOG)
     options.add_data(parser)
     training = parser.add_argument_group("training")
     training.add_argument("--model", choices=tuple(SYSTEMS), help="default convlstm")
@@ -41,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@command("mer-train", interrupted=INTERRUPTED)
 def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], None] | None = None) -> int:
     """Run `mer-train`.
 
@@ -54,16 +60,9 @@ def main(argv: Sequence[str] | None = None, *, on_checkpoint: Callable[[Path], N
         The exit code.
     """
     given = parser().parse_args(argv)
-    try:
-        path = train(given)
-        if on_checkpoint is not None and path is not None:
-            on_checkpoint(path)
-    except MerError as error:
-        print(f"mer-train: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-train: stopped; give the same command again to go on", file=sys.stderr)
-        return 130
+    path = train(given)
+    if on_checkpoint is not None and path is not None:
+        on_checkpoint(path)
     return 0
 
 
@@ -76,6 +75,7 @@ def train(given: argparse.Namespace) -> Path | None:
     Raises:
         MerError: If something given cannot be used.
     """
+    missing.check("training", *missing.TRAINING)
     settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
     if settings.init and not Path(settings.init).is_file():
         wanted = "torchvision's vgg16 as safetensors" if settings.model == "elrcn" else "a checkpoint of the same model"
@@ -88,7 +88,6 @@ def train(given: argparse.Namespace) -> Path | None:
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
     import cv2
     import torch
-    from rich.console import Console
 
     from mer.evaluation.report import row_of_run, show, write_files
     from mer.training.run import Spread, run
@@ -98,7 +97,7 @@ def train(given: argparse.Namespace) -> Path | None:
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)  # clips are encoded side by side
     device = torch.device(options.device_for(given))
-    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console = open_console(width=None if sys.stdout.isatty() else 150)
     data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
         plain = TrainSettings(model=settings.model)

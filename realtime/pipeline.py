@@ -20,6 +20,7 @@ from mer.face.tracker import CutAhead, FaceTracker
 from mer.messages import FaceCrop, Frame, Interval
 from mer.preprocess import check_mode
 from mer.sampling import REST_S
+from realtime import face_size
 from realtime.capture.cadence import Cadence
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.classifier import Candidate, Classifier
@@ -42,6 +43,7 @@ class Pipeline:
         rate_hz: Frames a second of the source, for the size of the buffer.
         engine: Classifies in a thread of the pipeline until `close`; not owned, the caller closes it.
         face_model: A face_landmarker.task, or None to look for one.
+        landmarker: Started before, to save time; closed with the pipeline. None starts one with `face_model`.
         spotter: Thresholds of the spotter at sensitivity 1.
         sensitivity: Where the dial of `realtime.spotting.sensitivity` stands at first.
 
@@ -55,6 +57,7 @@ class Pipeline:
         rate_hz: float,
         engine: Engine,
         face_model: Path | None = None,
+        landmarker: Landmarker | None = None,
         spotter: SpotterConfig | None = None,
         sensitivity: float = 1.0,
     ) -> None:
@@ -69,7 +72,7 @@ class Pipeline:
         self.totals = Totals()
         self.cadence = Cadence()
         self._classifier = Classifier(engine, mode=mode, timing=self.timing)
-        self._tracker = FaceTracker(Landmarker(face_model))
+        self._tracker = FaceTracker(landmarker or Landmarker(face_model))
         self._spotter = Spotter(spotter)
         self._thresholds = self._spotter.config
         self.sensitivity = sensitivity
@@ -114,7 +117,7 @@ class Pipeline:
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
         self._count(crop)
-        notices = (*self._news(), *_notices(self._before, crop))
+        notices = (*self._news(), *_notices(self._before, crop), *crop.notices)
         self._before = crop
         self._latest = self._update(crop, spotting, notices)
         return self._latest
@@ -149,6 +152,14 @@ class Pipeline:
             return None
         latest = replace(self._latest, face="lost", spotter="no-face") if news else self._latest
         return self._with(replace(latest, rejected=(), notices=news), outcomes)
+
+    def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
+        """Return what was odd about the faces so far, as sentences.
+
+        Args:
+            start_s: What their times are counted from, on the source's clock.
+        """
+        return (*self._tracker.notes.lines(start_s=start_s), *face_size.notes(self.totals.eye_distances))
 
     def announce(self, notice: str) -> None:
         """Have the next update say something that came from outside the stages."""
@@ -201,6 +212,7 @@ class Pipeline:
             dropped=self.totals.dropped,
             landmarks_px=crop.landmarks_px,
             head=crop.motion,
+            eye_distance_px=crop.eye_distance_px,
             regions=self._spotter.regions,
             sensitivity=self._sensitivity,
         )
@@ -227,6 +239,8 @@ class Pipeline:
         totals.last_time_s = crop.time_s
         totals.frames += 1
         totals.frames_with_face += crop.state == "tracked"
+        if crop.state == "tracked":
+            totals.eye_distances[round(crop.eye_distance_px)] += 1
         totals.dropped = self.buffer.overruns
 
 
@@ -240,5 +254,5 @@ def _notices(before: FaceCrop | None, now: FaceCrop) -> tuple[str, ...]:
     elif now.state != "tracked" and before is None:
         notices.append("no face in view")
     if now.n_faces > 1 and (before is None or before.n_faces != now.n_faces):
-        notices.append(f"{now.n_faces} faces in view: following the largest")
+        notices.append(f"{now.n_faces} faces in view: following the one that was there first")
     return tuple(notices)

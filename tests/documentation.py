@@ -31,6 +31,7 @@ NOT_RUN = {
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
     r"python tests/benchmarks/bench_spotting\.py .*": "renders and replays for a quarter of an hour",
+    r"python tests/benchmarks/bench_moving_faces\.py .*": "renders, draws and replays for a quarter of an hour",
     r"python tests/benchmarks/gpu_engines\.py .*": "measures a GPU",
 }
 """Commands that no test runs, as patterns of the whole line, each with its reason."""
@@ -53,6 +54,7 @@ SHORTER = (
     (r"mer-train (?!.*--model (?:lbp-top|mdmo))(.*)", r"mer-train \1 --model conv2d --epochs 1 --batch 4"),
     (r"(mer-train .*)", r"\1 --classes happiness,surprise --cache clips.npz"),
     (r"(mer-evaluate table1 .*)", r"\1 --models mdmo --epochs 1 --classes happiness,surprise --cache clips.npz"),
+    (r"mer-evaluate sensitivity ([^ ]+)", r"mer-evaluate sensitivity \1 --copies 1 --dial 1"),
     (r"mer-bench pipeline", "mer-bench pipeline interview.mp4 --rounds 1"),
     (r"mer-bench engine", "mer-bench engine --runner onnxruntime --batch 1 --seconds 0.2"),
 )
@@ -132,6 +134,11 @@ def _recording(path: Path, recording: Path) -> None:
     shutil.copyfile(recording, path)
 
 
+def _truth(path: Path, recording: Path) -> None:
+    shutil.copyfile(recording, path.with_name(recording.name))
+    shutil.copyfile(recording.with_suffix(".json"), path)
+
+
 def _study(folder: Path, recording: Path) -> None:
     for name in ("day1/anna.mp4", "day2/ben.mp4"):
         (folder / name).parent.mkdir(parents=True)
@@ -208,6 +215,7 @@ def _checkpoint(path: Path, _recording: Path) -> None:
 ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("interview.mp4", "interview.mp4", _recording),
     ("mer-bench pipeline", "interview.mp4", _recording),
+    ("--truth drawn.json", "drawn.json", _truth),
     ("session1.mp4", "session1.mp4", _recording),
     ("frames/", "frames", _frames),
     ("study/", "study", _study),

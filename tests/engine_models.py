@@ -6,14 +6,15 @@ import torch
 
 from engines.export import export_network
 from engines.manifest import Manifest, Precision
-from mer import checkpoint, models
+from mer import checkpoint
 from mer.checkpoint import Configuration
 from mer.labels import CLASSES
+from mer.models import networks
 
 
 def random_network(model="conv3d", *, mode="gray", classes=CLASSES, temperature=1.0, none_threshold=0.3, seed=1):
     torch.manual_seed(seed)
-    network = models.create(model, mode=mode, n_classes=len(classes)).eval()
+    network = networks.create(model, mode=mode, n_classes=len(classes)).eval()
     training = {"data": "none: random weights"}
     return network, Configuration(model, mode, tuple(classes), temperature, none_threshold, training)
 

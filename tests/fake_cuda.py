@@ -155,4 +155,5 @@ def install(monkeypatch, runtime: FakeRuntime) -> FakeRuntime:
         "cuda.bindings.runtime": runtime,
     }.items():
         monkeypatch.setitem(__import__("sys").modules, name, module)
+    monkeypatch.setattr("engines.runtime.cuda._has_driver", lambda: True)
     return runtime

@@ -15,6 +15,7 @@ import onnx
 from engines.runtime.onnx import new_session
 
 HEADER = b"stand-in plan "
+FIXED = b"stand-in plan whose profile is of one clip "
 EXCLUSIVE = b"stand-in plan of 8.6 whose profile one context takes "
 
 
@@ -152,6 +153,9 @@ class Builder:
             if not going:
                 self._logger.log(Severity.ERROR, "build was cancelled")
                 return None
+        smallest, _, largest = config.profile.shapes
+        if smallest == largest:
+            return FIXED + network.content
         old = sys.modules["tensorrt"].__version__.startswith("8.")
         return (HEADER if config.preview or not old else EXCLUSIVE) + network.content
 
@@ -165,7 +169,7 @@ class Context:
 
     def set_input_shape(self, name, shape):
         self._shape = shape
-        return name == "clips"
+        return name == "clips" and (shape[0] == 1 or not self._engine.fixed)
 
     def set_tensor_address(self, name, address):
         self._addresses[name] = address
@@ -191,7 +195,8 @@ class Context:
 class Engine:
     num_io_tensors = 2
 
-    def __init__(self, content, logger, *, shared):
+    def __init__(self, content, logger, *, shared, fixed):
+        self.fixed = fixed
         self.failing = False
         self.logger = logger
         self._profiles = 1000 if shared else 1
@@ -209,7 +214,8 @@ class Engine:
         return next(p.dtype for p in self._ports if p.name == name)
 
     def get_tensor_shape(self, name):
-        return next(p.shape for p in self._ports if p.name == name)
+        shape = next(p.shape for p in self._ports if p.name == name)
+        return (1, *shape[1:]) if self.fixed else shape
 
     def create_execution_context(self):
         self._profiles -= 1
@@ -221,11 +227,11 @@ class Runtime:
         self._logger = logger
 
     def deserialize_cuda_engine(self, content):
-        header = next((h for h in (HEADER, EXCLUSIVE) if content.startswith(h)), None)
+        header = next((h for h in (FIXED, EXCLUSIVE, HEADER) if content.startswith(h)), None)
         if header is None:
             self._logger.log(Severity.ERROR, "plan header is broken")
             return None
-        engine = Engine(content.removeprefix(header), self._logger, shared=header == HEADER)
+        engine = Engine(content.removeprefix(header), self._logger, shared=header != EXCLUSIVE, fixed=header == FIXED)
         size = "device_memory_size" if sys.modules["tensorrt"].__version__.startswith("8.") else "device_memory_size_v2"
         setattr(engine, size, 4096)
         return engine

@@ -1,22 +1,36 @@
 """Stand-ins for what a test cannot have: a clock that obeys, a camera, a trained engine, a tracked face."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
+from mer.jobs import processes
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
 from realtime.capture.cadence import Cadence
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.messages import Event, Latency, Quality, Totals, Update
+from realtime.recordings import workers
 from realtime.timing import Timing
+
+
+def batch_in_this_process(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
+    """Let several recordings be replayed one after the other here, where engine and pipeline can be replaced."""
+
+    def done(jobs: Sequence[Any], work: Any, **_: Any) -> Iterator[tuple[int, Any]]:
+        for number, job in enumerate(jobs):
+            yield number, work(job, SimpleNamespace(update=lambda done, total: None))
+
+    monkeypatch.setattr(processes, "in_processes", done)
+    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: engine)
 
 
 class FakeClock:
@@ -127,6 +141,9 @@ class FakePipeline:
 
     def announce(self, notice: str) -> None:
         self.announced.append(notice)
+
+    def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
+        return ()
 
     def waiting(self) -> Update | None:
         return None

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,10 +19,12 @@ from recordings import pictures
 ROOT: Final = Path(__file__).parent.parent
 DEFECTS: Final = (
     "the process that replayed it died",
-    "something went wrong that no recording should cause",
+    "something went wrong that nobody foresaw",
     "Traceback",
 )
 """What mer-replay says when a recording took its process down or met a defect."""
+_FONTS: Final = Path(tempfile.gettempdir(), "mer-live-fuzz-fonts")
+"""For matplotlib, which mediapipe imports, and which keeps a list of fonts in the home folder otherwise."""
 _WORKER: Final = """
 import contextlib, importlib, io, json, sys, traceback
 answers = sys.stdout
@@ -60,7 +63,7 @@ class Ended:
             return "hung"
         told = "error:" in self.said
         defect = any(words in self.said for words in DEFECTS)
-        if defect or self.code not in (0, 1, 2, 3) or (self.code and not told):
+        if defect or self.code not in (0, 1, 2, 3) or (self.code and not told):  # 70 is a defect that was contained
             return "crashed"
         return "refused" if self.code else "read"
 
@@ -119,7 +122,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # of the libraries; what Python says is caught inside
             cwd=self._folder,
-            env=environment(),
+            env=environment(self._folder),
         )
         return self._process
 
@@ -131,7 +134,7 @@ def run_alone(program: str, *arguments: str | Path, folder: Path, limit_s: float
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment(),
+            env=environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -142,8 +145,13 @@ def run_alone(program: str, *arguments: str | Path, folder: Path, limit_s: float
     return Ended(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400"}
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a command; its home and its temporary files lie beside its folder, to be watched."""
+    home, temporary = folder.parent / "home", folder.parent / "temporary"
+    for path in (home, temporary):
+        path.mkdir(exist_ok=True)
+    places = {"HOME": str(home), "TMPDIR": str(temporary), "MPLCONFIGDIR": str(_FONTS)}
+    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400", **places}
 
 
 def listing(top: Path, *, without: Path) -> dict[str, str]:

@@ -17,17 +17,17 @@ from toy_clips import CLASSES, toy_clips, write_toy
 
 import engines.train
 from engines.folding import fold
-from mer import checkpoint, models, train
-from mer.baselines import dtscnn, elrcn, htnet
+from mer import checkpoint, train
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIDE_IOD, CLIP_SIZE, EYE_LINE
-from mer.models import parameter_count
+from mer.models import dtscnn, elrcn, htnet, networks, registry
 from mer.models.head import Attention as OurAttention
-from mer.systems import SYSTEMS
+from mer.models.networks import parameter_count
+from mer.models.registry import SYSTEMS
 from mer.training import forward, loop
 from mer.training.forward import plan_forward
 
-COMPARED = tuple(name for name in models.NETWORKS if name not in models.MODELS)
+COMPARED = tuple(name for name in registry.networks() if name not in registry.EXPORTED)
 COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu", "--protocol", "holdout")
 
 
@@ -39,7 +39,7 @@ def _seeded() -> None:
 
 def build(name: str, *, device: str = "meta", n_classes: int = 5) -> nn.Module:
     with torch.device(device):
-        return models.create(name, mode=SYSTEMS[name].own_input or "gray", n_classes=n_classes)
+        return networks.create(name, mode=SYSTEMS[name].own_input or "gray", n_classes=n_classes)
 
 
 def clips_for(name: str, n: int = 1, *, device: str = "meta") -> Tensor:
@@ -61,7 +61,7 @@ def lstm(given: int, units: int) -> int:
 
 
 def test_the_table_and_the_networks_name_the_same_systems() -> None:
-    assert {name for name, system in SYSTEMS.items() if system.kind == "network"} == set(models.NETWORKS)
+    assert {name for name, system in SYSTEMS.items() if system.kind == "network"} == set(registry.networks())
 
 
 def test_vgg_up_to_its_second_dense_layer_is_the_papers_134_million() -> None:
@@ -103,7 +103,7 @@ def test_parameters_of_htnet() -> None:
 
 
 def test_the_shallow_convlstm_is_model_c_without_attention() -> None:
-    convlstm = models.create("convlstm", mode="gray", n_classes=5)
+    convlstm = networks.create("convlstm", mode="gray", n_classes=5)
     missing = parameter_count(OurAttention(15488))
     assert parameter_count(build("shallow-convlstm")) == parameter_count(convlstm) - missing == 2_021_645
 
@@ -121,7 +121,7 @@ def test_clips_become_logits_and_all_that_is_trained_gets_a_gradient(name: str) 
 @pytest.mark.parametrize("name", [name for name in COMPARED if SYSTEMS[name].own_input])
 def test_another_input_than_its_own_is_refused(name: str) -> None:
     with pytest.raises(MerError, match=f"{name}.* takes input"):
-        models.create(name, mode="residual", n_classes=5)
+        networks.create(name, mode="residual", n_classes=5)
 
 
 def test_the_streams_of_dtscnn_see_two_temporal_scales() -> None:

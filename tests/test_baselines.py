@@ -5,7 +5,7 @@ import pytest
 from skimage.feature import local_binary_pattern
 from toy_clips import toy_clips
 
-from mer.baselines import lbp_top, mdmo
+from mer.models import lbp_top, mdmo
 
 
 def test_patterns_are_those_of_the_slices() -> None:

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeEngine, FakePipeline
+from fakes import FakeEngine, FakePipeline, batch_in_this_process
 from recordings import pictures, write_video
 
 import realtime.commands.replay
 import realtime.recordings.recording
 from mer.jobs import processes
+from mer.text import printable
 from realtime.commands.replay import main
-from realtime.output.extras import Wanted
-from realtime.recordings import workers
-from realtime.recordings.inputs import Recording
-from realtime.recordings.recording import Job
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +32,7 @@ def replayed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(realtime.commands.replay, "open_engine", lambda choice: FakeEngine())
     monkeypatch.setattr(realtime.recordings.recording, "Pipeline", made)
+    batch_in_this_process(monkeypatch, FakeEngine())
     return rates
 
 
@@ -230,15 +228,153 @@ def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_defect_that_one_recording_brings_to_light_does_not_end_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("a defect"), MemoryError(), RecursionError("too deep"), OSError(5, "Input/output error")],
+)
+def test_whatever_one_recording_raises_does_not_end_the_others(
+    study: Path, replayed: list[float], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("a defect")
+    monkeypatch.setattr("tempfile.tempdir", str(study.parent))
+    step = FakePipeline.step
 
-    monkeypatch.setattr(workers, "replay_recording", broken)
-    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: None)
-    recording = Recording(tmp_path / "a.mp4", tmp_path / "out")
-    outcome = workers.replay_as_task(Job(recording, None, "auto", None, None, False, Wanted()))
-    assert outcome.status == "failed"
-    assert "ZeroDivisionError('a defect')" in str(outcome.error)
+    def broken(self: FakePipeline, crop: Any) -> Any:
+        if len(replayed) == 1:
+            raise error
+        return step(self, crop)
+
+    monkeypatch.setattr(FakePipeline, "step", broken)
+    assert run(study) == 3
+    assert statuses(study) == ["failed", "done"]
+
+
+def test_after_a_process_died_the_others_go_on_in_one() -> None:
+    outcomes = processes.in_processes([1, 2, 3, 4], die_at_two_and_say_who, processes=1, watch=nothing)
+    ended = dict(outcomes)
+    assert ended[1] is None
+    assert ended[2] == ended[3]  # both in the process that came after it
+
+
+def die_at_two_and_say_who(job: int, progress: processes.Progress) -> int:
+    die_at_two(job, progress)
+    return os.getpid()
+
+
+_ABORT = """
+import os
+from realtime.recordings import recording
+reader = recording.FrameReader
+recording.FrameReader = lambda path, **options: os.abort() if path.name == "b.mp4" else reader(path, **options)
+"""
+
+
+def test_a_recording_that_takes_its_process_down_is_lost_alone(study: Path) -> None:
+    """The place where Python looks at its start stands for a decoder that ends the process."""
+    write_video(study / "c.mp4", pictures(12))
+    (study.parent / "sitecustomize.py").write_text(_ABORT)
+    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime"]
+    ended = subprocess.run(
+        [*command, "--out", str(study.parent / "out"), "--jobs", "1"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{study.parent}{os.pathsep}{ROOT}"},
+        check=False,
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert statuses(study) == ["done", "failed", "done"]
+    assert "process that replayed it died" in ended.stderr
+
+
+@pytest.mark.parametrize("damage", [{"rejected": None}, {"seconds": "long"}, {"engine": {}}, {"labels": []}])
+def test_an_edited_summary_is_replaced(study: Path, replayed: list[float], damage: dict[str, Any]) -> None:
+    run(study)
+    path = study.parent / "out/a/summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    assert run(study, "--report") == 0
+    assert statuses(study) == ["done", "done"]
+    assert json.loads(path.read_text())["engine"]["name"] == "fake"
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_deep_summary_is_left_alone(study: Path) -> None:
+    run(study)
+    (study.parent / "out/a/summary.json").write_text("[" * 100_000)
+    assert run(study) == 3
+    assert statuses(study) == ["failed", "skipped"]
+
+
+@pytest.mark.usefixtures("replayed")
+def test_leftover_pictures_of_faces_go_although_the_recording_is_done(study: Path) -> None:
+    run(study)
+    (study.parent / "out/a/report.html.part").write_text("a face")
+    run(study)
+    assert statuses(study) == ["skipped", "skipped"]
+    assert not list((study.parent / "out/a").glob("*.part"))
+
+
+@pytest.mark.usefixtures("replayed")
+@pytest.mark.parametrize("name", ["Talk [id]", "[bold]x[", "a\x1b]52;c;aGk=\x07"])
+def test_names_are_printed_as_they_are_and_do_nothing(
+    study: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (study / "a.mp4").rename(study / f"{name}.mp4")
+    assert run(study) == 0
+    said = capsys.readouterr().out
+    assert printable(f"{name}.mp4: 12 frames") in said
+    assert "\x1b]" not in said
+
+
+@pytest.mark.usefixtures("replayed")
+def test_many_notes_are_cut_short(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tuple(f"{number}.png is not a picture" for number in range(20_000))
+    monkeypatch.setattr(realtime.recordings.recording.FrameReader, "notes", property(lambda self: many))
+    run(study)
+    notes = json.loads((study.parent / "out/a/summary.json").read_text())["notes"]
+    assert len(notes) == 11
+    assert notes[-1] == "and 19,990 more"
+
+
+@pytest.mark.usefixtures("replayed")
+def test_a_name_of_dots_does_not_write_above_its_folder(study: Path) -> None:
+    (study / "a.mp4").rename(study / "...mp4")
+    before = set(study.parent.iterdir())
+    assert main([str(study / "...mp4"), "--out", str(study.parent / "out")]) == 1
+    assert set(study.parent.iterdir()) - before <= {study.parent / "out"}
+
+
+def linked(folder: Path, content: Path) -> Path:
+    """Make a study of two names for one content, as git-annex does, below a picture."""
+    folder.mkdir()
+    for name in ("sub-01_face.mp4", "sub-02_face.mp4"):
+        (folder / name).symlink_to(content)
+    (folder / "layout.png").write_bytes(b"picture")
+    return folder
+
+
+def test_two_names_of_one_content_have_results_of_their_own(study: Path, replayed: list[float]) -> None:
+    again = linked(study.parent / "annexed", study / "a.mp4")
+    assert run(again) == 0
+    assert len(replayed) == 2
+    assert run(again) == 0
+    assert len(replayed) == 2  # both done
+    for name in ("sub-01_face", "sub-02_face"):
+        summary = json.loads((study.parent / f"out/{name}/summary.json").read_text())
+        assert summary["source"].endswith(f"{name}.mp4")
+
+
+@pytest.mark.usefixtures("replayed")
+def test_what_is_passed_over_is_said_once(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    again = linked(study.parent / "annexed", study / "a.mp4")
+    assert run(again) == 0
+    assert "1 file was passed over: 1 .png" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("replayed")
+def test_recordings_of_one_name_do_not_share_results(study: Path) -> None:
+    (study / "b.mp4").unlink()
+    write_video(study.parent / "a.mp4", pictures(12))
+    files = [str(study / "a.mp4"), str(study.parent / "a.mp4")]
+    assert main([*files, "--out", str(study.parent / "out")]) == 0
+    done = sorted(path.parent.relative_to(study.parent / "out") for path in study.parent.glob("out/**/summary.json"))
+    assert [path.as_posix() for path in done] == ["study/a", f"{study.parent.name}/a"]

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import fake_cuda
@@ -15,7 +16,9 @@ from engine_models import export_random, save_random
 from engines import build, build_cli, tensorrt_api
 from engines.build import BuildOptions, Port
 from engines.manifest import load_pair, read_manifest, sha256
+from engines.parity import parity_clips
 from engines.runtime import cuda
+from engines.runtime.tensorrt import TensorRtEngine
 from engines.select import SHIPPED_MODEL
 from engines.source import read_source
 from mer.errors import MerError
@@ -122,19 +125,21 @@ def test_a_cancelled_build_writes_nothing(small, tmp_path, no_gpu):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_ends_the_build_at_its_next_step(small, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_build_at_its_next_step(small, tmp_path, capsys, monkeypatch, number):
     def interrupted(source, path, api, options, listener):
-        signal.raise_signal(signal.SIGINT)
+        listener.monitor = "the library's"
+        signal.raise_signal(number)
         assert listener.step("Building", 0) is False
         raise MerError("built nothing")
 
     monkeypatch.setattr(build, "choose_api", lambda backend: tensorrt_api.Api(signal, "tensorrt", "10.3.0"))
     monkeypatch.setattr(build, "build_plan", interrupted)
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
 
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan")]) == 130
-    assert "interrupted; nothing was written" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGINT) is before
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan")]) == 128 + number
+    assert "interrupted; no plan was written" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
 
 
 @needs_rtx
@@ -253,6 +258,76 @@ def test_the_timing_cache_is_used_kept_and_replaced_if_it_does_not_fit(small, tm
 
     assert fake.Builder.last.config.cache.content == (content if content == b"timed before" else b"")
     assert cache.read_bytes() == b"timed"
+
+
+def test_a_build_that_is_ended_keeps_what_was_timed(small, tmp_path, monkeypatch, gpu):
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "10.3.0")
+    options = BuildOptions(timing_cache=tmp_path / "cache")
+
+    with pytest.raises(MerError, match="built nothing"):
+        build.build_plan(
+            read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent(going=False)
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert (tmp_path / "cache").read_bytes() == b"timed"
+
+
+def test_the_library_builds_in_a_thread_that_signals_do_not_wait_for(small, tmp_path, monkeypatch, gpu):
+    """Against a stand-in."""
+    fake = fake_tensorrt.install(monkeypatch, "8.6.0")
+    threads = []
+    built = fake.Builder.build_serialized_network
+    monkeypatch.setattr(
+        fake.Builder,
+        "build_serialized_network",
+        lambda *given: threads.append(threading.current_thread()) or built(*given),
+    )
+    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+
+    assert threads
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_tensorrt_that_cannot_be_ended_says_what_a_signal_does(small, tmp_path, capsys, monkeypatch, gpu):
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "8.6.0")
+    monkeypatch.setattr(tensorrt_api, "set_progress_monitor", lambda *_: signal.raise_signal(signal.SIGINT))
+    cache = tmp_path / "cache"
+    given = [str(small), "-o", str(tmp_path / "m.plan"), "--timing-cache", str(cache)]
+
+    assert build_cli.main(given) == 0
+    assert "cannot be ended halfway" in " ".join(capsys.readouterr().err.split())
+    assert cache.read_bytes() == b"timed"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_plan_for_one_clip_at_a_time_is_built_opened_and_compared(small, tmp_path, monkeypatch, gpu, version):
+    """Against a stand-in, whose plan reports a batch of 1 as TensorRT 8.6's does."""
+    fake_tensorrt.install(monkeypatch, version)
+    options = BuildOptions(max_batch=1)
+    built = build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+
+    assert built.manifest.deviation is not None
+    with TensorRtEngine(tmp_path / "m.plan") as engine:
+        assert engine.classify(parity_clips("gray", 3)).shape == (3, 5)
+
+
+@needs_rtx
+def test_rtx_builds_for_one_clip_at_a_time(small, tmp_path, no_gpu):
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--max-batch", "1"]) == 0
+    assert read_manifest(tmp_path / "m.plan").target.max_batch == 1
+
+
+def test_a_layout_that_the_parser_of_8_6_refuses_is_refused_at_once(tmp_path, monkeypatch, gpu):
+    """Against a stand-in."""
+    fake = fake_tensorrt.install(monkeypatch, "8.6.0")
+    fake.Builder.last = None
+    options = BuildOptions(layout="gates")
+
+    with pytest.raises(MerError, match=r"8\.6\.0 cannot read the layout 'gates'.*use the layout 'joint'"):
+        build.build_plan(read_source(SHIPPED_MODEL), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+    assert fake.Builder.last is None
 
 
 def test_a_compute_capability_for_tensorrt_proper_is_refused(small, tmp_path, monkeypatch, gpu):

@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mer import checkpoint, models
+from mer import checkpoint
 from mer.checkpoint import Configuration
 from mer.errors import MerError
+from mer.models import networks
 
 CLASSES = ("happiness", "disgust", "surprise")
 CONFIGURATION = Configuration("conv3d", "residual", CLASSES, 1.5, 0.4, {"data": "synthetic", "epochs": 3})
@@ -23,7 +24,7 @@ CONFIGURATION = Configuration("conv3d", "residual", CLASSES, 1.5, 0.4, {"data": 
 @pytest.fixture
 def network() -> torch.nn.Module:
     torch.manual_seed(1)
-    return models.create("conv3d", mode="residual", n_classes=3)
+    return networks.create("conv3d", mode="residual", n_classes=3)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from mer.training import run, tasks
 from realtime.commands import replay
 
 ROOT = Path(__file__).parent.parent
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray reads it once, when it is imported: here, not by `each`
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'mer-live[cluster]'")
 
 
@@ -52,6 +54,78 @@ def test_each_item_is_answered_although_workers_are_killed(tmp_path: Path) -> No
     assert dict(found) == {0: 10, 1: 20, 2: 30, 3: None}
     assert len(list(tmp_path.glob("2-*"))) == 2
     assert len(list(tmp_path.glob("4-*"))) == 1 + cluster.RETRIES
+    assert not ray.is_initialized()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What others could see of a cluster while it ran."""
+
+    listening: set[str]
+    tokens: set[str]
+    folders: set[Path]
+    open_to_others: list[Path]
+    proxies: set[str]
+    in_home: list[Path]
+    left: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(Path(__file__).parent)]))
+    listening, tokens, folders, proxies = set(), set(), set(), set()
+    open_to_others = []
+    for _ in cluster.each(rest, [0], cluster="local", workers=1):
+        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        for process in processes:
+            places = process.net_connections("inet")
+            listening |= {place.laddr.ip for place in places if place.status == psutil.CONN_LISTEN}
+            found = re.search(r"--(?:session-dir|session_dir|temp_dir|temp-dir)=(\S+)", " ".join(process.cmdline()))
+            if found and process.pid != os.getpid():
+                folders.add(Path(found[1]))
+                environment = process.environ()
+                proxies.add(environment.get("http_proxy", ""))
+                tokens.add(environment["RAY_AUTH_TOKEN"] if environment["RAY_AUTH_MODE"] == "token" else "none")
+        open_to_others = [path for path in folders if not any(p.stat().st_mode & 0o077 == 0 for p in path.parents)]
+    left = {name: os.environ.get(name, "") for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
+    monkeypatch.undo()
+    in_home = [path for path in home.rglob("*") if path.is_file()]
+    return Seen(listening, tokens, folders, open_to_others, proxies, in_home, left)
+
+
+def test_a_cluster_of_this_machine_listens_on_loopback_only(seen: Seen) -> None:
+    assert seen.listening
+    assert {ip for ip in seen.listening if not ip.removeprefix("::ffff:").startswith("127.")} == set()
+
+
+def test_a_cluster_of_this_machine_has_a_token_that_is_in_no_file(seen: Seen) -> None:
+    (token,) = seen.tokens
+    assert len(token) == 64
+    assert seen.in_home == []
+
+
+def test_a_cluster_of_this_machine_keeps_its_files_private_and_removes_them(seen: Seen) -> None:
+    assert seen.folders
+    assert seen.open_to_others == []
+    assert [path for path in seen.folders if path.exists()] == []
+
+
+def test_a_cluster_of_this_machine_asks_no_cloud_where_it_runs(seen: Seen) -> None:
+    assert seen.proxies == {"http://127.0.0.1:9"}
+
+
+def test_an_environment_is_left_as_it_was(seen: Seen) -> None:
+    assert seen.left == {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
+
+
+def test_a_ray_that_others_can_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_listening_at", lambda ray: "10.0.0.8")
+    with pytest.raises(MerError, match=r"listens at 10\.0\.0\.8, where others can reach it"):
+        list(cluster.each(rest, [0], cluster="local", workers=1))
     assert not ray.is_initialized()
 
 
@@ -91,7 +165,7 @@ def replayed(study: Path, out: str, *options: str) -> Path:
         out,
         *options,
     ]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=200, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=600, check=False)
     assert answer.returncode == 3, answer.stderr
     assert "3 done, 1 failed" in answer.stdout
     return folder
@@ -137,7 +211,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         threading.Thread(target=head.stdout.read, daemon=True).start()
         yield f"127.0.0.1:{port}"
         head.terminate()
-        head.wait(60)
+        head.wait(600)
     for process in psutil.process_iter(["cmdline"]):  # what its head left behind
         words = " ".join(process.info["cmdline"] or ())
         if "/ray/" in words and re.search(rf"[:=]{port}\b", words):
@@ -163,7 +237,7 @@ def rest(seconds: float) -> None:
 
 def test_ctrl_c_ends_ray_too() -> None:
     program = (
-        "from mer import cluster\nfrom test_cluster import rest\n"
+        "from mer.jobs import cluster\nfrom test_cluster import rest\n"
         "print('go', flush=True)\n"
         "for _ in cluster.each(rest, [0, 600], cluster='local', workers=1): print('one', flush=True)\n"
     )
@@ -181,9 +255,9 @@ def test_ctrl_c_ends_ray_too() -> None:
         assert running.stdout is not None
         assert [running.stdout.readline() for _ in range(2)] == ["go\n", "one\n"]
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-        _, errors = running.communicate(timeout=60)
+        _, errors = running.communicate(timeout=600)
     assert "KeyboardInterrupt" in errors
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         try:
             os.killpg(running.pid, 0)

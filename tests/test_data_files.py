@@ -8,9 +8,10 @@ import pytest
 from data_minis import CASME2_HEADER, casme2, mmew, write_frames, write_workbook
 
 import mer.data
-from mer.data.frames import frame_number, list_frames, read_frame_list
+from mer.data.frames import read_frame_list
 from mer.data.tables import cell_frame, padded, read_workbook
 from mer.errors import MerError, UsageError
+from mer.media.names import frame_number, list_frames
 from mer.media.video import FrameReader
 
 

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from engines import select
+from engines.runtime import cuda
 from realtime.capture import cameras
 from realtime.commands import doctor
 
@@ -42,14 +44,14 @@ def test_a_damaged_model_is_said_with_exit_code_1(
 ) -> None:
     model = tmp_path / "m.onnx"
     model.write_bytes(b"not what the manifest says")
-    model.with_name("m.onnx.json").write_text(doctor.SHIPPED_MODEL.with_name("convlstm.onnx.json").read_text())
-    monkeypatch.setattr(doctor, "SHIPPED_MODEL", model)
+    model.with_name("m.onnx.json").write_text(select.SHIPPED_MODEL.with_name("convlstm.onnx.json").read_text())
+    monkeypatch.setattr(select, "SHIPPED_MODEL", model)
     assert doctor.main([]) == 1
     assert "cannot start" in capsys.readouterr().out
 
 
 def test_without_a_gpu_nothing_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.cuda, "unavailable", lambda: "no CUDA driver on this machine")
+    monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
     found = finding("GPU")
     assert (found.state, found.found) == ("missing", "no CUDA driver on this machine")
     assert "ONNX Runtime" in found.advice

@@ -13,13 +13,14 @@ import torch
 from toy_clips import CLASSES, toy_clips, write_toy
 
 from engines.export import export_network
-from mer import checkpoint, evaluate, models
+from mer import checkpoint, evaluate
 from mer.checkpoint import Configuration
 from mer.errors import MerError
 from mer.evaluation import predictions, weights
 from mer.evaluation.predictions import Predictions
 from mer.evaluation.report import Row, to_csv, to_markdown, write_files
 from mer.evaluation.summary import summarise
+from mer.models import networks
 
 
 def answers_of(truth: list[int], answers: list[int], classes: tuple[str, ...] = CLASSES) -> Predictions:
@@ -66,7 +67,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained network, as checkpoint and as ONNX file."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    model = models.create("conv3d", mode="residual", n_classes=3).eval()
+    model = networks.create("conv3d", mode="residual", n_classes=3).eval()
     configuration = Configuration("conv3d", "residual", CLASSES, 2.0, 0.4, {"data": "nothing"})
     checkpoint.save(folder / "untrained.safetensors", model, configuration)
     export_network(model, configuration, folder / "untrained.onnx", precision="fp32")

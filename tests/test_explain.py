@@ -3,6 +3,7 @@
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_a_recording_without_frames_is_no_error() -> None:
     assert set(Explainer().files()) == {EXPLAIN_CSV, EXPLAIN_SVG}
 
 
-def test_nothing_is_explained_unasked() -> None:
+def test_nothing_is_explained_unasked(tmp_path: Path) -> None:
     assert Wanted().names == []
     assert Wanted(explain=True).names == ["explain"]
-    assert Extras(Wanted())._explainer is None
+    assert Extras(Wanted(), tmp_path)._explainer is None

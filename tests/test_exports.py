@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+import sys
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -15,16 +16,20 @@ from fakes import FakeEngine, FakePipeline, event, interval, update
 from pympi.Elan import Eaf
 from recordings import pictures, write_video
 
-import realtime.commands.replay
+import realtime
 import realtime.recordings.recording
+from mer.errors import MerError
 from realtime.commands.replay import main
-from realtime.output import extras
+from realtime.output import clips, extras
 from realtime.output.clips import Films, strip_png
 from realtime.output.exports import Found, boris, eaf, srt
 from realtime.output.sinks import record_from_event
 from realtime.screen.keys import Mark, record_from_mark
 
-SCHEMA = Path(realtime.commands.replay.__file__).parent / "schema/event-1.schema.json"
+if sys.platform != "win32":
+    import resource
+
+SCHEMA = Path(realtime.__file__).parent / "schema/event-1.schema.json"
 NAME = 'a <b> & "c" ö.mp4'
 
 
@@ -120,7 +125,7 @@ def test_a_strip_shows_13_pictures() -> None:
 
 
 def test_a_film_covers_the_event_and_its_margins_in_slow_motion(tmp_path: Path) -> None:
-    films = Films()
+    films = Films(tmp_path)
     for index in range(221):
         assert films.add(update(index, index / 200)) == []
     (film,) = films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
@@ -206,3 +211,34 @@ def test_elan_without_its_library_is_told_before_anything_is_replayed(
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     assert main([str(recording), "--out", str(recording.parent / "out"), "--export", "eaf"]) == 2
     assert "mer-live[eaf]" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no limit of a file's size")
+def test_a_film_that_did_not_come_out_whole_is_an_error(tmp_path: Path) -> None:
+    films = Films(tmp_path)
+    for index in range(221):
+        films.add(update(index, index / 200))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))  # as a full disk, of which the encoder says nothing
+    try:
+        with pytest.raises(MerError, match="could be read back"):
+            films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_is_made_where_the_results_are_and_for_their_owner_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+
+    def written(path: Path, *_: Any, **__: Any) -> bytes:
+        modes.append(path.stat().st_mode & 0o777)
+        return b""
+
+    monkeypatch.setattr(clips, "_encoded", written)
+    films = Films(tmp_path)
+    films.add(update(100, 0.5))
+    films.add(update(101, 0.505, events=(event(1, first=100, last=101),)))
+    assert modes == [0o600]

@@ -35,7 +35,7 @@ EVENT = {
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
-    for name in ("inputs", "work", "sentinel", "out"):
+    for name in ("inputs", "work", "sentinel", "out", "home", "temporary"):
         (tmp_path / name).mkdir()
     (tmp_path / "sentinel/kept").write_text("not to be touched")
     return tmp_path

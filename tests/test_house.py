@@ -1,5 +1,6 @@
 """The layout of the repository and the promises its files make to one another."""
 
+import ast
 import importlib
 import re
 import shutil
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP_LEVEL = {
     "mer",
+    "examples",
     "engines",
     "realtime",
     "tests",
@@ -27,9 +29,12 @@ TOP_LEVEL = {
     "LICENSE",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "constraints.txt",
+    "lock-core.txt",
+    "lock-all.txt",
 }
-TARGETS = ("help", "install", "demo", "test", "check", "bench")
+TARGETS = ("help", "install", "demo", "test", "test-environments", "check", "bench", "lock", "sbom")
 
 
 def tracked() -> list[str]:
@@ -94,3 +99,17 @@ def test_links_in_the_readme_lead_somewhere() -> None:
     targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
     local = [target for target in targets if target and not target.startswith(("http:", "https:"))]
     assert [target for target in local if not (ROOT / target).exists()] == []
+
+
+def test_json_is_never_written_with_numbers_that_json_does_not_have() -> None:
+    calls = {
+        f"{path.relative_to(ROOT)}:{node.lineno}": any(
+            keyword.arg == "allow_nan" and getattr(keyword.value, "value", True) is False for keyword in node.keywords
+        )
+        for package in ("mer", "engines", "realtime")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if path != ROOT / "realtime" / "config.py"  # writes TOML, which has them
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dump", "json.dumps")
+    }
+    assert [place for place, strict in calls.items() if not strict] == []

@@ -63,10 +63,10 @@ def test_tensorrt_is_imported_in_engines_only() -> None:
     assert offenders(("mer", "realtime"), ("tensorrt", "tensorrt_rtx", "cuda")) == []
 
 
-def test_mediapipe_is_imported_in_the_landmarker_only() -> None:
+def test_mediapipe_is_imported_in_its_own_process_only() -> None:
     found = offenders(("mer", "engines", "realtime"), ("mediapipe",))
     assert found != []
-    assert all(line.startswith("mer/face/landmarker.py ") for line in found)
+    assert all(line.startswith("mer/face/landmark_process.py ") for line in found)
 
 
 def test_realtime_never_names_torch() -> None:

@@ -10,10 +10,7 @@ import pytest
 from mer.evaluation.matching import read_truth
 from mer.face.pose import HeadPose, average_face, fit_pose
 from mer.synth.cli import main
-from mer.synth.injection.meshes import smoothed
-
-pytest.importorskip("av", reason="PyAV (extra `record`) is not installed")
-
+from mer.synth.injection.meshes import shown_pictures, smoothed
 from mer.synth.injection.planes import Picture, PlaneReader
 
 ONE_EVENT = ("--events", "1", "--seed", "3", "--crf", "0", "--amplitude", "3", "3")
@@ -170,3 +167,22 @@ def test_smoothing_takes_jitter_out_and_leaves_a_straight_path_alone():
     assert smoothed(times_s, jitter, width_s=0.04)[5:-5].std() < 0.6
     line = np.column_stack([3 * times_s, 1 - times_s])
     assert smoothed(times_s, line, width_s=0.04) == pytest.approx(line)
+
+
+def test_repeated_pictures_are_told_from_still_ones():
+    assert shown_pictures(np.array([0, 1.0, 0.04, 1.1, 0.03, 0.05, 0.9])).tolist() == [0, 1, 1, 3, 3, 3, 6]
+    assert shown_pictures(np.array([0, 0.3, 0.1, 0.2, 0.15])).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_where_the_camera_repeats_a_picture_the_movement_stands_still(tmp_path):
+    options = ["--fps", "60", "--seconds", "4", "--events", "0", "--size", "240x180", "--duplicates", "0.4"]
+    assert main(["recording", str(tmp_path / "r.mp4"), *options, "--quality", "95"]) == 0
+    repeated = json.loads((tmp_path / "r.json").read_text())["repeated_frames"]
+    assert main(["inject", str(tmp_path / "r.mp4"), str(tmp_path / "d.mp4"), *ONE_EVENT]) == 0
+    truth = json.loads((tmp_path / "d.json").read_text())
+    assert truth["repeated_frames"] == repeated
+    drawn = pictures_of(tmp_path / "d.mp4")
+    event = truth["events"][0]
+    inside = [k for k in repeated if event["onset"]["index"] + 2 < k < event["offset"]["index"] - 2]
+    assert inside
+    assert all(same(drawn[k], drawn[k - 1]) for k in inside)

@@ -1,15 +1,19 @@
 """JPEG pictures, single and in Motion JPEG, read as their luma."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from recordings import number_of, pictures, write_folder, write_video
+from videos import write
 
-from mer.media.jpeg import DAMAGED_MOST, JpegPackets, in_colour, luma, open_capture, read_picture
+from mer.media.decoder import DAMAGED_MOST
+from mer.media.jpeg import in_colour, luma
 from mer.media.video import FrameReader
 
 
@@ -32,11 +36,15 @@ def test_motion_jpeg_is_read_as_its_luma_if_grey_is_enough(tmp_path: Path) -> No
         assert in_colour(other) is other.image
 
 
-def test_other_videos_are_read_as_usual_though_grey_is_enough(tmp_path: Path) -> None:
-    with FrameReader(write_video(tmp_path / "a.mp4", pictures(20)), grey=True) as reader:
-        frames = list(reader)
-    assert [number_of(frame.image) for frame in frames] == list(range(20))
-    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+def test_other_videos_are_read_as_their_luma_too_and_keep_their_colours(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", pictures(20))
+    with FrameReader(path, grey=True) as grey_reader, FrameReader(path) as reader:
+        grey, usual = list(grey_reader), list(reader)
+    assert [number_of(frame.image) for frame in grey] == list(range(20))
+    assert {frame.image.shape for frame in grey} == {(48, 64)}
+    for frame, other in zip(grey, usual):
+        assert np.array_equal(in_colour(frame), other.image)
+        assert np.abs(frame.image.astype(int) - cv2.cvtColor(other.image, cv2.COLOR_BGR2GRAY)).mean() < 3.0
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -68,8 +76,7 @@ def test_a_damaged_jpeg_in_a_folder_is_left_out_and_named(tmp_path: Path, monkey
     monkeypatch.setattr(np, "fromfile", unreadable(folder / "7.jpg", np.fromfile))
     with FrameReader(folder, fps=50.0, grey=True) as reader:
         assert len(list(reader)) == 5
-    assert [note.split(" ")[0] for note in reader.notes[:3]] == ["3.jpg", "5.jpg", "7.jpg"]
-    assert all("is not a picture that can be decoded" in note for note in reader.notes[:3])
+    assert "3 pictures (3.jpg, 5.jpg, 7.jpg) left out: they cannot be decoded as pictures" in reader.notes
 
 
 def test_a_grey_picture_has_three_equal_colours(tmp_path: Path) -> None:
@@ -80,82 +87,66 @@ def test_a_grey_picture_has_three_equal_colours(tmp_path: Path) -> None:
     assert all(np.array_equal(colours[..., i], frame.image) for i in range(3))
 
 
-class FakeCapture:
-    """Delivers packets, and says of itself what it is told to."""
-
-    def __init__(
-        self, packets: list[bytes], *, size_wh: tuple[int, int] = (64, 48), turned: float = 0.0, code: str = "MJPG"
-    ) -> None:
-        self.released = False
-        self._packets = [np.frombuffer(packet, np.uint8)[np.newaxis] for packet in packets]
-        self._says = {
-            cv2.CAP_PROP_FRAME_WIDTH: size_wh[0],
-            cv2.CAP_PROP_FRAME_HEIGHT: size_wh[1],
-            cv2.CAP_PROP_ORIENTATION_META: turned,
-            cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*code),
-        }
-
-    def get(self, name: int) -> float:
-        return self._says[name]
-
-    def set(self, name: int, value: float) -> bool:
-        return (name, value) == (cv2.CAP_PROP_FORMAT, -1)
-
-    def release(self) -> None:
-        self.released = True
-
-    def read(self) -> tuple[bool, np.ndarray | None]:
-        return (True, self._packets.pop(0)) if self._packets else (False, None)
-
-
 def packets(count: int) -> list[bytes]:
     return [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures(count)]
 
 
-def test_packets_that_cannot_be_decoded_are_left_out() -> None:
-    good = packets(3)
-    reader = JpegPackets(FakeCapture([good[0], b"no picture", good[1][:20], good[2]]))
-    assert reader.usable
-    read = [picture for picture in iter(reader.read, None) if picture is not None]
-    assert [number_of(grey) for grey, _ in read] == [0, 2]
-    assert [jpeg.tobytes() for _, jpeg in read] == [good[0], good[2]]
+def test_packets_of_motion_jpeg_are_the_files_that_were_written(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", pictures(10), codec="mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(path)) as container:
+        written = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    with FrameReader(path, grey=True) as reader:
+        frames = list(reader)
+    assert [frame.jpeg.tobytes() for frame in frames if frame.jpeg is not None] == written
+    for frame, jpeg in zip(frames, written):
+        assert np.array_equal(frame.image, cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
 
 
-def test_nothing_but_damaged_packets_is_the_end() -> None:
-    good = packets(2)
-    capture = FakeCapture([good[0], *[b"no picture"] * DAMAGED_MOST, good[1]])
-    reader = JpegPackets(capture)
-    assert reader.read() is not None
-    assert reader.read() is None
+@pytest.mark.parametrize("bad", [b"no picture", cv2.imencode(".png", pictures(1)[0])[1].tobytes(), packets(1)[0][:20]])
+def test_packets_that_are_not_whole_jpegs_are_left_out_and_counted(tmp_path: Path, bad: bytes) -> None:
+    path = write(tmp_path / "a.mkv", pictures(10), codec="mjpeg", pix_fmt="yuvj420p", before=[(4, bad), (7, bad)])
+    with FrameReader(path, grey=True) as reader:
+        assert [number_of(frame.image) for frame in reader] == list(range(10))
+    assert reader.undecodable == 2
+    assert "2 packets are damaged and could not be decoded" in reader.notes
+
+
+def test_nothing_but_damaged_packets_is_the_end(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.mkv",
+        pictures(10),
+        codec="mjpeg",
+        pix_fmt="yuvj420p",
+        before=[(9, b"no picture")] * DAMAGED_MOST,
+    )
+    with FrameReader(path, grey=True) as reader:
+        assert len(list(reader)) == 9
+    assert any("500 packets in a row could not be decoded" in note for note in reader.notes)
+
+
+def test_motion_jpeg_that_is_turned_is_decoded_and_turned(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", pictures(10), codec="mjpeg", pix_fmt="yuvj420p", turn_deg=90)
+    with FrameReader(path, grey=True) as reader:
+        frames = list(reader)
+    assert {frame.image.shape for frame in frames} == {(64, 48)}
+    assert all(frame.jpeg is None for frame in frames)
+    assert in_colour(frames[3]).shape == (64, 48, 3)
+
+
+def huge(jpeg: bytes) -> bytes:
+    """Return a small JPEG whose header claims 729 megapixels."""
+    at = jpeg.index(b"\xff\xc0")
+    return jpeg[: at + 5] + struct.pack(">HH", 27000, 27000) + jpeg[at + 9 :]
 
 
 @pytest.mark.parametrize(
-    "capture",
+    "content",
     [
-        FakeCapture([b"no picture"]),
-        FakeCapture([]),
-        FakeCapture(packets(1), size_wh=(64, 96)),  # two fields a packet
-        FakeCapture(packets(1), turned=90.0),
+        b"",
+        bytes(100),
+        huge(packets(1)[0]),
+        *[cv2.imencode(suffix, pictures(1)[0])[1].tobytes() for suffix in (".png", ".tif", ".bmp", ".jp2", ".webp")],
     ],
 )
-def test_packets_that_are_no_whole_pictures_are_not_used(capture: FakeCapture) -> None:
-    assert not JpegPackets(capture).usable
-
-
-def test_no_luma_of_what_is_no_jpeg() -> None:
-    assert luma(np.zeros(0, np.uint8)) is None
-    assert luma(np.zeros(100, np.uint8)) is None
-
-
-def test_a_capture_whose_packets_are_no_use_is_opened_again() -> None:
-    captures = [FakeCapture([b"no picture"]), FakeCapture(packets(1))]
-    first, second = captures
-    capture, found = open_capture(lambda: captures.pop(0))
-    assert (capture, found, first.released, second.released) == (second, None, True, False)
-    assert read_picture(capture, found) is not None
-
-
-def test_a_capture_of_something_else_is_opened_once() -> None:
-    captures = [FakeCapture(packets(1), code="FMP4")]
-    _, found = open_capture(lambda: captures.pop(0))
-    assert (found, captures) == (None, [])
+def test_no_luma_of_what_is_not_a_jpeg_or_too_large(content: bytes) -> None:
+    assert luma(np.frombuffer(content, np.uint8)) is None

@@ -51,7 +51,6 @@ print(json.dumps(found))
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc, which tells what is open")
 def test_no_thread_and_no_file_is_left_after_sessions(tmp_path: Path) -> None:
-    pytest.importorskip("av", reason="--record needs PyAV")
     recording = write_video(tmp_path / "a.mp4", pictures(60, size_wh=(160, 120)), fps=200.0)
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with serve(pictures(60, size_wh=(160, 120))) as url:

@@ -30,6 +30,7 @@ ONNX = Manifest(
     temperature=1.5,
     precision="fp16-weights",
     opset=17,
+    training_data="none: random weights",
     versions={"onnx": "1.17.0"},
     deviation=Deviation("torch float64", 8, 1e-4, 1e-5),
 )
@@ -55,7 +56,7 @@ def test_the_json_states_the_whole_input():
 
     assert written["input"]["shape"] == ["n", 13, 90, 90, 3]
     assert written["input"]["dtype"] == "uint8"
-    assert written["training_data"] == "synthetic data only"
+    assert written["training_data"] == "none: random weights"
 
 
 def test_onnx_and_plan_of_one_name_do_not_share_a_manifest(tmp_path):

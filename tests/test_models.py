@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from mer import models
 from mer.errors import MerError
+from mer.models import networks, registry
 from mer.models.conv2d import Conv2d
 from mer.models.conv3d import Conv3d, split_blocks
 from mer.models.convlstm import ConvLstm, ConvLstmLayer
@@ -46,12 +46,12 @@ def clips(mode: str, n: int = 1) -> Tensor:
     ],
 )
 def test_parameter_counts(name: str, mode: str, count: int) -> None:
-    assert models.parameter_count(models.create(name, mode=mode, n_classes=5)) == count
+    assert networks.parameter_count(networks.create(name, mode=mode, n_classes=5)) == count
 
 
-@pytest.mark.parametrize(("name", "mode"), list(product(models.MODELS, MODES)))
+@pytest.mark.parametrize(("name", "mode"), list(product(registry.EXPORTED, MODES)))
 def test_logits_of_every_model_and_mode(name: str, mode: str) -> None:
-    network = models.create(name, mode=mode, n_classes=4).eval()
+    network = networks.create(name, mode=mode, n_classes=4).eval()
     with torch.no_grad():
         logits = network(clips(mode, 2))
     assert logits.shape == (2, 4)
@@ -60,7 +60,7 @@ def test_logits_of_every_model_and_mode(name: str, mode: str) -> None:
 
 
 def test_floats_of_the_same_values_give_the_same_logits() -> None:
-    network = models.create("conv2d", mode="flow", n_classes=3).eval()
+    network = networks.create("conv2d", mode="flow", n_classes=3).eval()
     given = clips("flow")
     assert torch.equal(network(given), network(given.double()))
 
@@ -110,14 +110,14 @@ def test_convlstm_is_the_textbook_recurrence() -> None:
 
 
 def test_forget_gates_start_open() -> None:
-    network = models.create("convlstm", mode="gray", n_classes=5)
+    network = networks.create("convlstm", mode="gray", n_classes=5)
     bias = network.get_parameter("lstm.input_conv.bias")
     assert bias.tolist() == [0.0] * 32 + [1.0] * 32 + [0.0] * 64
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", registry.EXPORTED)
 def test_gradients_reach_every_parameter(name: str) -> None:
-    network = models.create(name, mode="gray", n_classes=5).eval()
+    network = networks.create(name, mode="gray", n_classes=5).eval()
     functional.cross_entropy(network(clips("gray", 2)), torch.tensor([0, 1])).backward()
     still = [key for key, p in network.named_parameters() if p.grad is None or not bool((p.grad != 0).any())]
     assert still == []
@@ -149,7 +149,7 @@ def test_the_mean_before_the_projection_is_the_mean_after() -> None:
 
 @pytest.mark.parametrize(("name", "token"), [("conv2d", 6), ("convlstm", 12)])
 def test_only_one_token_asks(name: str, token: int) -> None:
-    head = models.create(name, mode="gray", n_classes=5).eval().get_submodule("head")
+    head = networks.create(name, mode="gray", n_classes=5).eval().get_submodule("head")
     tokens = torch.randn(1, 13, 15488, requires_grad=True)
     asked: list[Tensor] = []
     query = head.get_submodule("attention.query")
@@ -160,7 +160,7 @@ def test_only_one_token_asks(name: str, token: int) -> None:
 
 
 def test_mean_of_conv3d_does_not_depend_on_the_order_of_blocks() -> None:
-    head = models.create("conv3d", mode="gray", n_classes=5).eval().get_submodule("head")
+    head = networks.create("conv3d", mode="gray", n_classes=5).eval().get_submodule("head")
     tokens = torch.randn(1, 9, 5408)
     torch.testing.assert_close(head(tokens), head(tokens[:, torch.randperm(9)]))
 
@@ -168,16 +168,16 @@ def test_mean_of_conv3d_does_not_depend_on_the_order_of_blocks() -> None:
 def test_places_matter_where_the_paper_embeds_them() -> None:
     embedded = [
         name
-        for name in models.MODELS
+        for name in registry.EXPORTED
         if any(
-            key.startswith("position") for key, _ in models.create(name, mode="gray", n_classes=5).named_parameters()
+            key.startswith("position") for key, _ in networks.create(name, mode="gray", n_classes=5).named_parameters()
         )
     ]
     assert embedded == ["conv3d", "conv2d"]
 
 
 def test_dropout_works_in_training_only() -> None:
-    network = models.create("conv3d", mode="gray", n_classes=5)
+    network = networks.create("conv3d", mode="gray", n_classes=5)
     given = clips("gray")
     assert not torch.equal(network(given), network(given))
     network.eval()
@@ -218,7 +218,7 @@ def test_flow_is_decoded_to_pixels() -> None:
 )
 def test_what_cannot_be_created_is_refused(given: dict[str, object], named: str) -> None:
     with pytest.raises(MerError, match=named):
-        models.create(**given)  # type: ignore[arg-type]
+        networks.create(**given)  # type: ignore[arg-type]
 
 
 def test_quick_tanh_and_sigmoid_stay_close() -> None:
@@ -236,7 +236,7 @@ def gradients(network: nn.Module, logits: Tensor) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("mode", ["residual", "flow"])
 def test_own_backward_pass_gives_the_gradients_of_autograd(mode: str) -> None:
-    network = models.create("convlstm", mode=mode, n_classes=5).eval()
+    network = networks.create("convlstm", mode=mode, n_classes=5).eval()
     assert isinstance(network, ConvLstm)
     given = clips(mode, 3)
     wanted = gradients(network, network(given))
@@ -252,7 +252,7 @@ def test_own_backward_pass_gives_the_gradients_of_autograd(mode: str) -> None:
 
 
 def test_own_backward_pass_gives_the_same_for_any_number_of_threads() -> None:
-    network = models.create("convlstm", mode="gray", n_classes=5).eval()
+    network = networks.create("convlstm", mode="gray", n_classes=5).eval()
     assert isinstance(network, ConvLstm)
     frames = network.normalise(clips("gray", 3))
     found = []
@@ -270,7 +270,7 @@ def test_training_goes_on_without_a_compiler(monkeypatch: pytest.MonkeyPatch) ->
         raise RuntimeError("no C++ compiler")
 
     monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
-    network = models.create("convlstm", mode="gray", n_classes=5).eval()
+    network = networks.create("convlstm", mode="gray", n_classes=5).eval()
     plan = fast.plan_forward(network, torch.device("cpu"))
     assert "not compiled" in plan.description
     assert "no C++ compiler" in plan.description
@@ -290,12 +290,20 @@ def test_an_error_in_a_thread_reaches_the_caller() -> None:
 
 
 def test_small_models_run_as_they_are() -> None:
-    network = models.create("conv3d", mode="gray", n_classes=5)
+    network = networks.create("conv3d", mode="gray", n_classes=5)
     assert fast.plan_forward(network, torch.device("cpu")).logits is network
 
 
 def test_initial_loss_is_that_of_guessing() -> None:
-    network = models.create("convlstm", mode="residual", n_classes=5).eval()
+    network = networks.create("convlstm", mode="residual", n_classes=5).eval()
     with torch.no_grad():
         loss = functional.cross_entropy(network(clips("residual", 2)), torch.tensor([0, 1]))
     assert float(loss) == pytest.approx(math.log(5), abs=0.3)
+
+
+def test_a_system_of_ones_own_can_be_added_once_and_no_other_under_its_name() -> None:
+    with pytest.raises(ValueError, match="another system named 'conv3d' exists"):
+        registry.register("conv3d", registry.System("network", "somewhere:Else"))
+    registry.register("conv3d", registry.SYSTEMS["conv3d"])
+    with pytest.raises(ValueError, match="cannot be a name"):
+        registry.register("My Model", registry.System("network", "somewhere:Else"))

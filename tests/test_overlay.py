@@ -143,7 +143,7 @@ def test_an_error_while_drawing_is_raised_in_the_main_loop(monkeypatch: pytest.M
 
     monkeypatch.setattr(overlay, "render", fail)
     with pytest.raises(RuntimeError, match="cannot draw"), overlay:
-        failed.wait(10.0)
+        failed.wait(60.0)
 
 
 def test_gives_the_terminal_back_when_the_program_crashes() -> None:

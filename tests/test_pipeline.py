@@ -1,5 +1,7 @@
 """The whole pipeline on a short synthetic recording of a real portrait, with real landmarks; a stand-in engine."""
 
+import os
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from fakes import FakeEngine, GatedEngine
 from mer.data.clips import load_clips
 from mer.data.sample import Sample
 from mer.errors import MerError
+from mer.face.landmarker import Landmarker
 from mer.media.video import FrameReader
 from mer.messages import Frame
 from mer.synth.portrait import packaged_portrait
@@ -250,3 +253,47 @@ def test_what_is_announced_is_in_the_next_update_and_only_there():
 
     assert updates[0].notices == ("engine a failed; going on with b", "no face in view")
     assert updates[1].notices == ()
+
+
+def test_a_crash_of_mediapipe_is_said_and_costs_only_the_moment(recording):
+    landmarker = Landmarker()
+    updates = []
+    with (
+        FrameReader(recording[0]) as frames,
+        Pipeline(rate_hz=RATE_HZ, engine=FakeEngine(), landmarker=landmarker) as pipeline,
+    ):
+        for frame in frames:
+            if frame.index == 20:
+                os.kill(landmarker.pid, signal.SIGKILL)
+            pipeline.buffer.put(pipeline.crop(frame))
+            updates += pipeline.settle([pipeline.spot(pipeline.buffer.get())])
+
+    said = "the face landmarker was ended by signal 9 and was started again"
+    assert [notice for update in updates for notice in update.notices].count(said) == 1
+    assert pipeline.face_notes() == (said,)
+    assert sum(len(update.events) for update in updates) == len(recording[1]["events"])
+
+
+def test_nothing_is_spotted_on_a_tiny_face_and_it_is_said(recording):
+    with FrameReader(recording[0]) as frames:
+        small = [
+            replace(frame, image=cv2.resize(frame.image, (64, 48), interpolation=cv2.INTER_AREA)) for frame in frames
+        ]
+
+    run = replayed(small)
+
+    assert run.events == []
+    assert run.pipeline.totals.rejected["small"] > 0
+    (note,) = run.pipeline.face_notes()
+    assert note.startswith("the face is small: 10 pixels between the eyes (least 10), 40 or more are needed")
+
+
+def test_the_notices_of_the_tracker_are_in_the_updates(recording):
+    with FrameReader(recording[0]) as frames:
+        lying = [replace(frame, image=cv2.rotate(frame.image, cv2.ROTATE_90_CLOCKWISE)) for frame in frames]
+
+    run = replayed(lying[:100])
+
+    said = "the face lies on its side; rotate the recording by 90 degrees counter-clockwise"
+    assert [notice for update in run.updates for notice in update.notices] == ["face found", said]
+    assert run.pipeline.face_notes() == (f"{said} (from 0.5 s on)",)

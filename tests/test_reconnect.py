@@ -132,7 +132,7 @@ def test_a_server_that_comes_back_is_found_again(monkeypatch: pytest.MonkeyPatch
             while len(said) < 2:
                 stop.wait(0.02)
             stop.set()
-            reader.join(10.0)
+            reader.join(60.0)
     finally:
         stop.set()
         feed.close()

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,20 @@ import realtime.commands.live
 from mer.errors import MerError
 from mer.media.video import FrameReader
 from mer.messages import Frame
+from realtime.capture.session_clock import SessionStart
 from realtime.commands import replay
 from realtime.commands.live import main
 from realtime.output import session_recording
+from realtime.output.records import Records
 from realtime.output.session_recording import SESSION, VIDEO, SessionRecording
 
-pytest.importorskip("av", reason="needs the extra record")
 ROOT = Path(__file__).parent.parent
 
 
 def frames(count: int, *, seed: int = 1) -> list[Frame]:
     """Return frames at uneven times."""
-    times_s = 7.0 + np.cumsum(np.random.default_rng(seed).uniform(0.003, 0.008, count))
+    times_s = np.cumsum(np.random.default_rng(seed).uniform(0.003, 0.008, count))
+    times_s -= times_s[0]
     return [Frame(image, float(t), n) for n, (image, t) in enumerate(zip(pictures(count), times_s))]
 
 
@@ -42,7 +45,7 @@ def test_every_frame_is_there_with_its_time_to_the_microsecond(tmp_path: Path) -
     with FrameReader(tmp_path / "s" / VIDEO) as reader:
         found = list(reader)
     assert [number_of(frame.image) for frame in found] == [n % 64 for n in range(150)]
-    np.testing.assert_allclose([f.time_s for f in found], [f.time_s - given[0].time_s for f in given], atol=2e-6)
+    np.testing.assert_allclose([f.time_s for f in found], [f.time_s for f in given], atol=2e-6)
 
 
 def test_pictures_with_odd_sides_are_kept(tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_a_replay_of_the_recording_finds_the_same_events(
 
 
 def test_a_session_that_was_killed_can_be_read(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "a.mp4", pictures(600), fps=100.0)
+    video = write_video(tmp_path / "a.mp4", pictures(6000), fps=100.0)
     session = tmp_path / "session"
     code = "import sys; from realtime.commands.live import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "--camera", str(video), "--record", str(session)]
@@ -144,3 +147,34 @@ def test_a_session_that_was_killed_can_be_read(tmp_path: Path) -> None:
         process.wait()
     with FrameReader(session / VIDEO) as reader:
         assert len(list(reader)) >= 100
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_recorded_session_is_for_its_owner_only(tmp_path: Path) -> None:
+    recorded(tmp_path / "session", frames(10)).describe(SessionStart(datetime.now(timezone.utc), 0.0))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "session").iterdir()}
+    assert modes == {VIDEO: 0o600, SESSION: 0o600}
+    assert (tmp_path / "session").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", [VIDEO, SESSION])
+def test_a_session_is_not_recorded_through_a_link(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("kept")
+    (tmp_path / "session").mkdir()
+    (tmp_path / "session" / name).symlink_to(tmp_path / "secret")
+    if name == VIDEO:
+        with pytest.raises(MerError, match="already holds a recording"):
+            recorded(tmp_path / "session", frames(10))
+    else:
+        recorded(tmp_path / "session", frames(10)).describe(SessionStart(datetime.now(timezone.utc), 0.0))
+    assert (tmp_path / "secret").read_text() == "kept"
+
+
+def test_the_events_of_a_session_are_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("kept")
+    (tmp_path / "events.jsonl").symlink_to(tmp_path / "secret")
+    with pytest.raises(MerError, match="remove it"):
+        Records(tmp_path / "events.jsonl", owned=True)
+    with Records(tmp_path / "events.jsonl") as records:  # named by the user, who may mean the link
+        records.write({"a": 1})
+    assert (tmp_path / "secret").read_text() == 'kept\n{"a": 1}\n'

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from fakes import event, interval, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
-from realtime.output.sinks import EventLog, RecordingFolder, record_from_event
+from realtime.output.folder import RecordingFolder
+from realtime.output.sinks import EventLog, record_from_event
 
 if sys.platform != "win32":
     import resource
@@ -124,8 +126,7 @@ def test_refuses_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_says_so_when_the_folder_disappears(tmp_path: Path) -> None:
     with folder_of(tmp_path / "a") as folder:
-        (tmp_path / "a/events.jsonl.part").unlink()
-        (tmp_path / "a").rmdir()
+        shutil.rmtree(tmp_path / "a")
         with pytest.raises(MerError, match="was the folder removed"):
             folder.finish({})
 

@@ -112,13 +112,14 @@ def test_a_camera_that_delivers_nothing_is_refused_and_released() -> None:
 
 def test_what_piled_up_before_the_start_is_thrown_away() -> None:
     clock = FakeClock()
-    # 40 frames at once, as from a full socket buffer, then one every 20 ms
-    waits_s = [0.02] * 30 + [0.0] * 40 + [0.02] * 30
+    # as many as the rate is measured on, 40 at once, as from a full socket buffer, then one every 20 ms
+    waits_s = [0.02] * 27 + [0.0] * 40 + [0.02] * 33
     camera = FakeCamera([0] * 100, clock=clock, seconds_per_read=waits_s)
     source = LiveSource(camera, name="s", own_stamps=False, clock=clock)
     source.skip_backlog()
     frames = list(source)
     steps_s = [b.time_s - a.time_s for a, b in pairwise(frames)]
+    assert len(frames) == 33
     assert frames[0].index == 0
     assert frames[1].index == 1
     assert steps_s == pytest.approx([0.02] * (len(frames) - 1))

@@ -110,7 +110,6 @@ def test_duplicate_frames_are_as_many_as_asked_for_and_named(tmp_path):
 
 
 def test_h264_has_sharper_frames_at_every_key_frame(tmp_path):
-    pytest.importorskip("av", reason="PyAV (extra `record`) is not installed")
     options = ["--codec", "h264", "--quality", "30", "--key-every", "10", "--distractors", "standard"]
     assert main(["recording", str(tmp_path / "r.mp4"), "--fps", "30", "--seconds", "2", "--events", "0", *options]) == 0
     import av
@@ -151,16 +150,14 @@ def test_a_broken_row_of_a_path_is_named(tmp_path):
 
 
 def test_live_link_time_codes_are_read(tmp_path):
-    lines = ["Timecode,BlendShapeCount,JawOpen"] + [
-        f"13:13:0{k // 30}:{2 * (k % 30)}.5,61,0.{k % 10}" for k in range(60)
-    ]
+    lines = ["Timecode,BlendShapeCount,JawOpen"]
+    lines += [f"13:13:0{k // 30}:{2 * (k % 30)}.5,61,0.{k % 10}" for k in range(60)]
     (tmp_path / "c.csv").write_text("\n".join(lines))
     read = curves.read_curves(tmp_path / "c.csv")
     assert read.times_s[-1] == pytest.approx(59 / 30)
 
 
 def test_the_path_of_a_head_is_measured_in_a_recording(tmp_path, capsys):
-    pytest.importorskip("av", reason="PyAV (extra `record`) is not installed")
     options = ["--fps", "30", "--seconds", "3", "--events", "0", "--distractors", "none", "--size", "320x240"]
     assert main(["recording", str(tmp_path / "r.mp4"), *options, "--head-path", "webcam", "--seed", "2"]) == 0
     assert main(["head-path", str(tmp_path / "r.mp4"), str(tmp_path / "p.csv")]) == 0

@@ -71,3 +71,15 @@ def test_impossible_settings_are_refused_before_anything_is_rendered(tmp_path: P
     assert not (tmp_path / "s").exists()
     with pytest.raises(UsageError):
         series.plan([1], like=replace(series.LIKE, events=90))
+
+
+def test_a_set_under_moving_conditions_has_real_heads_webcam_codec_and_faces_of_many_sizes() -> None:
+    plans = series.plan(range(1, 21), fps=(30.0,), conditions="moving")
+    assert {plan.settings.head_path for plan in plans} == {"measured"}
+    assert {plan.codec for plan in plans} == {"h264"}
+    sizes = [plan.settings.iod_px for plan in plans]
+    assert min(sizes) < 60
+    assert max(sizes) > 110
+    assert 2 < sum(plan.settings.duplicates > 0 for plan in plans) < 18
+    assert 5 < sum(plan.settings.curves is not None for plan in plans) < 20
+    assert series.plan(range(1, 21), fps=(30.0,), conditions="moving") == plans

@@ -22,8 +22,8 @@ from mer import train
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.evaluation import predictions
-from mer.systems import SYSTEMS
-from mer.training import claim, inputs, loop, svm, watching
+from mer.models.registry import SYSTEMS
+from mer.training import claim, loop, svm, watching
 from mer.training import fold as fold_module
 from mer.training.data import read_npz, select
 from mer.training.feature_cache import FeatureCache
@@ -89,7 +89,7 @@ def test_features_are_worked_out_once(lbp_run: Path, toy: Path, monkeypatch: pyt
         raise AssertionError("worked out again")
 
     monkeypatch.setattr(fold_module, "_ms_per_clip", lambda *_: 1.0)  # which is measured without the cache
-    monkeypatch.setattr(inputs, "lbp_top", never)
+    monkeypatch.setattr("mer.models.lbp_top.lbp_top", never)
     assert run_it(toy, lbp_run, "--model", "lbp-top", "--protocol", "loso") == 0
     assert {path: path.read_bytes() for path in before} == before
 
@@ -129,7 +129,7 @@ def test_an_input_that_a_system_does_not_take_is_refused(
 
 
 def test_an_unknown_system_in_the_settings_is_named() -> None:
-    with pytest.raises(MerError, match=r"'lbptop'; choose one of conv3d, .*lbp-top"):
+    with pytest.raises(MerError, match=r"'lbptop'; choose one of lbp-top, .*conv3d"):
         TrainSettings(model="lbptop")
 
 

@@ -15,8 +15,8 @@ from mer.errors import MerError, UsageError
 from mer.evaluation import paper
 from mer.evaluation.table1 import Line, Setting, shares, to_markdown
 from mer.evaluation.table1_command import ORDER, Clock
+from mer.models.registry import SYSTEMS
 from mer.splits import Fold
-from mer.systems import SYSTEMS
 from mer.training.source import Source
 from mer.training.tasks import Ended, FoldTask, Shared, do_fold
 

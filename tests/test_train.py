@@ -13,10 +13,11 @@ import torch
 from rich.console import Console
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import checkpoint, models, splits, train
+from mer import checkpoint, splits, train
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.evaluation import predictions
+from mer.models import networks
 from mer.training import fold as fold_module
 from mer.training import loop
 from mer.training.forward import FastForward, plan_forward
@@ -247,7 +248,7 @@ def test_what_is_made_from_weights_gets_their_path(toy: Path, tmp_path: Path) ->
 
 
 def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
-    model = models.create("conv3d", mode="residual", n_classes=3)
+    model = networks.create("conv3d", mode="residual", n_classes=3)
     data = toy_clips(people=1)
     examples = loop.Examples(data["clips"], np.zeros(6, np.int64))  # type: ignore[arg-type]
     broken = FastForward(lambda clips: model(clips) * float("nan"), 8, "")
@@ -268,7 +269,7 @@ def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
 def test_convlstm_learns_through_its_own_backward_pass() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    model = models.create("convlstm", mode="residual", n_classes=3)
+    model = networks.create("convlstm", mode="residual", n_classes=3)
     plan = plan_forward(model, torch.device("cpu"))
     data = toy_clips(people=1, each=3)
     clips, truth = torch.from_numpy(data["clips"]), torch.arange(3)  # type: ignore[arg-type]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mer import models
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError, UsageError
+from mer.models import registry
 
 
 def test_a_file_of_settings_is_overruled_by_options(tmp_path: Path) -> None:
@@ -44,4 +44,4 @@ def test_a_missing_file_of_settings_is_named(tmp_path: Path) -> None:
 
 def test_models_named_in_the_settings_exist() -> None:
     for name in ("conv3d", "conv2d", "convlstm"):
-        assert load_settings(None, {"model": name}).model in models.MODELS
+        assert load_settings(None, {"model": name}).model in registry.EXPORTED

@@ -5,16 +5,20 @@ process where there is none.
 """
 
 import ctypes
+import importlib.util
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
 from mer.errors import MerError
+
+_NO_DRIVER: Final = "no CUDA driver on this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Device:
 
 def unavailable() -> str:
     """Return why no GPU can be used, as a sentence, or nothing if one can."""
+    if not _has_driver() and importlib.util.find_spec("cuda") is not None:
+        return _NO_DRIVER
     try:
         from cuda.bindings import driver, runtime
     except ImportError as error:
@@ -42,10 +48,21 @@ def unavailable() -> str:
             return f"no usable CUDA driver (cuInit answered {_name(status)})"
         status, count = runtime.cudaGetDeviceCount()
     except (RuntimeError, OSError):  # cuda-python's words for a missing driver library, by version
-        return "no CUDA driver on this machine"
+        return _NO_DRIVER
     if int(status):
         return f"no usable CUDA device ({_name(status)})"
     return "" if count else "no CUDA device in this machine"
+
+
+def _has_driver() -> bool:
+    """Return whether the driver's library is there; cuda-python, imported to find out, would start ldconfig."""
+    if sys.platform != "linux":
+        return True  # only cuda-python can tell
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def call(function: Callable[..., tuple[Any, ...]], *arguments: Any) -> Any:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from engines.manifest import INPUT, OUTPUT, Manifest, check_clips, load_pair
 from mer.errors import MerError
+from mer.onnx_runs import first_output
 from mer.preprocess import InputMode
+from mer.probabilities import checked_probabilities
 
 DEFAULT_THREADS: Final = 1
 """A clip costs as much processor time with two, and nobody waits for it: one leaves a core to capture and spotting."""
@@ -60,19 +62,15 @@ class OnnxRuntimeEngine:
         """Return (N, n_classes) float32 probabilities of encoded clips.
 
         Raises:
-            MerError: If the session is closed or fails.
+            MerError: If the session is closed or fails, or its answers are not probabilities.
         """
         check_clips(clips, self.manifest)
         if self._session is None:
             raise MerError(f"engine {self.name} is closed; open it again")
-        starts = range(0, len(clips), CHUNK)
-        try:
-            parts = [
-                self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(clips[i : i + CHUNK])})[0] for i in starts
-            ]
-        except Exception as error:  # as in `new_session`
-            raise MerError(f"{self.name} failed on a batch of {len(clips)} ({error}); try another --engine") from error
-        return np.concatenate(parts)
+        source = f"engine {self.manifest.file}"
+        chunks = [np.ascontiguousarray(clips[i : i + CHUNK]) for i in range(0, len(clips), CHUNK)]
+        answers = np.concatenate([first_output(self._session, {INPUT: chunk}, source=source) for chunk in chunks])
+        return checked_probabilities(answers, clips=len(clips), classes=len(self.classes), source=source)
 
     def close(self) -> None:
         """Free the session."""

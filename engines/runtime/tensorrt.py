@@ -16,6 +16,7 @@ from engines.runtime.cuda import Device
 from engines.tensorrt_api import Api, TrtBackend
 from mer.errors import MerError
 from mer.preprocess import InputMode
+from mer.probabilities import checked_probabilities
 
 
 class TensorRtEngine:
@@ -75,6 +76,7 @@ class TensorRtEngine:
         self._host_in[:] = 0
         self._launcher(1)()
         cuda.wait(self._stream)
+        self._checked(self._host_out[:1])
         tensorrt_api.save_runtime_cache(cache, cache_path)
 
     @property
@@ -93,7 +95,11 @@ class TensorRtEngine:
         return self.manifest.none_threshold
 
     def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, n_classes) float32 probabilities of encoded clips."""
+        """Return (N, n_classes) float32 probabilities of encoded clips.
+
+        Raises:
+            MerError: If the engine is closed or fails, or its answers are not probabilities.
+        """
         check_clips(clips, self.manifest)
         if self._engine is None:
             raise MerError(f"engine {self.name} is closed; open it again")
@@ -105,7 +111,7 @@ class TensorRtEngine:
             cuda.wait(self._stream)
             answers[start : start + size] = self._host_out[:size]
             start += size
-        return answers
+        return self._checked(answers)
 
     def device_ms(self, batch: int, repeats: int) -> list[float]:
         """Return the GPU's own times of the network alone, without copies, in milliseconds a batch.
@@ -142,6 +148,11 @@ class TensorRtEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _checked(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+        return checked_probabilities(
+            answers, clips=len(answers), classes=len(self.classes), source=f"engine {self.manifest.file}"
+        )
 
     def _launcher(self, batch: int) -> Callable[[], None]:
         if batch not in self._launchers:
@@ -247,6 +258,12 @@ def check_interface(path: Path, api: Api, engine: Any, manifest: Manifest) -> No
         INPUT: (trt.TensorIOMode.INPUT, trt.DataType.UINT8, (-1, *manifest.clip_shape)),
         OUTPUT: (trt.TensorIOMode.OUTPUT, trt.DataType.FLOAT, (-1, len(manifest.classes))),
     }
+    if (
+        manifest.target is not None and manifest.target.max_batch == 1
+    ):  # with a profile of one clip some versions report 1 as the batch
+        found = {
+            name: (*port[:2], (-1, *port[2][1:]) if port[2][:1] == (1,) else port[2]) for name, port in found.items()
+        }
     if found != expected:
         raise MerError(
             f"engine {path} has inputs and outputs {found}; its manifest promises {expected}; build it again"

@@ -11,8 +11,9 @@ from engines.manifest import Manifest, check_clips, sha256
 from engines.runtime.onnx import DEFAULT_THREADS
 from mer import checkpoint
 from mer.errors import MerError
-from mer.models import parameter_count
+from mer.models.networks import parameter_count
 from mer.preprocess import InputMode, check_mode
+from mer.probabilities import checked_probabilities
 
 
 class TorchEngine:
@@ -49,6 +50,7 @@ class TorchEngine:
             precision="fp32",
             opset=0,
             versions={"torch": torch.__version__},
+            training_data=configuration.training_data,
         )
         self.classify(np.zeros((1, *self.manifest.clip_shape), np.uint8))
 
@@ -71,7 +73,7 @@ class TorchEngine:
         """Return (N, n_classes) float32 probabilities of encoded clips.
 
         Raises:
-            MerError: If PyTorch fails.
+            MerError: If PyTorch fails or the answers are not probabilities.
         """
         check_clips(clips, self.manifest)
         try:
@@ -80,7 +82,9 @@ class TorchEngine:
                 shares: NDArray[np.float32] = torch.softmax(logits / self.manifest.temperature, dim=1).cpu().numpy()
         except RuntimeError as error:  # CUDA's are of this kind, too
             raise MerError(f"{self.name} failed on a batch of {len(clips)} ({error}); try another --engine") from error
-        return shares
+        return checked_probabilities(
+            shares, clips=len(clips), classes=len(self.classes), source=f"engine {self.manifest.file}"
+        )
 
     def close(self) -> None:
         """Do nothing: the memory goes with the engine."""

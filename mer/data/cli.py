@@ -1,17 +1,15 @@
 """`mer-data`: look at a dataset before trusting it."""
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from mer.cli import Parser, command
 from mer.data.datasets import READERS, check
-from mer.errors import MerError
+from mer.terminal import open_console
 
 
+@command("mer-data")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -21,27 +19,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 even with bad rows, which are listed; 1 if the layout is wrong; 2 for bad arguments.
     """
-    parser = argparse.ArgumentParser(prog="mer-data", description="Look at a dataset before trusting it.")
+    parser = Parser(prog="mer-data", description="Look at a dataset before trusting it.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
+    looking = commands.add_parser(
         "check",
         help="print what is there and name every bad row",
         description="Print subjects, clips, classes, rates and durations of a dataset, and every bad row with its "
         "reason. Ends with status 1 if a file, folder or column of the published layout is missing.",
     )
-    command.add_argument("dataset", metavar="DATASET", choices=list(READERS), help=", ".join(READERS))
-    command.add_argument("root", metavar="ROOT", type=Path, help="folder of the dataset; for manifest the CSV")
-    command.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    looking.add_argument("dataset", metavar="DATASET", choices=list(READERS), help=", ".join(READERS))
+    looking.add_argument("root", metavar="ROOT", type=Path, help="folder of the dataset; for manifest the CSV")
+    looking.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     arguments = parser.parse_args(argv)
-    try:
-        report = check(arguments.dataset, arguments.root)
-    except MerError as error:
-        print(f"mer-data: error: {error}", file=sys.stderr)
-        return error.exit_code
+    report = check(arguments.dataset, arguments.root)
     if arguments.json:
-        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        report.print(Console())
+        report.print(open_console())
     return 0
 
 

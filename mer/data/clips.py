@@ -30,7 +30,7 @@ from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
 from mer.preprocess import make_clip, warp
 from mer.sampling import N_FRAMES, REST_S
 
-CACHE_VERSION: Final = 3
+CACHE_VERSION: Final = 4
 """Raised whenever the same sample would give other bytes."""
 _REST_FRAMES: Final = 40
 """Frames kept before an onset: `REST_S` at up to 1000 frames a second."""
@@ -149,6 +149,10 @@ def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, 
                 crop = tracker.crop(frame)
                 if wanted[frame.index]:
                     crops.append(_in_colour(crop, frame) if colour and crop.state == "tracked" else crop)
+            if frames.left_out:
+                raise MerError(
+                    f"{samples[0].path}: {'; '.join(frames.notes)}; the annotated positions of the others are unsure"
+                )
     except MerError as error:
         return {sample: str(error) for sample in samples}
     return {sample: _clip_or_reason(crops, sample) for sample in samples}
@@ -192,7 +196,9 @@ def _key(samples: Sequence[Sample], colour: bool) -> str:
     rows = [
         (s.subject, s.clip, str(s.path), s.fps, s.onset, s.apex, s.offset, s.label, _stamp(s.path)) for s in samples
     ]
-    return hashlib.sha256(json.dumps([CACHE_VERSION, rows, *(["rgb"] if colour else [])]).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([CACHE_VERSION, rows, *(["rgb"] if colour else [])], allow_nan=False).encode()
+    ).hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

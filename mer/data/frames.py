@@ -1,14 +1,14 @@
-"""The frames of a recording: their order, and the numbers their names carry."""
+"""The frames of a recording and the numbers their names carry."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from mer.media.video import PICTURE_SUFFIXES, RATE_FILES, FrameReader
-
-VIDEO_SUFFIXES: Final = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
+from mer.media.names import frame_number, list_frames
+from mer.media.rate import rate_beside
+from mer.media.stack import count_pages
+from mer.media.video import FrameReader
 
 Counting = Literal["file names", "from 0", "from 1"]
 """What an annotated frame number means: the number in the frame's file name, or a count from the recording's start."""
@@ -47,33 +47,11 @@ class FrameList:
         return f"{min(self.position)} to {max(self.position)}"
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that puts `img9` before `img10` and ignores case."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
-
-
-def frame_number(name: str) -> int | None:
-    """Return the last number in a file name (`006_05562.jpg` is 5562), or None."""
-    runs = re.findall(r"[0-9]+", Path(name).stem)
-    return int(runs[-1]) if runs else None
-
-
-def list_frames(folder: Path) -> list[Path]:
-    """Return the pictures of a folder in the order that `mer.media.video.FrameReader` plays them.
-
-    This order defines the positions of `mer.data.Sample`. Hidden files are passed over: `._img1.jpg`,
-    which archives from some systems hold, is no picture.
-    """
-    pictures = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
-    return sorted(pictures, key=lambda p: natural_key(p.name))
-
-
 def read_frame_list(path: Path) -> FrameList:
     """Look at the frames of a recording; those of a folder are not decoded.
 
     Args:
-        path: A folder of pictures, or a video file, whose frames are numbered from 0.
+        path: A folder of pictures, or a video file or TIFF of several pages, whose frames are numbered from 0.
 
     Returns:
         Their numbers; empty if nothing is at `path`.
@@ -85,9 +63,10 @@ def read_frame_list(path: Path) -> FrameList:
     numbers: tuple[int | None, ...] = ()
     if path.is_dir():
         numbers = tuple(frame_number(p.name) for p in list_frames(path))
-        if numbers and any((path / name).is_file() for name in RATE_FILES):
-            with FrameReader(path) as frames:
-                fps = frames.nominal_fps
+        fps = rate_beside(path) if numbers else None
+    elif pages := count_pages(path):
+        numbers = tuple(range(pages))
+        fps = rate_beside(path.parent)
     elif path.is_file():
         with FrameReader(path) as frames:
             fps = frames.rate_hz

@@ -6,9 +6,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-from mer.data.frames import VIDEO_SUFFIXES, natural_key
 from mer.errors import MerError
-from mer.media.video import PICTURE_SUFFIXES
+from mer.media.kinds import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from mer.media.names import natural_key
 
 _DEPTH: Final = 3
 _TABLE_SUFFIXES: Final = frozenset({".xlsx", ".xls", ".csv"})

@@ -7,7 +7,6 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from mer.data.frames import Counting
@@ -90,19 +89,19 @@ class Report:
 
     def print(self, console: Console) -> None:
         """Print tables of what was found and of every row with a finding."""
-        table = Table(title=f"{self.name}: {escape(str(self.root))}", title_justify="left", show_header=False)
+        table = Table(title=f"{self.name}: {self.root!s}", title_justify="left", show_header=False)
         table.add_column()
         table.add_column(overflow="fold")
         for name, value in self._summary():
-            table.add_row(name, escape(value))
+            table.add_row(name, value)
         console.print(table)
         classes = Table("class", "clips", "subjects", title="Classes", title_justify="left")
         for label, count in self.classes.items():
             subjects = len({s.subject for s in self.samples if s.label == label})
-            classes.add_row(escape(label), str(count), str(subjects))
+            classes.add_row(label, str(count), str(subjects))
         console.print(classes)
         for note in self.notes:
-            console.print(f"Note: {escape(note)}")
+            console.print(f"Note: {note}")
         if not self.findings:
             console.print("No row is at fault.")
             return
@@ -111,7 +110,7 @@ class Report:
             findings.add_column(heading, overflow="fold")  # a name cut short could not be found
         for finding in self.findings:
             outcome = "left out" if finding.left_out else "kept"
-            findings.add_row(escape(finding.where), escape(finding.clip), escape(finding.reason), outcome)
+            findings.add_row(finding.where, finding.clip, finding.reason, outcome)
         console.print(findings)
         console.print(f"{self.left_out} of {self.rows} rows are left out.")
 

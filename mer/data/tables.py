@@ -7,7 +7,6 @@ import csv
 import datetime
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ Columns = Mapping[str, tuple[str, ...]]
 """Our name of a column, and the names it goes by in the file, preferred first."""
 
 _HEADER_SEARCH_ROWS: Final = 40
+_MAX_CELLS: Final = 10_000_000
+"""Cells up to the last one in use: one far out makes a sheet of some kilobytes as large as memory."""
 _BLANK: Final = frozenset({"", "/", "-", "--", "nan", "none", "null", "n/a", "na"})
 
 
@@ -88,7 +89,10 @@ def read_workbook(path: Path) -> dict[str, Grid]:
             # Published files hold extensions (data validation, default styles) that openpyxl warns of and skips.
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(path, data_only=True)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, openpyxl.utils.exceptions.InvalidFileException) as error:
+        cells = {sheet.title: sheet.max_row * sheet.max_column for sheet in book.worksheets}
+        if (most := max(cells.values(), default=0)) > _MAX_CELLS:
+            raise ValueError(f"a sheet of it spans {most:,} cells, expected at most {_MAX_CELLS:,}")
+    except Exception as error:  # openpyxl meets a damaged file with whatever its parsers raise
         raise MerError(
             f"{path}: this is not a readable xlsx workbook ({error}); expected the annotation file as published; "
             "open an .xls file in a spreadsheet program and save it as .xlsx"
@@ -107,13 +111,13 @@ def read_csv(path: Path) -> Grid:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        first = text.partition("\n")[0]
+        delimiter = ";" if first.count(";") > first.count(",") else ","
+        return [list[Cell](row) for row in csv.reader(text.splitlines(), delimiter=delimiter)]
+    except (OSError, ValueError, csv.Error) as error:
         raise MerError(
             f"{path}: cannot be read as a CSV file ({error}); expected UTF-8 text; save it as such"
         ) from error
-    first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    return [list[Cell](row) for row in csv.reader(text.splitlines(), delimiter=delimiter)]
 
 
 def rows_with_header(

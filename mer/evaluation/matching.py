@@ -5,13 +5,13 @@ with both ends included (MEGC protocol). Pairs are one to one: a true interval i
 found ones overlap it. Published evaluators that credit it several times report too high a precision.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError
+from mer.files import from_json
 
 HIT_IOU: Final = 0.5
 MOMENTS: Final = ("onset", "apex", "offset")
@@ -103,7 +103,7 @@ def read_truth(path: Path) -> Truth:
         MerError: If there is no such file or it is not a truth file.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = from_json(path.read_text(encoding="utf-8"))
         return Truth(
             events=tuple(map(_event, content["events"])),
             distractors=tuple(map(_distractor, content.get("distractors", ()))),

@@ -1,7 +1,6 @@
 """Answers to clips, as they are kept on disk and summed up."""
 
 import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.files import write_atomically
+from mer.text import cell_value, csv_text
 
 _FIXED = ("fold", "clip", "subject", "truth", "none_threshold")
 
@@ -59,15 +59,13 @@ def join(parts: Sequence[Predictions]) -> Predictions:
 
 def save(path: Path, predictions: Predictions) -> None:
     """Write a CSV: fold, clip, subject, truth, none_threshold, then the probability of each class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FIXED, *predictions.classes])
+    columns = [*_FIXED, *predictions.classes]
+    rows = []
     for i, truth in enumerate(predictions.truth.tolist()):
         fixed = [predictions.folds[i], predictions.clips[i], predictions.subjects[i], predictions.classes[truth]]
-        writer.writerow(
-            [*fixed, *(f"{p:.9g}" for p in [predictions.none_thresholds[i], *predictions.probabilities[i]])]
-        )
-    write_atomically(path, text.getvalue())
+        shares = [f"{p:.9g}" for p in [predictions.none_thresholds[i], *predictions.probabilities[i]]]
+        rows.append(dict(zip(columns, [*map(str, fixed), *shares])))
+    write_atomically(path, csv_text(columns, rows))
 
 
 def load(path: Path) -> Predictions:
@@ -78,7 +76,7 @@ def load(path: Path) -> Predictions:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file))
+            header, *rows = [[cell_value(text) for text in row] for row in csv.reader(file)]
         if tuple(header[: len(_FIXED)]) != _FIXED or not rows:
             raise ValueError(f"header {header}, {len(rows)} rows")
         classes = tuple(header[len(_FIXED) :])
@@ -93,5 +91,5 @@ def load(path: Path) -> Predictions:
         )
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give the folder of a finished run") from error
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, csv.Error) as error:
         raise MerError(f"{path} is no table of predictions ({error}); train again") from error

@@ -1,7 +1,5 @@
 """Tables and pictures of systems side by side, each line with its protocol and data."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +13,9 @@ from rich.table import Table
 from mer.errors import MerError
 from mer.evaluation import paper, predictions
 from mer.evaluation.summary import summarise
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
+from mer.missing import needed
+from mer.text import csv_text
 
 COLUMNS: Final = (
     *("system", "input", "protocol", "data", "classes", "clips", "subjects"),
@@ -67,7 +67,7 @@ def row_of_run(run: Path) -> Row:
         "seconds_per_epoch": _mean(results, "seconds_per_epoch"),
         "train_seconds": _mean(results, "train_seconds"),
         "ms_per_clip": _mean(results, "ms_per_clip"),
-        "folder": str(run),
+        "folder": run.resolve().name,  # metrics.json is handed on: no full path
     }
     return Row(system, summarise(together))
 
@@ -85,7 +85,8 @@ def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:
     """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row."""
-    from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
+    with needed("--out"):
+        from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
 
     write_atomically(folder / "metrics.json", to_json(rows))
     write_atomically(folder / "table.md", to_markdown(rows))
@@ -98,22 +99,21 @@ def write_files(folder: Path, rows: Sequence[Row]) -> None:
 
 def to_json(rows: Sequence[Row]) -> str:
     """Return all figures of all systems as a JSON text."""
-    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1) + "\n"
+    return json.dumps([{**row.system, "figures": dict(row.figures)} for row in rows], indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(rows: Sequence[Row]) -> str:
     """Return one line a system; intervals in columns of their own, shares as fractions."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = [f"{figure}{end}" for figure in _FIGURES.values() for end in ("", "_low", "_high")]
     head = ("system", "input", "protocol", "data", "classes", "clips", "subjects")
-    writer.writerow([*head, *names, "ece", "parameters", "seconds_per_epoch"])
+    columns = [*head, *names, "ece", "parameters", "seconds_per_epoch"]
+    lines = []
     for row in rows:
         cells = _cells(row)
         values = [row.figures[f][end] for f in _FIGURES.values() for end in ("value", "low", "high")]
         ends = [row.system.get("parameters"), row.system.get("seconds_per_epoch")]
-        writer.writerow([*(cells[name] for name in head), *values, row.figures["ece"], *ends])
-    return text.getvalue()
+        lines.append(dict(zip(columns, [*(cells[name] for name in head), *values, row.figures["ece"], *ends])))
+    return csv_text(columns, lines)
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
@@ -213,7 +213,7 @@ def _line(cells: Sequence[object]) -> str:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give the folder of a mer-train run") from error
     except ValueError as error:

@@ -14,6 +14,8 @@ from mer.data import READERS, Recording, intervals
 from mer.errors import MerError, UsageError
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
 from mer.evaluation.spotting import WEAK_PERCENT, Spotted, spotted, summarise
+from mer.files import from_json
+from mer.terminal import open_console
 
 EVENTS_FILE: Final = "events.jsonl"
 SUMMARY_FILE: Final = "summary.json"
@@ -71,9 +73,9 @@ def spotting(given: argparse.Namespace) -> None:
         recordings = read_dataset(given.dataset, given.root, given.events[0])
     result = summarise(recordings)
     if given.json:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result, indent=1, allow_nan=False))
     else:
-        show(result, Console())
+        show(result, open_console())
 
 
 def read_set(folder: Path, results: Path) -> list[Spotted]:
@@ -125,7 +127,7 @@ def _results_of(recording: Path, root: Path, results: Path) -> Path | None:
 
 def _of_dataset(recording: Recording, folder: Path) -> Spotted:
     summary = _summary(folder)
-    fps = recording.fps or float(summary.get("measured_fps") or 0.0)
+    fps = recording.fps or _figure_of(summary, "measured_fps") or 0.0
     if fps <= 0:
         raise MerError(f"{folder / SUMMARY_FILE} names no frame rate; replay {recording.path} again")
     labels = {kind: tuple(_label(i, fps) for i in recording.intervals if i.kind == kind) for kind in ("micro", "macro")}
@@ -144,7 +146,7 @@ def _label(interval: Any, fps: float) -> Label:
 def _one(truth_file: Path, events_file: Path) -> Spotted:
     truth = read_truth(truth_file)
     seconds = _seconds(truth.seconds, events_file.parent)
-    fps = truth.fps or float(_summary(events_file.parent).get("measured_fps") or 0.0)
+    fps = truth.fps or _figure_of(_summary(events_file.parent), "measured_fps") or 0.0
     return spotted(truth_file.stem, truth, read_events(events_file), seconds=seconds, fps=fps)
 
 
@@ -166,7 +168,7 @@ def read_events(path: Path) -> list[Label]:
 def _event(path: Path, number: int, line: str) -> Label | None:
     """Return the event of a line, None for what somebody marked with the space bar."""
     try:
-        record: Mapping[str, Any] = json.loads(line)
+        record: Mapping[str, Any] = from_json(line)
         if "mark" in record:
             return None
         first, top, last = (int(record[f"{name}_frame"]) for name in MOMENTS)
@@ -183,17 +185,23 @@ def _event(path: Path, number: int, line: str) -> Label | None:
 
 
 def _seconds(known: float | None, folder: Path) -> float:
-    seconds = known if known is not None else _summary(folder).get("seconds")
+    seconds = known if known is not None else _figure_of(_summary(folder), "seconds")
     if seconds is None:
         raise MerError(
             f"how long the recording is, stands neither in its truth nor in {folder / SUMMARY_FILE}; replay it"
         )
-    return float(seconds)
+    return seconds
+
+
+def _figure_of(summary: Mapping[str, Any], name: str) -> float | None:
+    """Return a positive number of a summary, None if it has none: somebody may have edited it."""
+    value = summary.get(name)
+    return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else None
 
 
 def _summary(folder: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+        content = from_json((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -1,7 +1,5 @@
 """The paper's Table 1 and Table 2 on somebody's data: ours beside the paper's, as Markdown, CSV and JSON."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ import numpy as np
 
 from mer.evaluation import paper
 from mer.evaluation.report import Row
+from mer.text import csv_text
 
 COLUMNS: Final = (
     *("system", "paper %", "accuracy %", "UF1 %", "UAR %", "paper's size", "parameters"),
@@ -30,7 +29,7 @@ class Line:
     """A system of the table.
 
     Attributes:
-        name: A key of `mer.systems.SYSTEMS`.
+        name: A key of `mer.models.registry.SYSTEMS`.
         row: Its figures; None if it did not come to an end.
         reason: Why not.
         input: What it is shown.
@@ -87,14 +86,12 @@ def to_json(lines: Sequence[Line], setting: Setting) -> str:
         for line in lines
     ]
     about = {name: getattr(setting, name) for name in setting.__dataclass_fields__}
-    return json.dumps({**about, "systems": entries}, indent=1) + "\n"
+    return json.dumps({**about, "systems": entries}, indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(lines: Sequence[Line], setting: Setting) -> str:
     """Return one line a system; shares as fractions, the paper's accuracy in percent as it prints it."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    rows = []
     for line in lines:
         cells: dict[str, Any] = {
             "system": line.name,
@@ -116,8 +113,8 @@ def to_csv(lines: Sequence[Line], setting: Setting) -> str:
                 found = line.row.figures[figure]
                 cells |= {figure: found["value"], f"{figure}_low": found["low"], f"{figure}_high": found["high"]}
             cells |= {name: line.row.system.get(name) for name in ("parameters", "train_seconds", "ms_per_clip")}
-        writer.writerow(cells)
-    return text.getvalue()
+        rows.append(cells)
+    return csv_text(CSV_COLUMNS, rows)
 
 
 def to_markdown(lines: Sequence[Line], setting: Setting) -> str:

@@ -14,29 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import options
+from mer import missing, options
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
 from mer.jobs import cluster
-from mer.systems import EPOCHS_ONLY, SYSTEMS
+from mer.models.registry import EPOCHS_ONLY, SYSTEMS
+from mer.terminal import open_console
 
 EXIT_PARTIAL: Final = 3
 """Some systems failed, the others are in the table."""
-ORDER: Final = (
-    "lbp-top",
-    "mdmo",
-    "elrcn",
-    "dtscnn",
-    "tlcnn",
-    "htnet",
-    "shallow-convlstm",
-    "conv3d",
-    "conv2d",
-    "convlstm",
-)
-"""As the paper prints them, with the two it cites before its own."""
+ORDER: Final = tuple(SYSTEMS)
 _ABOUT: Final = """\
 Trains and reports all systems over the same folds, each in a folder below RUN, and writes table1.md, .csv, .json, .png
 and table2.png beside the paper's figures. A run that was stopped goes on when the same command is given again; a system
@@ -44,8 +33,8 @@ that fails is in the table with its reason and does not end the others. Exit cod
 2 options that make no sense, 3 some systems failed, 130 interrupted.
 """
 _HOW: Final = """\
-Each system has the learning rate and the input of its source (mer.systems). --config: a TOML file of settings for all,
-and a table for each system that differs ([convlstm], then epochs = 20); options win over both.
+Each system has the learning rate and the input of its source (mer.models.registry). --config: a TOML file of settings
+for all, and a table for each system that differs ([convlstm], then epochs = 20); options win over both.
 """
 
 
@@ -78,6 +67,7 @@ def table1(given: argparse.Namespace) -> int:
     Raises:
         MerError: If nothing can be done.
     """
+    missing.check("training", *missing.TRAINING)
     if unknown := [name for name in given.models if name not in SYSTEMS]:
         raise UsageError(f"--models: {unknown[0]!r} is no system; choose among {', '.join(SYSTEMS)}")
     names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
@@ -99,7 +89,7 @@ def table1(given: argparse.Namespace) -> int:
         cluster.check(given.cluster)
     device = options.device_for(given)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
-    console = Console(stderr=given.json) if sys.stdout.isatty() else Console(stderr=given.json, width=160)
+    console = open_console(stderr=given.json, width=None if sys.stdout.isatty() else 160)
     first = settings[names[0]]
     data, truth = select(read(source, first, jobs=os.cpu_count() or 1, console=console), first.classes)
     folds = claim_folds(given.out, data, first, given.folds)
@@ -230,7 +220,8 @@ def _duration(seconds: float) -> str:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    name, left = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[left]}"))
+    columns = (name, BarColumn(), MofNCompleteColumn(), left)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
+from mer.files import from_json
+from mer.missing import needed
+from mer.onnx_runs import first_output
 from mer.preprocess import InputMode, check_mode
+from mer.probabilities import checked_probabilities
 
 SHIPPED: Final = "shipped"
 _SHIPPED_FILE: Final = Path("weights", "convlstm.onnx")
@@ -57,12 +60,8 @@ def open_network(weights: str) -> Network:
         raise MerError(f"{path} does not exist; give 'shipped', a .safetensors checkpoint or an .onnx file")
     if path.suffix == ".onnx":
         return _from_onnx(path)
-    try:
+    with needed(str(path)):
         return _from_checkpoint(path)
-    except ModuleNotFoundError as error:
-        raise MerError(
-            f"{path} needs the module {error.name}; `pip install 'mer-live[train]'`, or give an .onnx file"
-        ) from error
 
 
 def shipped_path() -> Path:
@@ -81,7 +80,7 @@ def _from_checkpoint(path: Path) -> Network:
     import torch  # late: not part of the core installation
 
     from mer import checkpoint
-    from mer.models import parameter_count
+    from mer.models.networks import parameter_count
     from mer.training.calibrate import softmax
 
     model, configuration = checkpoint.load(path)
@@ -97,7 +96,7 @@ def _from_checkpoint(path: Path) -> Network:
         configuration.classes,
         configuration.none_threshold,
         parameter_count(model),
-        str(configuration.training.get("data", "not stated")),
+        configuration.training_data,
         probabilities,
     )
 
@@ -117,8 +116,10 @@ def _from_onnx(path: Path) -> Network:
     source = session.get_inputs()[0].name
 
     def probabilities(clips: NDArray[np.uint8]) -> NDArray[np.float64]:
-        parts = [session.run(None, {source: clips[i : i + _PART]})[0] for i in range(0, len(clips), _PART)]
-        return np.concatenate(parts).astype(np.float64)
+        chunks = [clips[i : i + _PART] for i in range(0, len(clips), _PART)]
+        parts = [first_output(session, {source: chunk}, source=str(path)) for chunk in chunks]
+        answers = np.concatenate(parts).astype(np.float64)
+        return checked_probabilities(answers, clips=len(clips), classes=len(manifest["classes"]), source=str(path))
 
     try:
         return Network(
@@ -137,7 +138,7 @@ def _from_onnx(path: Path) -> Network:
 def _manifest(path: Path) -> Any:
     beside = path.with_name(path.name + ".json")
     try:
-        manifest = json.loads(beside.read_text(encoding="utf-8"))
+        manifest = from_json(beside.read_text(encoding="utf-8"))
     except OSError as error:
         raise MerError(f"{beside} cannot be read: {error.strerror}; an .onnx file needs its JSON beside it") from error
     except ValueError as error:

@@ -45,9 +45,9 @@ Similarity = NDArray[np.float64]
 
 
 def eye_centres(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the (2, 2) centres of the right and left eye of a (478, 2) face mesh."""
-    right = landmarks_px[list(RIGHT_EYE_CORNERS)].mean(axis=0)
-    left = landmarks_px[list(LEFT_EYE_CORNERS)].mean(axis=0)
+    """Return the (2, 2) centres of the right and left eye of a (478, 2 or 3) face mesh."""
+    right = landmarks_px[list(RIGHT_EYE_CORNERS), :2].mean(axis=0)
+    left = landmarks_px[list(LEFT_EYE_CORNERS), :2].mean(axis=0)
     return np.stack([right, left]).astype(np.float64)
 
 
@@ -134,9 +134,9 @@ def invert(transform: Similarity) -> Similarity:
 
 
 def apply(transform: Similarity, points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return (N, 2) points moved by a (2, 3) transform."""
-    moved: NDArray[np.float64] = points @ transform[:, :2].T + transform[:, 2]
-    return moved
+    """Return (N, 2) points moved by a (2, 3) transform; further columns, such as a mesh's depth, stay as they are."""
+    moved: NDArray[np.float64] = points[:, :2] @ transform[:, :2].T + transform[:, 2]
+    return moved if points.shape[1] == 2 else np.column_stack([moved, points[:, 2:]])
 
 
 def identity() -> Similarity:
@@ -148,13 +148,13 @@ def crop_from_landmarks(landmarks_px: NDArray[np.floating]) -> Similarity:
     """Return the similarity from the picture of the landmarks to its crop of CROP_SIZE pixels.
 
     Args:
-        landmarks_px: (478, 2) face mesh in picture pixels.
+        landmarks_px: (478, 2 or 3) face mesh in picture pixels.
     """
     indices = list(TEMPLATE_IOD)
     template = np.array(list(TEMPLATE_IOD.values()))
     margin = (CROP_SIZE - CLIP_SIDE_PX) / 2
     eyes = np.array([CROP_SIZE / 2, margin + EYE_LINE * CLIP_SIDE_PX]) - 0.5
-    return fit_similarity(landmarks_px[indices], template * IOD_PX + eyes)
+    return fit_similarity(landmarks_px[indices, :2], template * IOD_PX + eyes)
 
 
 def square_from_crop() -> Similarity:

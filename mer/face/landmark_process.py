@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 MAX_FACES: Final = 3
 """Faces that are looked for in a picture."""
 REQUEST: Final = struct.Struct("=qii")
-"""Time stamp in milliseconds, strictly increasing; height and width of the (H, W, 3) uint8 RGB picture in memory."""
+"""Time stamp in milliseconds, strictly increasing, or `STILL`; height and width of the (H, W, 3) uint8 RGB picture."""
+STILL: Final = -1
+"""Instead of a time stamp: the picture stands alone and leaves no trace in what comes after it."""
 ANSWER: Final = struct.Struct("=d")
 """Processor seconds this process has used; followed by the meshes, (N, 478, 3) float32: shares of the
 width, of the height, and depth as a share of the width."""
@@ -36,6 +38,7 @@ _NOT_NEEDED: Final = ("cv2", "matplotlib", "matplotlib.pyplot", "sounddevice")
 starts gcc, ld and ldconfig to find its library."""
 
 Find = Callable[[NDArray[np.uint8], int], list[Any]]
+"""Faces of an RGB picture and its time in milliseconds."""
 
 
 def main(arguments: list[str]) -> None:
@@ -68,25 +71,33 @@ def _serve(channel: Connection, pictures_fd: int, find: Find) -> None:
 
 
 def _face_finder(model: Path, min_confidence: float) -> Find:
-    """Return mediapipe's VIDEO mode as a function of an RGB picture and its time in milliseconds."""
+    """Return mediapipe's face landmarker: its VIDEO mode, and its IMAGE mode once it is asked for."""
     for name in _NOT_NEEDED:
         sys.modules[name] = types.ModuleType(name)
     from mediapipe import Image, ImageFormat
     from mediapipe.tasks.python import BaseOptions, vision
 
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
-        running_mode=vision.RunningMode.VIDEO,
-        num_faces=MAX_FACES,
-        min_face_detection_confidence=min_confidence,
-        min_face_presence_confidence=min_confidence,
-        min_tracking_confidence=min_confidence,
-    )
-    landmarker = vision.FaceLandmarker.create_from_options(options)
+    def landmarker(mode: Any) -> Any:
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
+            running_mode=mode,
+            num_faces=MAX_FACES,
+            min_face_detection_confidence=min_confidence,
+            min_face_presence_confidence=min_confidence,
+            min_tracking_confidence=min_confidence,
+        )
+        return vision.FaceLandmarker.create_from_options(options)
+
+    video = landmarker(vision.RunningMode.VIDEO)
+    still: Any = None
 
     def find(picture_rgb: NDArray[np.uint8], time_ms: int) -> list[Any]:
+        nonlocal still
         picture = Image(image_format=ImageFormat.SRGB, data=picture_rgb)
-        return list(landmarker.detect_for_video(picture, time_ms).face_landmarks)
+        if time_ms != STILL:
+            return list(video.detect_for_video(picture, time_ms).face_landmarks)
+        still = still or landmarker(vision.RunningMode.IMAGE)
+        return list(still.detect(picture).face_landmarks)
 
     find(np.zeros((64, 64, 3), np.uint8), 0)  # the first one is slow
     return find

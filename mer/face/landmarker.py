@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
-from mer.face.landmark_process import ANSWER, READY, REQUEST
+from mer.face.landmark_process import ANSWER, READY, REQUEST, STILL
 from mer.face.model_file import find_face_model
 
 N_LANDMARKS: Final = 478
@@ -68,6 +68,11 @@ class Landmarker:
         self._last_ms = 0
         self._process: _Process | None = _Process(*self._arguments, pictures_fd=self._pictures.fd)
 
+    @property
+    def pid(self) -> int:
+        """Number of the process of mediapipe."""
+        return self._open_process().pid
+
     def wait(self) -> None:
         """Wait until pictures can come.
 
@@ -90,20 +95,12 @@ class Landmarker:
         Raises:
             MerError: If mediapipe cannot be started, or dies again and again.
         """
-        process = self._open_process()
-        process.wait()
         self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
-        height, width = self._pictures.put(_averaged_down(image_bgr))
-        try:
-            answer = process.ask(REQUEST.pack(self._last_ms, height, width))
-        except _Died as death:
-            self._start_again(str(death))
-            return []
-        (self.processor_s,) = ANSWER.unpack_from(answer)
-        shares = np.frombuffer(answer, np.float32, offset=ANSWER.size).reshape(-1, N_LANDMARKS, 3)
-        height, width = image_bgr.shape[:2]
-        scale, corner = np.array([width, height, width], np.float32), np.array([0.5, 0.5, 0.0], np.float32)
-        return sorted((mesh * scale - corner for mesh in shares), key=_area, reverse=True)
+        return self._meshes(image_bgr, self._last_ms)
+
+    def detect_still(self, image_bgr: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Do the same with a picture that stands alone and leaves no trace in what comes after it."""
+        return self._meshes(image_bgr, STILL)
 
     def news(self) -> tuple[str, ...]:
         """Return what has happened to mediapipe's process since the last call, in plain words."""
@@ -128,6 +125,21 @@ class Landmarker:
         if self._process is None:
             raise RuntimeError("the landmarker is closed")
         return self._process
+
+    def _meshes(self, image_bgr: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
+        process = self._open_process()
+        process.wait()
+        height, width = self._pictures.put(_averaged_down(image_bgr))
+        try:
+            answer = process.ask(REQUEST.pack(time_ms, height, width))
+        except _Died as death:
+            self._start_again(str(death))
+            return []
+        (self.processor_s,) = ANSWER.unpack_from(answer)
+        shares = np.frombuffer(answer, np.float32, offset=ANSWER.size).reshape(-1, N_LANDMARKS, 3)
+        height, width = image_bgr.shape[:2]
+        scale, corner = np.array([width, height, width], np.float32), np.array([0.5, 0.5, 0.0], np.float32)
+        return sorted((mesh * scale - corner for mesh in shares), key=_area, reverse=True)
 
     def _start_again(self, why: str) -> None:
         self._open_process().close()
@@ -170,6 +182,10 @@ class _Process:
             start_new_session=True,  # Ctrl-C is meant for the session, which may still need landmarks
         )
         theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def wait(self) -> None:
         if self._ready:

@@ -3,6 +3,8 @@
 The crop's transform is set when the face is found (an anchoring) and stays the same until the head
 has moved noticeably; how the head moves inside the crop is tracked against the anchor frame itself,
 so it does not drift. A face at rest therefore yields crops without any jitter.
+
+The face that is followed first is kept: others in view do not take its place, however large they are.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,13 +12,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.face import geometry
-from mer.face.cutting import Cutter
+from mer.face import geometry, orientation
+from mer.face.anchor import Anchor
+from mer.face.cutting import Cutter, cut
 from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
+from mer.face.identity import NOT_SAME, SAME, Person, look_of
+from mer.face.mosaic import is_pixelated
+from mer.face.tracker_notes import TrackerNotes
+from mer.face.turning import Turning
 from mer.media.jpeg import in_colour
 from mer.messages import FaceCrop, FaceState, Frame
 
@@ -29,6 +35,10 @@ LANDMARK_DELAY_S: Final = 0.1
 alike: ten times what mediapipe needs, so the capture thread does not wait and results agree."""
 LOST_S: Final = 1.0
 """A face that has just gone is "lost" for this long, then "absent"."""
+CROWD_S: Final = 2.0
+"""Another face was in view within this time before the tracked one went: it may be hidden behind the other, ..."""
+PATIENCE_S: Final = 3.0
+"""... and is waited for so long before somebody else is followed."""
 
 MAX_SHIFT: Final = 0.2 * IOD_PX
 """Crop pixels the head may move before the crop is anchored again (its margin is 30)."""
@@ -36,17 +46,6 @@ MAX_TURN: Final = 0.1
 """Change of scale or rotation (radians) before the crop is anchored again."""
 MIN_QUALITY: Final = 0.35
 """Share of consistent points below which the track is given up and landmarks are asked at once."""
-CONSISTENT_PX: Final = 0.03 * IOD_PX
-"""Distance from the head's motion, in crop pixels, up to which a point counts as consistent."""
-
-_HALF: Final = 2
-_MAX_POINTS: Final = 60
-_WINDOW: Final = (11, 11)
-_LEAST_SCALE_PX: Final = 0.05
-_FACE_OVAL: Final = (10, 297, 284, 389, 454, 361, 397, 379, 152, 150, 172, 132, 234, 162, 54, 67)
-_RIGHT_EYE: Final = (226, 29, 27, 56, 190, 243, 22, 24)
-_LEFT_EYE: Final = (446, 259, 257, 286, 414, 463, 252, 254)
-_MOUTH: Final = (57, 40, 37, 0, 267, 270, 287, 321, 314, 17, 84, 91)
 
 
 class Meshes(Protocol):
@@ -55,28 +54,20 @@ class Meshes(Protocol):
     def detect(self, image_bgr: NDArray[np.uint8], time_s: float) -> list[NDArray[np.float32]]:
         """Return (478, 3) meshes in pixels, the third column depth, the largest first."""
 
+    def detect_still(self, image_bgr: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Return those of a picture that has nothing to do with the others."""
+
+    def news(self) -> tuple[str, ...]:
+        """Return what has gone wrong since the last call."""
+
     def close(self) -> None:
         """Free what is held."""
 
 
 @dataclass(slots=True)
-class _Anchor:
-    number: int
-    crop_from_source: Similarity
-    cutter: Cutter
-    landmarks_px: NDArray[np.float32]
-    depth_iod: NDArray[np.float32]
-    half: NDArray[np.uint8]
-    points: NDArray[np.float32]
-    moved: NDArray[np.float32]
-    motion: Similarity
-
-
-@dataclass(slots=True)
 class _Request:
-    due_s: float
+    frame: Frame
     motion: Similarity
-    anchor: int
     answer: Future[list[NDArray[np.float32]]]
 
 
@@ -89,22 +80,29 @@ class CutAhead:
 
 
 class FaceTracker:
-    """Turns frames into crops of the largest face.
+    """Turns frames into crops of one face: of the largest at first, of the same person afterwards.
 
     Not safe for use from two threads at once, but for `cut_ahead`. Use as a context manager, or call `close`.
 
     Args:
         meshes: Finder of face meshes; owned, and closed with the tracker.
+
+    Attributes:
+        notes: What was odd about the faces so far.
     """
 
     def __init__(self, meshes: Meshes) -> None:
+        self.notes = TrackerNotes()
         self._meshes = meshes
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="landmarks")
-        self._anchor: _Anchor | None = None
+        self._anchor: Anchor | None = None
         self._request: _Request | None = None
+        self._turning = Turning(self._worker, meshes.detect_still)
+        self._person: Person | None = None
         self._anchorings = 0
         self._next_key_s = -np.inf
         self._gone_since_s = -np.inf
+        self._hidden_until_s = -np.inf
         self._n_faces = 0
         self._last: tuple[float, tuple[int, ...]] = (-np.inf, ())
 
@@ -126,18 +124,25 @@ class FaceTracker:
         """
         if self._anchor is not None and self._interrupted(frame):
             self._drop_request()
-            self._anchor = None
-            self._next_key_s = frame.time_s
+            self._lose(frame)
         self._last = (frame.time_s, frame.image.shape)
-        if self._anchor is None:
+        learned = self._turning.learn(frame.time_s, self.notes.turned)
+        if learned and self._anchor is not None and not self._turning.believable([self._anchor.mesh()]):
+            self._drop_request()
+            self._lose(frame)
+        if self._anchor is not None:
+            self._collect(frame)
+        anchor = self._anchor
+        if anchor is None:
             return self._search(frame)
-        self._collect(frame)
-        image, quality = self._track(frame, self._anchor, ahead)
-        if quality < MIN_QUALITY or self._off_crop(self._anchor.motion):
+        ready = ahead is not None and ahead.cutter is anchor.cutter
+        image = ahead.image if ahead is not None and ready else anchor.cutter.cut(frame.image)
+        quality = anchor.follow(image)
+        if quality < MIN_QUALITY or self._off_crop(anchor.motion):
             return self._find_again(frame)
         if frame.time_s >= self._next_key_s and self._request is None:
-            self._ask(frame, self._anchor)
-        return self._tracked(frame, self._anchor, image, quality)
+            self._ask(frame, anchor)
+        return self._tracked(frame, anchor, image, quality)
 
     def close(self) -> None:
         """Stop the landmark thread and free mediapipe."""
@@ -165,22 +170,51 @@ class FaceTracker:
     def _find_again(self, frame: Frame) -> FaceCrop:
         """The track broke: look for landmarks in this very frame."""
         self._drop_request()
-        self._anchor = None
-        self._gone_since_s = frame.time_s
+        self._lose(frame)
         return self._detect_now(frame)
 
+    def _lose(self, frame: Frame) -> None:
+        """Give the track up; landmarks are looked for at once."""
+        if self._anchor is not None and self._person is not None:
+            self._person.is_at(self._anchor.mesh())
+        self._anchor = None
+        self._gone_since_s = self._next_key_s = frame.time_s
+        crowded = frame.time_s - self.notes.crowd_s < CROWD_S
+        self._hidden_until_s = frame.time_s + PATIENCE_S if crowded else -np.inf
+
     def _detect_now(self, frame: Frame) -> FaceCrop:
-        faces = self._worker.submit(self._meshes_of, frame).result()
-        self._n_faces = len(faces)
-        if not faces:
+        faces = self._credible(frame, self._worker.submit(self._meshes_of, frame).result())
+        mesh = self._recognised(frame, faces)
+        if mesh is None:
             self._next_key_s = frame.time_s + SEARCH_INTERVAL_S
+            if not faces and frame.time_s - self._gone_since_s >= LOST_S:
+                self._turning.look_at(frame)
             return self._faceless(frame)
         self._next_key_s = frame.time_s + KEY_INTERVAL_S
-        return self._set_anchor(frame, faces[0])
+        return self._set_anchor(frame, mesh)
 
-    def _ask(self, frame: Frame, anchor: _Anchor) -> None:
+    def _recognised(self, frame: Frame, faces: list[NDArray[np.float32]]) -> NDArray[np.float32] | None:
+        """Return the mesh of the person that was followed, or of whom to follow now; None to wait."""
+        person = self._person
+        if person is None or not faces:
+            return faces[0] if faces else None
+        alike = [person.likeness(look_of(cut(frame.image, geometry.crop_from_landmarks(mesh)))) for mesh in faces]
+        best = int(np.argmax(alike))
+        near = person.nearest(faces) if frame.time_s - self._gone_since_s < LOST_S else None
+        if alike[best] >= SAME:
+            return faces[best]
+        if len(faces) > 1 or frame.time_s < self._hidden_until_s:
+            if frame.time_s < self._gone_since_s + PATIENCE_S:
+                return None  # hidden behind somebody else
+        elif near is not None and alike[near] >= NOT_SAME:
+            return faces[near]
+        self._person = None
+        self.notes.person_may_have_changed(frame.time_s)
+        return faces[0]
+
+    def _ask(self, frame: Frame, anchor: Anchor) -> None:
         answer = self._worker.submit(self._meshes_of, frame)
-        self._request = _Request(frame.time_s + LANDMARK_DELAY_S, anchor.motion, anchor.number, answer)
+        self._request = _Request(frame, anchor.motion, answer)
         self._next_key_s = frame.time_s + KEY_INTERVAL_S
 
     def _meshes_of(self, frame: Frame) -> list[NDArray[np.float32]]:
@@ -193,87 +227,65 @@ class FaceTracker:
 
     def _collect(self, frame: Frame) -> None:
         """Let a key frame's landmarks take effect once they are due."""
-        request, anchor = self._request, self._anchor
-        if request is None or anchor is None or frame.time_s < request.due_s:
+        request, anchor, person = self._request, self._anchor, self._person
+        if (
+            request is None
+            or anchor is None
+            or person is None
+            or frame.time_s < request.frame.time_s + LANDMARK_DELAY_S
+        ):
             return
         self._request = None
-        faces = request.answer.result()
-        self._n_faces = len(faces)
-        if not faces:
-            self._anchor = None
-            self._gone_since_s = frame.time_s
-            self._next_key_s = frame.time_s
-            return
-        moved_since = geometry.compose(anchor.motion, geometry.invert(request.motion))
-        in_source = geometry.compose(
-            geometry.invert(anchor.crop_from_source), geometry.compose(moved_since, anchor.crop_from_source)
-        )
-        mesh = faces[0].copy()
-        mesh[:, :2] = geometry.apply(in_source, mesh[:, :2])
-        if self._should_anchor_again(anchor, mesh):
-            self._set_anchor(frame, mesh)
+        faces = self._credible(request.frame, request.answer.result())
+        moved = anchor.moved_since(request.motion)
+        meshes = [geometry.apply(moved, mesh).astype(np.float32) for mesh in faces]
+        person.is_at(anchor.mesh())
+        mine = person.nearest(meshes)
+        if mine is None:
+            self._lose(frame)
+            self._turning.look_at(frame)
+        elif self._should_anchor_again(anchor, meshes[mine]):
+            self._anchor_again(frame, meshes[mine], person)
 
-    def _should_anchor_again(self, anchor: _Anchor, mesh: NDArray[np.float32]) -> bool:
-        off = geometry.compose(geometry.crop_from_landmarks(mesh[:, :2]), geometry.invert(anchor.crop_from_source))
+    def _anchor_again(self, frame: Frame, mesh: NDArray[np.float32], person: Person) -> None:
+        if self._n_faces > 1:
+            look = look_of(cut(frame.image, geometry.crop_from_landmarks(mesh)))
+            if person.likeness(look) < NOT_SAME:  # somebody else is in front
+                self._lose(frame)
+                return
+        self._set_anchor(frame, mesh)
+
+    def _should_anchor_again(self, anchor: Anchor, mesh: NDArray[np.float32]) -> bool:
+        off = geometry.compose(geometry.crop_from_landmarks(mesh), geometry.invert(anchor.crop_from_source))
         return _displacement(geometry.invert(off)) > MAX_SHIFT or _turn(off) > MAX_TURN
 
     def _off_crop(self, motion: Similarity) -> bool:
         return _displacement(motion) > 2.0 * MAX_SHIFT or _turn(motion) > 2.0 * MAX_TURN
 
     def _set_anchor(self, frame: Frame, mesh: NDArray[np.float32]) -> FaceCrop:
-        crop_from_source = geometry.crop_from_landmarks(mesh[:, :2])
-        height, width = frame.image.shape[:2]
-        cutter = Cutter.of(crop_from_source, size_wh=(width, height))
-        image = cutter.cut(frame.image)
-        landmarks = geometry.apply(crop_from_source, mesh[:, :2]).astype(np.float32)
-        depth = geometry.depth_behind_eyes(mesh)
-        half = _halve(image)
-        points = _points(half, landmarks)
-        self._anchor = _Anchor(
-            self._anchorings,
-            crop_from_source,
-            cutter,
-            landmarks,
-            depth,
-            half,
-            points,
-            points.copy(),
-            geometry.identity(),
-        )
+        self._anchor, image = Anchor.at(mesh, frame.image, number=self._anchorings)
         self._anchorings += 1
-        for array in (crop_from_source, landmarks, depth):
-            array.flags.writeable = False
+        if self._person is None:
+            self._person = Person.of(mesh)
+        self._person.is_at(mesh)
+        self._person.looks.append(look_of(image))
+        if orientation.looks_wrong(mesh):
+            self._turning.look_at(frame)
         return self._tracked(frame, self._anchor, image, 1.0)
 
-    def _track(self, frame: Frame, anchor: _Anchor, ahead: CutAhead | None) -> tuple[NDArray[np.uint8], float]:
-        """Cut the crop and find the head's motion in it; return the crop and the track's quality."""
-        ready = ahead is not None and ahead.cutter is anchor.cutter
-        image = ahead.image if ahead is not None and ready else anchor.cutter.cut(frame.image)
-        if len(anchor.points) < 8:
-            return image, 0.0
-        moved, found, _ = cv2.calcOpticalFlowPyrLK(
-            anchor.half,
-            _halve(image),
-            anchor.points,
-            anchor.moved.copy(),
-            winSize=_WINDOW,
-            maxLevel=2,
-            criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.01),
-            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-        )
-        good = found.ravel() == 1
-        if good.sum() < 8:
-            return image, 0.0
-        motion, distance = geometry.fit_similarity_robustly(
-            _full(anchor.points[good]), _full(moved[good]), least_scale=_LEAST_SCALE_PX
-        )
-        predicted = (geometry.apply(motion, _full(anchor.points)) - 0.5) / _HALF
-        anchor.moved = predicted.astype(np.float32).reshape(-1, 1, 2)
-        motion.flags.writeable = False
-        anchor.motion = motion
-        return image, float((distance < CONSISTENT_PX).sum()) / len(anchor.points)
+    def _credible(self, frame: Frame, meshes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Return the meshes of a frame that are on faces, and take note of how many those are."""
+        clear = [mesh for mesh in meshes if not is_pixelated(frame.image, mesh)]
+        if len(clear) < len(meshes):
+            self.notes.pixelated(frame.time_s)
+        faces = self._turning.believable(clear)
+        self._n_faces = len(faces)
+        self.notes.faces(len(faces), frame.time_s)
+        for notice in self._meshes.news():
+            self.notes.happened(notice)
+        return faces
 
-    def _tracked(self, frame: Frame, anchor: _Anchor, image: NDArray[np.uint8], quality: float) -> FaceCrop:
+    def _tracked(self, frame: Frame, anchor: Anchor, image: NDArray[np.uint8], quality: float) -> FaceCrop:
         image.flags.writeable = False
         return FaceCrop(
             image=image,
@@ -286,7 +298,9 @@ class FaceTracker:
             state="tracked",
             quality=quality,
             n_faces=self._n_faces,
+            eye_distance_px=anchor.eye_distance_px,
             depth_iod=anchor.depth_iod,
+            notices=self.notes.fresh(),
         )
 
     def _faceless(self, frame: Frame) -> FaceCrop:
@@ -302,6 +316,7 @@ class FaceTracker:
             state=state,
             quality=0.0,
             n_faces=0,
+            notices=self.notes.fresh(),
         )
 
 
@@ -310,25 +325,6 @@ _IDENTITY: Final = geometry.identity()
 _NO_LANDMARKS: Final = np.zeros((478, 2), np.float32)
 for _constant in (_BLACK, _IDENTITY, _NO_LANDMARKS):
     _constant.flags.writeable = False
-
-
-def _halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    size = CROP_SIZE // _HALF
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
-def _full(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    return points.reshape(-1, 2).astype(np.float64) * _HALF + 0.5
-
-
-def _points(half: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Corners of the face outside eyes and mouth, which move by themselves."""
-    mask = np.zeros_like(half)
-    for polygon, value in ((_FACE_OVAL, 255), (_RIGHT_EYE, 0), (_LEFT_EYE, 0), (_MOUTH, 0)):
-        outline = np.rint((landmarks[list(polygon)] - 0.5) / _HALF).astype(np.int32)
-        cv2.fillPoly(mask, [outline], value)
-    points = cv2.goodFeaturesToTrack(half, _MAX_POINTS, qualityLevel=0.005, minDistance=5, mask=mask, blockSize=5)
-    return np.zeros((0, 1, 2), np.float32) if points is None else points.astype(np.float32)
 
 
 def _displacement(motion: Similarity) -> float:

@@ -6,13 +6,18 @@ processes of one user, so a cluster must be one that is trusted; files from else
 
 import argparse
 import contextlib
+import ipaddress
 import os
 import re
+import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mer.errors import MerError, UsageError
@@ -33,6 +38,18 @@ _ENVIRONMENT: Final = {
     "RAY_automatic_object_spilling_enabled": "0",
     "RAY_task_oom_retries": str(RETRIES),  # without it, for ever
 }
+_ALONE: Final = {
+    # Ray's own words for "this machine only": every port is then of the loopback interface.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # From the environment, which only this user can read; else Ray leaves one in ~/.ray/auth_token for everybody.
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    # Ray asks three clouds' metadata services whether it runs there, usage statistics or not: nobody answers here.
+    "http_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost,::1",
+}
+"""For a cluster of this machine; the token is one of this run, and Ray looks for it once in the life of a process."""
+_LONGEST_FOLDER: Final = 30
+"""Below the folder Ray makes sockets, whose paths may have 107 characters, of which it needs 75."""
 _HELP: Final = (
     "spread the work as Ray tasks: 'local' on this machine, 'auto' or HOST:PORT on the cluster of which this machine "
     "is one; files must lie where all its machines see them under the same path, and the cluster must be trusted"
@@ -122,11 +139,25 @@ def each(
         MerError: If a task raised one, or the cluster went away.
     """
     os.environ.update({name: value for name, value in _ENVIRONMENT.items() if name not in os.environ})
+    with _private_folder() if cluster == LOCAL else contextlib.nullcontext() as folder:
+        yield from _each(function, items, cluster, folder, workers * cores, common, cores, gpus)
+
+
+def _each(
+    function: Callable[..., AnswerT],
+    items: Sequence[ItemT],
+    cluster: str,
+    folder: Path | None,
+    slots: int,
+    common: Sequence[Any],
+    cores: int,
+    gpus: int,
+) -> Iterator[tuple[int, AnswerT | None]]:
     import ray  # late: most runs need none, and it takes its settings from the environment
     from ray import exceptions
 
     try:
-        _start(ray, cluster, workers * cores)
+        _start(ray, cluster, folder, slots)
         task = ray.remote(num_cpus=cores, num_gpus=gpus, max_retries=RETRIES)(function)
         sent = [ray.put(thing) for thing in common]
         waiting = {task.remote(*sent, item): number for number, item in enumerate(items)}
@@ -159,12 +190,43 @@ def _as_raised(error: Any) -> Exception:
     return cause if isinstance(cause, Exception) else Exception(str(error))
 
 
-def _start(ray: Any, cluster: str, cores: int) -> None:
+def _start(ray: Any, cluster: str, folder: Path | None, slots: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        if cluster == LOCAL:
-            ray.init(address=LOCAL, num_cpus=cores, include_dashboard=False, **quiet)
-        else:
+        if folder is None:
             ray.init(address=cluster, **quiet)
+            return
+        ray.init(address=LOCAL, num_cpus=slots, include_dashboard=False, _temp_dir=str(folder / "r"), **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise MerError(f"Ray cannot be started at {cluster}: {error}") from error
+    if not ipaddress.ip_address(found := _listening_at(ray)).is_loopback:
+        raise MerError(
+            f"Ray {ray.__version__} listens at {found}, where others can reach it, although --cluster local keeps to "
+            "this machine; use --jobs without --cluster"
+        )
+
+
+def _listening_at(ray: Any) -> str:
+    return str(ray.util.get_node_ip_address())
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Prepare a cluster of this machine: yield a folder that only this user can enter, removed in the end.
+
+    Meanwhile the environment holds what keeps others out. Ray opens its own folder to everybody, so it lies inside.
+    """
+    before = {name: os.environ.get(name) for name in (*_ALONE, "RAY_AUTH_MODE")}
+    os.environ.update(_ALONE)
+    os.environ.pop("RAY_AUTH_MODE", None)  # Ray turns authentication on where nobody has said anything
+    too_long = os.name == "posix" and len(tempfile.gettempdir()) > _LONGEST_FOLDER
+    folder = Path(tempfile.mkdtemp(prefix="mer-", dir="/tmp" if too_long else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

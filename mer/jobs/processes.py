@@ -21,7 +21,9 @@ OutcomeT = TypeVar("OutcomeT")
 
 LOOK_EVERY_S: Final = 0.2
 _STOP: Final = 0
-"""The first number of the shared array is 1 once everybody shall stop; then two for each job."""
+"""The first number of the shared array is 1 once everybody shall stop; then come those of each job."""
+_NUMBERS: Final = 3
+"""Of each job: 1 once it has begun, the frames done and those expected."""
 
 
 class Progress(Protocol):
@@ -41,7 +43,7 @@ class _SharedProgress:
         self._place = place
 
     def update(self, done: int, total: int | None) -> None:
-        self._board[self._place], self._board[self._place + 1] = done, total or 0
+        self._board[self._place + 1], self._board[self._place + 2] = done, total or 0
         if self._board[_STOP]:
             raise KeyboardInterrupt
 
@@ -67,7 +69,12 @@ def _end_with(sentinel: int) -> None:
 def _do(work: Callable[[JobT, Progress], OutcomeT], job: JobT, number: int) -> OutcomeT | None:
     if _board[_STOP]:
         return None
-    return work(job, _SharedProgress(_board, 1 + 2 * number))
+    _board[_place(number)] = 1
+    return work(job, _SharedProgress(_board, _place(number)))
+
+
+def _place(number: int) -> int:
+    return 1 + _NUMBERS * number
 
 
 def in_processes(
@@ -79,8 +86,8 @@ def in_processes(
 ) -> Iterator[tuple[int, OutcomeT | None]]:
     """Do jobs side by side.
 
-    If a process dies, what was left at that moment is done one by one, each job in a process of its own,
-    so that only the one that kills its process is lost.
+    If a process dies, the jobs that were under way are done one by one, each in a process of its own, so that only
+    the one that kills its process is lost; then the others go on.
 
     Args:
         jobs: Can be pickled.
@@ -94,14 +101,17 @@ def in_processes(
     Raises:
         KeyboardInterrupt: After Ctrl-C, once the running jobs have ended and were handed out.
     """
-    board = multiprocessing.get_context("spawn").RawArray(ctypes.c_longlong, 1 + 2 * len(jobs))
+    board = multiprocessing.get_context("spawn").RawArray(ctypes.c_longlong, _place(len(jobs)))
     left = dict(enumerate(jobs))
-    for number, outcome in _in_one_pool(dict(left), work, processes, board, watch):
-        del left[number]
-        yield number, outcome
-    for number, job in left.items():
-        alone = dict(_in_one_pool({number: job}, work, 1, board, watch))
-        yield number, alone.get(number)
+    while left:
+        for number, outcome in _in_one_pool(dict(left), work, processes, board, watch):
+            del left[number]
+            yield number, outcome
+        # Where a process dies before it begins anything, one after the other is tried and given up.
+        under_way = [number for number in left if board[_place(number)]] or list(left)[:1]
+        for number in under_way:
+            alone = dict(_in_one_pool({number: left.pop(number)}, work, 1, board, watch))
+            yield number, alone.get(number)
 
 
 def _in_one_pool(
@@ -124,7 +134,7 @@ def _in_one_pool(
         while waiting:
             try:
                 ended, _ = wait(waiting, LOOK_EVERY_S, FIRST_COMPLETED)
-                watch([(board[i], board[i + 1]) for i in range(1, len(board), 2)])
+                watch([(board[i + 1], board[i + 2]) for i in range(1, len(board), _NUMBERS)])
             except KeyboardInterrupt:
                 if interrupted:
                     _kill(pool)

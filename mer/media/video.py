@@ -1,95 +1,36 @@
-"""Recordings as frames with trustworthy times: video files and folders of pictures, through OpenCV. Torch-free."""
+"""Recordings as frames with trustworthy times: video files and folders of pictures. Torch-free."""
 
+import math
 import os
-import re
+import stat
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol
-
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once by OpenCV when it first meets FFmpeg; -8 is silence
+from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
-from mer.media.jpeg import luma, open_capture, read_picture
+from mer.media.clock import Clock
+from mer.media.decoder import Picture
+from mer.media.flat import FlatStretches
+from mer.media.folder import Folder
+from mer.media.kinds import PICTURE_SUFFIXES, STACK_SUFFIXES
+from mer.media.rate import MAX_FPS, MIN_FPS
+from mer.media.stack import Stack
+from mer.media.video_file import VideoFile
 from mer.messages import Frame
 
-PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp")
-RATE_FILES: Final = ("fps", "fps.txt")
-"""Side files of a folder of pictures that hold its frame rate as a plain number."""
 LOOK_AHEAD: Final = 6
 """Frames decoded on opening: they show that the file can be read and how far apart its frames really are."""
-FALLBACK_FPS: Final = 25.0
-"""Rate of a file that states none, holds no usable time stamps and came without an `fps`."""
-LEAST_FPS: Final = 0.1
-MOST_FPS: Final = 20_000.0
-"""Rates outside are no recording of a face, but a damaged or mistaken number: times and buffers would overflow."""
-LATEST_S: Final = 1e8
-"""Later stamps, three years from the start, are damaged ones."""
-DECODER_THREADS: Final = 2
-"""The decoder works one frame ahead of the pipeline on the second core."""
-_LONGEST_STEP_S: Final = 1.0
-_JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
-
-_Picture = tuple[NDArray[np.uint8], float, NDArray[np.uint8] | None]
-"""BGR or grey, its stamp in seconds, and the JPEG picture that grey is the luma of."""
 
 # OpenCV's own threads take turns with those of the stages instead of adding to them: pictures are small, and waking
 # a thread for a part of one costs more processor time than it saves (measured: a sixth of the whole pipeline).
 cv2.setNumThreads(1)
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
-class Clock:
-    """Turns a source's own time stamps into strictly increasing seconds.
-
-    A stamp that does not advance (missing, repeated, started over) is replaced by the previous time
-    plus one frame, and those after it are shifted along, so that distances in time stay right.
-
-    Args:
-        step_s: Assumed distance between frames until two good stamps have shown it.
-
-    Attributes:
-        repaired: Stamps that had to be replaced.
-    """
-
-    def __init__(self, step_s: float) -> None:
-        self.repaired = 0
-        self._step_s = step_s
-        self._shift_s = 0.0
-        self._last_s = -np.inf
-
-    def time_s(self, stamp_s: float) -> float:
-        """Return the time of the next frame, given the source's stamp for it in seconds."""
-        stamp_s = stamp_s if 0.0 <= stamp_s <= LATEST_S else 0.0
-        time_s = stamp_s + self._shift_s
-        if time_s > self._last_s:
-            if time_s - self._last_s < _LONGEST_STEP_S:
-                self._step_s = time_s - self._last_s
-        else:
-            self.repaired += 1
-            time_s = self._last_s + self._step_s
-            self._shift_s = time_s - stamp_s
-        self._last_s = time_s
-        return time_s
-
-
-class _Pictures(Protocol):
-    """What a kind of recording must offer: pictures with raw stamps, and what its header says."""
-
-    fps: float
-    claimed_frames: int | None
-    notes: list[str]
-
-    def read(self) -> _Picture | None:
-        """Return the next picture, or None at the end."""
-
-    def close(self) -> None:
-        """Release the file."""
+_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # the former up to OpenCV 4.10
+_set_log_level(0)  # silent
 
 
 class FrameReader:
@@ -100,16 +41,17 @@ class FrameReader:
         with FrameReader(Path("a.mp4")) as frames:
             for frame in frames: ...
 
+    Times are seconds on the container's time line, which starts with the first of its streams, video or audio.
+
     Args:
-        path: A video file, or a folder of .jpg, .png or .bmp pictures in natural order of their names.
-        fps: Frame rate that overrides the recording's own time stamps. A folder needs it, or a file
-            `fps` or `fps.txt` in it that holds the number.
-        grey: Whether JPEG pictures, single or in a video, are decoded to grey; all others stay BGR.
+        path: A video file, a folder of pictures in natural order of their names, or a TIFF of several pages.
+        fps: Frame rate that overrides the recording's own time stamps. Folders and TIFFs need it, or a file
+            `fps` or `fps.txt` in the folder that holds the number.
+        grey: Whether luma is enough; `mer.media.jpeg.in_colour` has the colours of such a frame.
 
     Attributes:
         nominal_fps: What the header claims, or `fps` if that was given.
         rate_hz: What the time stamps of the first frames show; what to rely on.
-        claimed_frames: Number of frames that the header claims, None if it says nothing.
         size_wh: Width and height of the first frame in pixels.
         description: File name, size and rate in one line.
         frames_read: Frames handed out so far.
@@ -120,75 +62,127 @@ class FrameReader:
     """
 
     def __init__(self, path: Path, *, fps: float | None = None, grey: bool = False) -> None:
-        if fps is not None and not LEAST_FPS <= fps <= MOST_FPS:
+        if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
             raise UsageError(
-                f"--fps {fps:g} is not a frame rate; give a number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
+                f"--fps {fps:g} is not a frame rate; give a number from {MIN_FPS:g} to {MAX_FPS:g}, such as 200"
             )
         self._pictures = _open(path, fps=fps, grey=grey)
         self.nominal_fps = self._pictures.fps
-        self.claimed_frames = self._pictures.claimed_frames
         self.frames_read = 0
-        self._clock = Clock(1.0 / self.nominal_fps)
+        self._clock = self._new_clock()
+        self._flat = FlatStretches()
         self._decoded = 0
         self._first_s = self._last_s = 0.0
-        self._ahead: deque[Frame] = deque()
+        self._ahead: deque[Picture] = deque()
         for _ in range(LOOK_AHEAD):
             self._decode()
         if not self._ahead:
             self.close()
-            raise MerError(f"{path} holds no frame that can be decoded; is the recording complete?")
+            raise MerError(f"{path} holds no frame that can be decoded; is the recording complete?{self._why_none()}")
         height, width = self._ahead[0].image.shape[:2]
         self.size_wh = (width, height)
-        times_s = [frame.time_s for frame in self._ahead]
-        self.rate_hz = float(1.0 / np.median(np.diff(times_s))) if len(times_s) > 2 else self.nominal_fps
-        if not LEAST_FPS <= self.rate_hz <= MOST_FPS:
+        self.rate_hz = self._rate_of_first_frames()
+        if not MIN_FPS <= self.rate_hz <= MAX_FPS:
             self.close()
             raise MerError(
-                f"the time stamps of {path} show {self.rate_hz:.3g} frames/s; expected {LEAST_FPS:g} to {MOST_FPS:g}; "
+                f"the time stamps of {path} show {self.rate_hz:.3g} frames/s; expected {MIN_FPS:g} to {MAX_FPS:g}; "
                 "are they damaged? --fps says at which rate it was recorded"
             )
         self.description = f"{path.name} ({width}x{height}, {self.nominal_fps:g} fps)"
 
     @property
+    def claimed_frames(self) -> int | None:
+        """Number of frames that the header states, None if it says nothing."""
+        return self._pictures.claimed_frames
+
+    @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there are, for progress; None if nothing is known."""
+        return self._pictures.expected_frames if isinstance(self._pictures, VideoFile) else self.claimed_frames
+
+    @property
+    def undecodable(self) -> int:
+        """Packets of a video that could not be decoded so far."""
+        return self._pictures.undecodable if isinstance(self._pictures, VideoFile) else 0
+
+    @property
+    def absent(self) -> int:
+        """Frames that header or numbers state and that were not there, known once all frames were read."""
+        if not isinstance(self._pictures, VideoFile):
+            return self._pictures.missing
+        return max(0, (self.claimed_frames or 0) - self._decoded) if not self._ahead else 0
+
+    @property
+    def left_out(self) -> int:
+        """Pictures of a folder or TIFF that were left out so far: damaged ones, and those of another size."""
+        return 0 if isinstance(self._pictures, VideoFile) else self._pictures.left_out
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was odd about the recording so far; complete once all frames were read."""
         notes = list(self._pictures.notes)
+        if not isinstance(self._pictures, VideoFile):  # neither header nor time stamps
+            return (*notes, *self._flat.notes)
         if not self._ahead and self.claimed_frames is not None and self.claimed_frames != self._decoded:
             notes.append(f"the header claims {self.claimed_frames} frames, {self._decoded} could be decoded")
         if abs(self.measured_fps / self.nominal_fps - 1.0) > 0.1:
             notes.append(f"the header claims {self.nominal_fps:g} fps, the time stamps show {self.measured_fps:.4g}")
         if self._clock.repaired:
-            notes.append(f"{self._clock.repaired} time stamps did not advance and were replaced")
-        return tuple(notes)
+            notes.append(f"{self._clock.repaired} time stamps were missing, repeated or odd and were replaced")
+        if self._clock.restarts:
+            notes.append(f"time stamps start over {self._clock.restarts} times; time was made to run on")
+        return (*notes, *self._flat.notes)
 
     @property
     def measured_fps(self) -> float:
-        """Mean rate of the frames decoded so far by their own time stamps."""
+        """Mean rate of the frames handed out so far by their own time stamps."""
         span_s = self._last_s - self._first_s
-        return (self._decoded - 1) / span_s if span_s > 0 else self.nominal_fps
+        return (self.frames_read - 1) / span_s if span_s > 0 else self.nominal_fps
 
     @property
     def repaired_stamps(self) -> int:
-        """Time stamps that did not advance and were replaced."""
+        """Time stamps that were replaced."""
         return self._clock.repaired
 
     def __iter__(self) -> Iterator[Frame]:
         while self._ahead:
-            frame = self._ahead.popleft()
+            picture = self._ahead.popleft()
             self._decode()
+            time_s = self._time_s(picture)
+            self._first_s, self._last_s = (self._first_s if self.frames_read else time_s), time_s
+            frame = Frame(picture.image, time_s, self.frames_read, picture.jpeg, picture.planes)
+            self._flat.add(frame.image, frame.index, time_s)
             self.frames_read += 1
             yield frame
 
+    def _time_s(self, picture: Picture) -> float:
+        if not isinstance(self._pictures, VideoFile) and picture.stamp_s is not None:
+            return picture.stamp_s  # counted: a gap is a gap
+        return self._clock.time_s(picture.stamp_s, [later.stamp_s for later in self._ahead])
+
     def _decode(self) -> None:
         read = self._pictures.read()
-        if read is None:
-            return
-        image, stamp_s, jpeg = read
-        time_s = self._clock.time_s(stamp_s)
-        image.flags.writeable = False
-        self._first_s, self._last_s = (self._first_s if self._decoded else time_s), time_s
-        self._ahead.append(Frame(image, time_s, self._decoded, jpeg))
-        self._decoded += 1
+        if read is not None:
+            picture = Picture(*read)
+            picture.image.flags.writeable = False
+            self._ahead.append(picture)
+            self._decoded += 1
+
+    def _new_clock(self) -> Clock:
+        longest_jump_s = self._pictures.longest_jump_s if isinstance(self._pictures, VideoFile) else math.inf
+        return Clock(1.0 / self.nominal_fps, longest_jump_s=longest_jump_s)
+
+    def _rate_of_first_frames(self) -> float:
+        if not isinstance(self._pictures, VideoFile):
+            return self.nominal_fps
+        stamps_s = [picture.stamp_s for picture in self._ahead]
+        clock = self._new_clock()
+        times_s = [clock.time_s(stamp_s, stamps_s[i + 1 :]) for i, stamp_s in enumerate(stamps_s)]
+        return float(1.0 / np.median(np.diff(times_s))) if len(times_s) > 2 else self.nominal_fps
+
+    def _why_none(self) -> str:
+        notes = self._pictures.notes
+        return f" ({'; '.join(notes)})" if notes else ""
 
     def close(self) -> None:
         """Release the recording; safe to call twice."""
@@ -203,124 +197,32 @@ class FrameReader:
         self.close()
 
 
-def _open(path: Path, *, fps: float | None, grey: bool) -> _Pictures:
+def _open(path: Path, *, fps: float | None, grey: bool) -> VideoFile | Folder | Stack:
     try:
         str(path).encode()
     except UnicodeEncodeError:  # OpenCV would take the process down with it
         name = str(path).encode(errors="backslashreplace").decode()
         raise MerError(f"the name {name} is no valid UTF-8; rename it") from None
-    if path.is_dir():
-        return _Folder(path, fps=fps, grey=grey)
-    if not path.exists():
-        raise MerError(f"{path} does not exist; give a video file or a folder of pictures")
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise MerError(_why_not_there(path, error)) from None
+    if stat.S_ISDIR(status.st_mode):
+        return Folder(path, fps=fps, grey=grey)
+    if not stat.S_ISREG(status.st_mode):
         raise MerError(f"{path} is neither a file nor a folder; give a video file or a folder of pictures")
+    if status.st_size == 0:
+        raise MerError(f"{path} is empty; give a video file or a folder of pictures")
+    if path.suffix.lower() in STACK_SUFFIXES:
+        return Stack(path, fps=fps, grey=grey)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise MerError(f"{path} is a single picture; give a video file, or the folder that holds all pictures")
-    if path.stat().st_size == 0:
-        raise MerError(f"{path} is empty; give a video file or a folder of pictures")
-    return _VideoFile(path, fps=fps, grey=grey)
+    return VideoFile(path, fps=fps, grey=grey)
 
 
-class _VideoFile:
-    def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
-        def opened() -> cv2.VideoCapture:
-            return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, DECODER_THREADS])
-
-        self._capture, self._packets = open_capture(opened) if grey else (opened(), None)
-        if not self._capture.isOpened():
-            raise MerError(
-                f"{path} cannot be opened as a video: it is not one, it was cut off before its index was written, "
-                "or FFmpeg does not know its format; play it with another program to find out"
-            )
-        claimed_fps = self._capture.get(cv2.CAP_PROP_FPS)
-        frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        claimed_fps = claimed_fps if LEAST_FPS <= claimed_fps <= MOST_FPS else FALLBACK_FPS
-        self.fps = fps or claimed_fps
-        self.claimed_frames = round(frames) if np.isfinite(frames) and 0 < frames < 1e12 else None
-        self.notes: list[str] = []
-        self._count_stamps = fps is not None
-        self._count = 0
-
-    def read(self) -> _Picture | None:
-        picture = read_picture(self._capture, self._packets)
-        if picture is None:
-            return None
-        stamp_s = self._count / self.fps if self._count_stamps else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        self._count += 1
-        return picture[0], stamp_s, picture[1]
-
-    def close(self) -> None:
-        self._capture.release()
-
-
-class _Folder:
-    def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
-        files = [entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES and entry.is_file()]
-        if not files:
-            raise MerError(f"folder {path} holds no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
-        self.fps = fps or _rate_from_side_file(path)
-        self.claimed_frames: int | None = len(files)
-        self.notes: list[str] = []
-        self._files = sorted(files, key=_natural_order)
-        self._grey = grey
-        self._position = 0
-        self._shape: tuple[int, ...] | None = None
-
-    def read(self) -> _Picture | None:
-        while self._position < len(self._files):
-            file, position = self._files[self._position], self._position
-            self._position += 1
-            jpeg = _content(file) if self._grey and file.suffix.lower() in _JPEG_SUFFIXES else None
-            image = _colour(file) if jpeg is None else luma(jpeg)
-            if image is None:
-                self.notes.append(f"{file.name} is not a picture that can be decoded and was left out")
-            elif self._shape not in (None, image.shape):
-                self.notes.append(f"{file.name} differs in size from the first picture and was left out")
-            else:
-                self._shape = image.shape
-                return image, position / self.fps, jpeg
-        return None
-
-    def close(self) -> None:
-        self._position = len(self._files)
-
-
-def _content(file: Path) -> NDArray[np.uint8]:
-    """Return the bytes of a file, none if it cannot be read."""
-    try:
-        return np.fromfile(file, np.uint8)
-    except OSError:
-        return np.zeros(0, np.uint8)
-
-
-def _colour(file: Path) -> NDArray[np.uint8] | None:
-    """Return a (H, W, 3) picture, or None if it cannot be decoded."""
-    try:
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    except cv2.error:  # its header claims more pixels than OpenCV takes
-        return None
-    return None if image is None else image.astype(np.uint8, copy=False)
-
-
-def _natural_order(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
-
-
-def _rate_from_side_file(folder: Path) -> float:
-    for name in RATE_FILES:
-        file = folder / name
-        if file.is_file():
-            text = file.read_text(encoding="utf-8", errors="replace").strip()
-            try:
-                rate = float(text)
-            except ValueError:
-                rate = 0.0
-            if not LEAST_FPS <= rate <= MOST_FPS:
-                expected = f"the frame rate as a plain number from {LEAST_FPS:g} to {MOST_FPS:g}, such as 200"
-                raise MerError(f"{file} holds {text[:40]!r}; expected {expected}")
-            return rate
-    raise MerError(
-        f"folder {folder} does not say how fast it was recorded; give --fps, or write the rate into {folder / 'fps'}"
-    )
+def _why_not_there(path: Path, error: OSError) -> str:
+    if not os.path.lexists(path):
+        return f"{path} does not exist; give a video file or a folder of pictures"
+    if isinstance(error, FileNotFoundError):
+        return f"{path} is a link to {os.readlink(path)}, which does not exist; fetch it first (as with datalad get)"  # noqa: PTH115
+    return f"{path} cannot be opened ({error.strerror}); give a video file or a folder of pictures"

@@ -6,36 +6,28 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from mer.errors import MerError
+from mer.cli import Parser, command, say_to
 from mer.synth import corpus, curves, head_path, recording, script, series
-from mer.synth.conditions import CONDITIONS
+from mer.synth.conditions import CONDITIONS, SET_CONDITIONS
 from mer.synth.injection.command import add_head_path, add_inject
 from mer.synth.portrait import find_portraits, load_portrait
 from mer.synth.reporting import event_table, progress
 from mer.synth.video_file import CODECS, codec_for
+from mer.terminal import open_console
+from mer.text import printable
 
 
+@command("mer-synth", interrupted="stopped; the file being written was removed")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        run: Callable[[argparse.Namespace], None] = arguments.run
-        run(arguments)
-    except MerError as error:
-        print(f"mer-synth: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("mer-synth: stopped; the file being written was removed", file=sys.stderr)
-        return 130
+    run: Callable[[argparse.Namespace], None] = arguments.run
+    run(arguments)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mer-synth", description="Make synthetic micro-expressions by warping real portraits."
-    )
+    parser = Parser(prog="mer-synth", description="Make synthetic micro-expressions by warping real portraits.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser(
         "recording",
@@ -85,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_set(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_set(commands: "argparse._SubParsersAction[Parser]") -> None:
     several = commands.add_parser(
         "set",
         help="long recordings of many people, rates, clocks and codecs, to measure a spotter with",
@@ -108,10 +100,16 @@ def _add_set(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="peak displacement, %% of the eye distance",
     )
     several.add_argument("--distractors", choices=script.LEVELS, default=like.distractors, help="what else moves")
+    several.add_argument(
+        "--conditions",
+        choices=SET_CONDITIONS,
+        default="script",
+        help="moving: real heads, speech, blinks, webcam compression, duplicate frames, 40 to 180 px between the eyes",
+    )
     several.add_argument("--jobs", type=int, default=2, help="processes")
 
 
-def _add_corpus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_corpus(commands: "argparse._SubParsersAction[Parser]") -> None:
     many = commands.add_parser(
         "corpus", help="short clips with a manifest CSV", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -187,9 +185,9 @@ def _recording(arguments: argparse.Namespace) -> None:
             key_every=arguments.key_every,
             progress=report,
         )
-    Console().print(event_table(truth["events"], f"{arguments.out} (synthetic)"))
+    open_console().print(event_table(truth["events"], f"{arguments.out} (synthetic)"))
     print(f"{truth['frames']} frames, {len(truth['distractors'])} distractors")
-    print(f"truth in {arguments.out.with_suffix('.json')}")
+    print(printable(f"truth in {arguments.out.with_suffix('.json')}"))
 
 
 def _set(arguments: argparse.Namespace) -> None:
@@ -200,10 +198,11 @@ def _set(arguments: argparse.Namespace) -> None:
         distractors=arguments.distractors,
     )
     faces = find_portraits(arguments.faces) if arguments.faces else ()
-    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like)
+    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like, conditions=arguments.conditions)
     with progress("recordings") as report:
         series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
-    print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {arguments.out}, each with its truth")
+    where = printable(arguments.out)
+    print(f"{len(plans)} synthetic recordings of {like.seconds:g} s in {where}, each with its truth")
 
 
 def _corpus(arguments: argparse.Namespace) -> None:
@@ -223,10 +222,10 @@ def _corpus(arguments: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     n = sum(built.counts.values())
     for reason in built.skipped:
-        print(f"mer-synth: left out: {reason}", file=sys.stderr)
+        say_to(sys.stderr, f"mer-synth: left out: {reason}")
     classes = ", ".join(f"{count} {label}" for label, count in built.counts.items())
     print(f"{n} synthetic clips of {built.subjects} subjects ({classes})")
-    print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {built.manifest}")
+    print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {printable(built.manifest)}")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,35 @@ CONDITIONS: Final = {
 """Conditions by name: those to train under, and those that no training clip has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Ranges that a long recording of somebody who moves is drawn from, as real footage is.
+
+    Attributes:
+        iod_px: Inter-ocular distance; drawn log-uniformly.
+        heights_iod: Height of the picture in IOD.
+        max_height_px: A larger picture shows less around the face.
+        duplicates: Share of recordings with frames that repeat the one before, and their largest share of the frames.
+        speaks: Share of recordings in which the face also talks, blinks and shows expressions.
+        quality: Of H.264.
+        key_every: Frames from one sharp key frame to the next.
+    """
+
+    iod_px: Range = (40.0, 180.0)
+    heights_iod: Range = (4.0, 5.5)
+    max_height_px: int = 720
+    duplicates: tuple[float, float] = (0.4, 0.25)
+    speaks: float = 0.6
+    quality: tuple[int, int] = (45, 85)
+    key_every: tuple[int, int] = (10, 15)
+
+
+MOVING: Final = Moving()
+SET_CONDITIONS: Final = ("script", "moving")
+"""What happens in a set: "script" (a head held still and what `--distractors` says) or "moving" (real heads, speech,
+blinks, webcam compression, duplicate frames, small and large faces)."""
+
+
 def draw_sensor(generator: np.random.Generator, conditions: Conditions) -> Sensor:
     """Return a random sensor."""
     return Sensor(

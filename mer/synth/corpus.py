@@ -1,6 +1,5 @@
 """A corpus of short synthetic clips with a manifest, as varied as the renderer can make it."""
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from mer.synth.jitter import with_shifted_copies
 from mer.synth.pool import Journal, rendered
 from mer.synth.portrait import Portrait, find_portraits, load_portrait, packaged_portrait, vary
 from mer.synth.recording import DISCLAIMER
+from mer.text import csv_text
 
 COLUMNS: Final = ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
 """Columns of the manifest. Positions count from 0; the offset frame is part of the movement."""
@@ -207,13 +207,12 @@ def _write(manifest: Path, about: dict[str, Any], rows: list[dict[str, Any]]) ->
         _write_rows(manifest, rows)
         shifted = with_shifted_copies(rows, np.random.default_rng([about["seed"], len(rows)]))
         _write_rows(manifest.with_name(SHIFTED), shifted)
-        manifest.with_name("corpus.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        manifest.with_name("corpus.json").write_text(
+            json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise MerError(f"cannot write {manifest}: {error.strerror}; free some space or choose another place") from error
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    path.write_text(csv_text(COLUMNS, rows), encoding="utf-8", newline="")

@@ -5,10 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
-
-from mer.errors import MerError
 
 _TIME_BASE: Final = Fraction(1, 90_000)
 _CRF: Final = (46.0, 10.0)
@@ -26,17 +25,10 @@ class H264Writer:
         key_every: Frames from one key frame to the next.
 
     Raises:
-        MerError: If PyAV is missing.
         OSError: If the file cannot be created.
     """
 
     def __init__(self, path: Path, *, size_wh: tuple[int, int], fps: float, quality: int, key_every: int) -> None:
-        try:
-            import av
-        except ImportError as error:
-            raise MerError(
-                f"codec h264 needs PyAV ({error}); install it with: pip install 'mer-live[record]'"
-            ) from error
         self._path = path
         self._part = path.with_name(f"part-{path.name}")
         self._frame_of: Any = av.VideoFrame.from_ndarray

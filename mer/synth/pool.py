@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 
 from mer.errors import MerError
+from mer.files import from_json
 from mer.synth.clip import ClipPlan, render_clip
 from mer.synth.portrait import Portrait
 
@@ -58,26 +59,28 @@ class Journal:
 
     def __init__(self, path: Path, settings: Row) -> None:
         self._path = path
-        head = json.dumps(settings)
+        head = json.dumps(settings, allow_nan=False)
         try:
             lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
             if lines and lines[0] != head:
                 raise MerError(
                     f"{path.parent} holds part of a corpus with other settings; give another folder or remove it first"
                 )
-            rows = [json.loads(line) for line in lines[1:] if line.endswith("}")]
+            rows = [from_json(line) for line in lines[1:] if line.endswith("}")]
             self.rows: dict[int, Row] = {int(row["index"]): row for row in rows}
             # Written anew, so that a line cut short by the kill does not spoil the next one.
             self._file = path.open("w", encoding="utf-8")
             self._file.write("".join(f"{line}\n" for line in (head, *map(json.dumps, rows))))
             self._file.flush()
+        except (ValueError, KeyError, TypeError) as error:
+            raise MerError(f"{path} is damaged ({error!r}); remove it, and what it lists is made again") from error
         except OSError as error:
             raise MerError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
     def add(self, row: Row) -> None:
         """Note a finished clip."""
         self.rows[int(row["index"])] = row
-        self._file.write(json.dumps(row) + "\n")
+        self._file.write(json.dumps(row, allow_nan=False) + "\n")
         self._file.flush()
 
     def close(self) -> None:

@@ -146,7 +146,7 @@ def vary(portrait: Portrait, generator: np.random.Generator, *, strength: float 
     coarse = (iod * shift_iod(u, v)).astype(np.float32)
     shift = cv2.resize(coarse, (columns * 8, rows * 8), interpolation=cv2.INTER_LINEAR)[:height, :width]
     at_rest = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
-    warped = cv2.remap(portrait.image, at_rest + shift, np.empty(0), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    warped = cv2.remap(portrait.image, at_rest + shift, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)  # type: ignore[call-overload]
     before = (portrait.landmarks_px - centre) / iod
     after = before
     for _ in range(5):

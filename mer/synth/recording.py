@@ -1,7 +1,7 @@
 """One long synthetic recording with micro-expressions, distractors, and the truth about both."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.face import geometry
+from mer.face.pose import HeadPose
 from mer.labels import CLASSES
 from mer.synth import fields, script
 from mer.synth import timeline as acts
@@ -27,6 +28,7 @@ from mer.synth.scene import Scene
 from mer.synth.timeline import Timeline
 from mer.synth.video_file import open_video
 
+SPEED_STEP_S: Final = 0.5
 DISCLAIMER: Final = "Synthetic: a still portrait, warped by facial-action-unit displacement fields. Not a recording."
 
 
@@ -136,11 +138,19 @@ def _move(timeline: Timeline, settings: script.Settings, generator: np.random.Ge
         path = find_path(settings.head_path, path_of)
         timeline.head = path.stretch(timeline.times_s, stretch_of)
         about["head_path"] = path.name
+        about["head_speeds_iod_s"] = _speeds(timeline.head, settings.fps)
     if settings.curves is not None:
         curves = find_curves(settings.curves, curves_of)
         curves.play(timeline, play_of)
         about["curves"] = curves.name
     return about
+
+
+def _speeds(poses: Sequence[HeadPose], fps: float) -> list[float]:
+    """Return the mean speed of the point between the eyes in each SPEED_STEP_S, IOD per second."""
+    steps = np.hypot(*np.diff([(pose.x, pose.y) for pose in poses], axis=0).T) * fps
+    length = max(1, round(SPEED_STEP_S * fps))
+    return [round(float(steps[k : k + length].mean()), 3) for k in range(0, len(steps), length)]
 
 
 def _focused(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.float32]:
@@ -173,6 +183,6 @@ def _moment(time_s: float, times_s: NDArray[np.float64]) -> dict[str, float]:
 
 def _write_truth(path: Path, truth: dict[str, Any]) -> None:
     try:
-        path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(truth, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise MerError(f"cannot write {path}: {error.strerror}; choose another place or free some space") from error

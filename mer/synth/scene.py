@@ -106,7 +106,8 @@ class Scene:
     def _prepare(self, iod_px: float, margin: float, *, whole: bool) -> None:
         width, height = self.size_wh
         everywhere = _texture_position(self.size_wh, margin)
-        self._still = cv2.remap(self._texture, everywhere, np.empty(0), cv2.INTER_LINEAR)
+        # An absent second map must be None: OpenCV 5 takes an empty array without complaint and returns wrong pixels.
+        self._still = cv2.remap(self._texture, everywhere, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
         step = max(1, round(0.03 * iod_px))
         box = _head_box(self.picture_from_face, self.size_wh, step, around_iod=6.0 if whole else 0.0)
         x0, y0, columns, rows = box
@@ -130,8 +131,8 @@ class Scene:
         height, width = self._at_rest.shape[:2]
         position = cv2.add(self._at_rest, np.ascontiguousarray(fine[:height, :width]))
         picture = np.array(self._still, np.float32)
-        picture[self._roi] = cv2.remap(
-            self._texture, position, np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        picture[self._roi] = cv2.remap(  # type: ignore[call-overload]
+            self._texture, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return picture
 

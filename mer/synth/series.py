@@ -4,7 +4,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,9 @@ import numpy as np
 
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
+from mer.synth.conditions import MOVING, Moving, log_uniform
+from mer.synth.curves import MEASURED as CURVES
+from mer.synth.head_path import MEASURED as HEAD_PATH
 from mer.synth.pool import start_worker
 from mer.synth.portrait import Portrait, load_portrait, packaged_portrait, vary
 from mer.synth.recording import DISCLAIMER, render
@@ -38,6 +41,7 @@ class Plan:
         quality: JPEG quality.
         face: Portrait file; None for a variation of the packaged one.
         face_seed: Of that variation.
+        key_every: H.264: frames from one key frame to the next.
     """
 
     name: str
@@ -46,10 +50,16 @@ class Plan:
     quality: int
     face: Path | None
     face_seed: int
+    key_every: int = 12
 
 
 def plan(
-    seeds: Sequence[int], *, faces: Sequence[Path] = (), fps: Sequence[float] = RATES_FPS, like: Settings = LIKE
+    seeds: Sequence[int],
+    *,
+    faces: Sequence[Path] = (),
+    fps: Sequence[float] = RATES_FPS,
+    like: Settings = LIKE,
+    conditions: str = "script",
 ) -> list[Plan]:
     """Return one recording for each seed and rate.
 
@@ -58,6 +68,7 @@ def plan(
         faces: Portraits, which take turns in an order drawn from the seed; none for variations of the packaged one.
         fps: Frame rates.
         like: Everything else; its rate, clock and seed are replaced.
+        conditions: One of `conditions.SET_CONDITIONS`.
 
     Raises:
         UsageError: If something makes no sense.
@@ -75,10 +86,34 @@ def plan(
         quality = int(draw.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1))
         order = np.random.default_rng(seed).permutation(len(faces)) if faces else np.zeros(0, int)
         face = faces[int(order[column % len(faces)])] if faces else None
-        plans.append(Plan(f"s{seed:03d}-{rate:g}fps", settings, codec, quality, face, settings.seed))
+        planned = Plan(f"s{seed:03d}-{rate:g}fps", settings, codec, quality, face, settings.seed)
+        plans.append(_moving(planned, draw) if conditions == "moving" else planned)
     if len({p.name for p in plans}) < len(plans):
         raise UsageError("a seed or a frame rate is given twice; each may come once")
     return plans
+
+
+def _moving(planned: Plan, generator: np.random.Generator, like: Moving = MOVING) -> Plan:
+    """Return a plan with the head, face, camera and codec of real footage."""
+    iod_px = log_uniform(generator, *like.iod_px)
+    height = 2 * round(min(iod_px * generator.uniform(*like.heights_iod), like.max_height_px) / 2)
+    repeats, most = like.duplicates
+    settings = replace(
+        planned.settings,
+        iod_px=round(min(iod_px, 0.3 * height), 1),
+        size_wh=(2 * round(height * 2 / 3), height),
+        head_path=HEAD_PATH,
+        curves=CURVES if generator.random() < like.speaks else None,
+        duplicates=round(float(generator.uniform(0.0, most)), 3) if generator.random() < repeats else 0.0,
+    )
+    settings.check()
+    return replace(
+        planned,
+        settings=settings,
+        codec="h264",
+        quality=int(generator.integers(*like.quality)),
+        key_every=int(generator.integers(like.key_every[0], like.key_every[1] + 1)),
+    )
 
 
 def build(
@@ -97,7 +132,9 @@ def build(
     """
     if jobs < 1:
         raise UsageError(f"{jobs} jobs given; expected at least 1")
-    about = json.dumps({"synthetic": True, "note": DISCLAIMER, "recordings": [_record(p) for p in plans]}, indent=1)
+    about = json.dumps(
+        {"synthetic": True, "note": DISCLAIMER, "recordings": [_record(p) for p in plans]}, indent=1, allow_nan=False
+    )
     table = out / SET_FILE
     if table.exists() and table.read_text(encoding="utf-8") != about + "\n":
         raise MerError(f"{out} holds a set with other settings; give another folder or remove it first")
@@ -140,7 +177,14 @@ def _rendered(plans: Sequence[Plan], out: Path, jobs: int) -> Iterator[str]:
 
 def _render(planned: Plan, out: Path) -> None:
     path = out / f"{planned.name}.mp4"
-    render(_portrait(planned), path, planned.settings, codec=planned.codec, quality=planned.quality)
+    render(
+        _portrait(planned),
+        path,
+        planned.settings,
+        codec=planned.codec,
+        quality=planned.quality,
+        key_every=planned.key_every,
+    )
 
 
 def _portrait(planned: Plan) -> Portrait:

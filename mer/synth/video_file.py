@@ -15,7 +15,7 @@ from mer.synth.mjpeg import MjpegWriter
 
 CODECS: Final = {"mjpeg": ".mp4", "mp4v": ".mp4", "h264": ".mp4", "ffv1": ".avi"}
 """Codecs and the suffix of their files: Motion JPEG, MPEG-4 part 2 (strong losses), H.264 (what webcams and phones
-record, with a sharper frame every now and then; needs PyAV), FFV1 (lossless)."""
+record, with a sharper frame every now and then), FFV1 (lossless)."""
 DEFAULT_CODEC: Final = {".mp4": "mjpeg", ".avi": "ffv1"}
 
 

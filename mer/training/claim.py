@@ -11,7 +11,7 @@ import torch
 from mer import splits
 from mer.config import TrainSettings, to_json
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 from mer.splits import Fold
 from mer.training.data import ClipData
 
@@ -36,10 +36,10 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
         "software": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
     if not path.exists():
-        write_atomically(path, json.dumps(described, indent=1) + "\n")
+        write_atomically(path, json.dumps(described, indent=1, allow_nan=False) + "\n")
         return
     try:
-        before = json.loads(path.read_text())
+        before = from_json(path.read_text())
         known = {(part, name): before[part][name] for part in _FIT_TO_RESUME for name in before[part]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MerError(f"{path} cannot be used ({error!r}); give another --out folder") from error

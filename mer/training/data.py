@@ -1,7 +1,6 @@
 """From clips or a dataset to what a training run holds in memory."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,10 @@ from numpy.typing import NDArray
 from mer import data
 from mer.augment import Copy, make_copy
 from mer.data.clips import load_clips
+from mer.data.sample import Sample
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
+from mer.files import from_json
 from mer.metrics import COMPOSITE_CLASSES, composite_label
 from mer.sampling import N_FRAMES
 
@@ -102,10 +103,35 @@ def read_dataset(
     samples = [s for s in data.load(name, root) if _class_of(s.label, classes) is not None]
     if not samples:
         raise MerError(f"{root}: no clip of {', '.join(classes)}; `mer-data check {name} {root}` shows what is there")
+    return cut_clips(samples, _called(name, root), cache=cache, jobs=jobs, colour=colour, progress=progress)
+
+
+def cut_clips(
+    samples: Sequence[Sample],
+    name: str,
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    colour: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ClipData:
+    """Cut the clips of samples; see `read_dataset`. Samples that give none are named in the log.
+
+    Args:
+        samples: What to cut out.
+        name: What the data are called in tables.
+        cache: An .npz file that keeps the clips for the next time; None for none.
+        jobs: Processes that work side by side.
+        colour: Keep the colours of the pictures, for the input mode rgb.
+        progress: Called with (recordings done, recordings in all).
+
+    Raises:
+        MerError: If no sample gives a clip.
+    """
     made = load_clips(samples, cache=cache, jobs=jobs, colour=colour, progress=progress)
     for sample, reason in made.skipped:
         _log.warning("left out: %s, %s: %s", sample.subject, sample.clip, reason)
-    return ClipData(made.clips, made.labels, made.subjects, _called(name, root))
+    return ClipData(made.clips, made.labels, made.subjects, name)
 
 
 def keep(given: ClipData, classes: Sequence[str]) -> tuple[ClipData, NDArray[np.int64]]:
@@ -185,7 +211,7 @@ def encode_all(
 def _called(name: str, root: Path) -> str:
     """Return what data are called in tables and manifests: synthetic ones are called synthetic."""
     try:
-        about = json.loads((root.parent / "corpus.json").read_text(encoding="utf-8"))
+        about = from_json((root.parent / "corpus.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return name
     return SYNTHETIC if isinstance(about, dict) and about.get("synthetic") is True else name

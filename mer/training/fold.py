@@ -16,17 +16,18 @@ from mer import checkpoint
 from mer.augment import Copy, plan_copies
 from mer.checkpoint import Configuration
 from mer.config import TrainSettings, to_json
+from mer.errors import MerError
 from mer.evaluation import predictions
 from mer.evaluation.predictions import Predictions
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
+from mer.models.registry import EXPORTED
 from mer.splits import Fold
-from mer.systems import OURS
 from mer.training import calibrate, systems
+from mer.training.counting import counted
 from mer.training.data import ClipData, encode_all
 from mer.training.inputs import Encode, input_of
 from mer.training.loop import Examples
 from mer.training.systems import Fitted, Task
-from mer.training.watching import counted
 
 _TIMED_CLIPS: Final = 5
 
@@ -96,8 +97,7 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
     result_file = folder / "result.json"
     if result_file.exists():
         console.print(f"{fold.name}: done before")
-        done: dict[str, Any] = json.loads(result_file.read_text())
-        return done
+        return _result(result_file)
     torch.set_num_threads(job.threads)
     cv2.setNumThreads(1)  # clips are encoded side by side
     seed = (job.settings.seed, number)
@@ -114,11 +114,23 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
         console,
     )
     result = _finish(job, fold, system.fit(task))
-    write_atomically(result_file, json.dumps(result, indent=1) + "\n")
+    write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
-    if job.settings.model not in OURS:
+    if job.settings.model not in EXPORTED:
         _drop_weights(job.out)
     return result
+
+
+def _result(path: Path) -> dict[str, Any]:
+    """Return what a finished fold left.
+
+    Raises:
+        MerError: If it is damaged.
+    """
+    try:
+        return dict(from_json(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise MerError(f"{path} is damaged ({error!r}); remove it, and the fold is trained again") from error
 
 
 def _drop_weights(out: Path) -> None:
@@ -129,7 +141,7 @@ def _drop_weights(out: Path) -> None:
     losses = {}
     for path in out.glob("*/result.json"):
         if (path.parent / "best.safetensors").exists():
-            losses[path.parent] = float(json.loads(path.read_text())["stop_loss"])
+            losses[path.parent] = float(_result(path)["stop_loss"])
     for folder in sorted(losses, key=lambda folder: (losses[folder], folder.name))[1:]:
         (folder / "best.safetensors").unlink(missing_ok=True)  # another process may have been quicker
 

@@ -33,7 +33,7 @@ def plan_forward(model: nn.Module, device: torch.device) -> FastForward:
     """Choose how to run a network in training on this machine.
 
     Args:
-        model: A network from `mer.models.create`, on `device`.
+        model: A network from `mer.models.networks.create`, on `device`.
         device: Where it lies.
     """
     if device.type == "cuda":

@@ -8,9 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.baselines.lbp_top import lbp_top
-from mer.baselines.mdmo import features_from_flow
 from mer.config import TrainSettings
+from mer.models.registry import SYSTEMS
 from mer.preprocess import FLOW_STEPS_PER_PX, check_mode, encode
 from mer.training.feature_cache import FeatureCache
 
@@ -19,7 +18,8 @@ Encode = Callable[[NDArray[np.uint8]], NDArray[Any]]
 
 _FLOW_KEY: Final = "flow-dis-1"
 """Names `mer.preprocess.encode_flow`; the number is raised when its outcome changes."""
-_LBP_KEY: Final = "lbp-top-r3-p8-1"
+_FEATURES_KEYS: Final = {"lbp-top": "lbp-top-r3-p8-1"}
+"""Names features of grey clips that are worth keeping."""
 
 
 def input_of(settings: TrainSettings, *, cache: Path | None) -> Encode:
@@ -33,21 +33,24 @@ def input_of(settings: TrainSettings, *, cache: Path | None) -> Encode:
     """
     plain = partial(encode, mode=check_mode(settings.input))
     kept = FeatureCache(cache) if cache is not None else None
-    if settings.model == "lbp-top":
-        return _cached(lbp_top_of_clip, _LBP_KEY, kept)
-    if settings.input != "flow":
-        return plain
-    flow = _cached(plain, _FLOW_KEY, kept)
-    return partial(_mdmo, flow) if settings.model == "mdmo" else flow
+    see = _cached(plain, _FLOW_KEY, kept) if settings.input == "flow" else plain
+    system = SYSTEMS[settings.model]
+    if system.kind == "network":
+        return see
+    if system.own_input == "flow":
+        return partial(_features_of_flow, system.load(), see)
+    features = partial(_features_of_frames, system.load(), see)
+    return _cached(features, _FEATURES_KEYS[settings.model], kept) if settings.model in _FEATURES_KEYS else features
 
 
-def lbp_top_of_clip(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the features of one clip; refuses what is no grey clip."""
-    return lbp_top(encode(images, "gray"))
+def _features_of_frames(features: Encode, see: Encode, images: NDArray[np.uint8]) -> NDArray[Any]:
+    return features(see(images))
 
 
-def _mdmo(flow: Encode, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return features_from_flow((flow(images)[1:, ..., :2] - 128.0) / FLOW_STEPS_PER_PX)
+def _features_of_flow(
+    features: Callable[[NDArray[Any]], NDArray[Any]], see: Encode, images: NDArray[np.uint8]
+) -> NDArray[Any]:
+    return features((see(images)[1:, ..., :2] - 128.0) / FLOW_STEPS_PER_PX)
 
 
 def _cached(make: Encode, key: str, cache: FeatureCache | None) -> Encode:

@@ -10,15 +10,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from mer import checkpoint, models
-from mer.baselines.elrcn import Elrcn
+from mer import checkpoint
 from mer.checkpoint import Configuration
 from mer.config import TrainSettings
 from mer.errors import MerError
+from mer.models import networks
+from mer.models.elrcn import Elrcn
+from mer.training.counting import counted
 from mer.training.forward import FastForward, multiplies_bfloat16, plan_forward
 from mer.training.loop import Examples, predict, train_fold
 from mer.training.systems import STATE_FILE, Fitted, Task
-from mer.training.watching import batches_shown, counted
+from mer.training.watching import batches_shown
 
 _PREDICT_PART: Final = 4
 
@@ -30,9 +32,9 @@ class NetworkSystem:
         """Train until the stopping subjects gain nothing any more; keeps the best epoch."""
         settings = task.settings
         torch.manual_seed(int(np.random.default_rng(task.seed).integers(2**31)))
-        model = models.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(task.device)
+        model = networks.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(task.device)
         forward, train, stop = plan_forward(model, task.device), task.train, task.stop
-        task.console.print(f"{task.fold}: {models.parameter_count(model):,} parameters; {forward.description}")
+        task.console.print(f"{task.fold}: {networks.parameter_count(model):,} parameters; {forward.description}")
         if isinstance(model, Elrcn):
             _say(task, _initialise(model, settings.init))
             forward = FastForward(model.trained, model.clips_at_once, "frozen convolutions worked out once")
@@ -62,7 +64,7 @@ class NetworkSystem:
         }
         return Fitted(
             partial(predict, model, model, part=_PREDICT_PART),
-            models.parameter_count(model),
+            networks.parameter_count(model),
             partial(_save, model),
             course,
         )

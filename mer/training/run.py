@@ -21,11 +21,11 @@ from mer.errors import MerError
 from mer.files import write_atomically
 from mer.splits import Fold
 from mer.training.claim import claim, claim_folds
+from mer.training.counting import counted
 from mer.training.data import ClipData, select
 from mer.training.fold import make_job, run_fold
 from mer.training.source import Source
 from mer.training.tasks import FoldTask, Shared, each_fold
-from mer.training.watching import counted
 
 
 @dataclass(frozen=True, slots=True)

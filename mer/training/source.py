@@ -8,8 +8,8 @@ from rich.console import Console
 
 from mer.config import TrainSettings
 from mer.errors import UsageError
+from mer.training.counting import counted
 from mer.training.data import ClipData, read_dataset, read_npz
-from mer.training.watching import counted
 
 
 @dataclass(frozen=True, slots=True)

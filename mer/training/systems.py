@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mer.checkpoint import Configuration
 from mer.config import TrainSettings
-from mer.systems import SYSTEMS
+from mer.models.registry import SYSTEMS
 from mer.training.inputs import Encode, input_of
 from mer.training.loop import Examples
 

@@ -4,30 +4,23 @@ import csv
 import io
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from mer.config import TrainSettings
 from mer.files import write_atomically
+from mer.text import csv_text
+from mer.training.counting import progress_bar
 from mer.training.loop import Epoch, History, Watch
 
 _REDRAW_S: Final = 20.0
 """Least time between two drawings of the curves: a drawing takes longer than an epoch of a small network."""
 _COLUMNS: Final = ("fold", *(field.name for field in fields(Epoch)))
-
-
-@contextmanager
-def counted(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar; yields what is to be called with (done, in all)."""
-    with _bar(console) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager
@@ -40,7 +33,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
         settings: For the number of epochs.
         out: Folder of the run.
     """
-    with _bar(console) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task(fold, total=None)
         drawn = [-_REDRAW_S]
 
@@ -91,11 +84,7 @@ def _in_order(fold: str) -> list[tuple[int, str]]:
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, csv_text(_COLUMNS, rows))
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
@@ -126,14 +115,3 @@ def draw_curves(path: Path, log: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())
-
-
-def _bar(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

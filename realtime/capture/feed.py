@@ -8,6 +8,7 @@ from typing import Final
 from mer.errors import MerError
 from mer.messages import Frame
 from realtime.capture.reconnect import Reconnecting
+from realtime.capture.session_clock import counted_from, start_now
 from realtime.capture.source import LiveSource, Source, paced
 
 PATIENCE_S: Final = 60.0
@@ -24,6 +25,7 @@ class Feed:
 
     Attributes:
         source: As it was opened first.
+        start: When time 0 of the session was; known once `frames` was called.
 
     Raises:
         MerError: If it cannot be opened.
@@ -31,6 +33,7 @@ class Feed:
 
     def __init__(self, open_: Callable[[], Source], *, patience_s: float, stop: threading.Event) -> None:
         self.source = open_()
+        self.start = start_now()
         self._open = open_
         self._patience_s = patience_s
         self._stop = stop
@@ -39,16 +42,22 @@ class Feed:
     def frames(self, announce: Callable[[str], None]) -> Iterator[Frame]:
         """Return the frames from now on: live ones as they come, a recording's at its own pace.
 
+        Times of a live source are seconds since its first frame; those of a recording stay as they are, so that
+        they are the same as in a replay.
+
         Args:
             announce: Told when a live source goes away and comes back.
         """
         if not isinstance(self.source, LiveSource):
+            self.start = start_now()
             return paced(self.source, clock=time.monotonic, wait=self._stop.wait)
         self.source.skip_backlog()
         self._returning = Reconnecting(
             self.source, reopen=self._reopen, patience_s=self._patience_s, announce=announce, stop=self._stop
         )
-        return iter(self._returning)
+        first_s = _first_s(self.source)
+        self.start = start_now(first_s)
+        return counted_from(first_s, self._returning)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,3 +79,10 @@ class Feed:
             source.close()
             raise MerError("what is there now is no live source")
         return source
+
+
+def _first_s(source: LiveSource) -> float:
+    try:
+        return source.peek().time_s
+    except MerError:  # it has ended meanwhile, which whoever iterates finds out
+        return 0.0

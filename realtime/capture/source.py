@@ -1,5 +1,6 @@
-"""Where frames come from: cameras, stream addresses, video files and folders of pictures, through OpenCV."""
+"""Where frames come from: cameras, stream addresses, video files and folders of pictures."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,18 +13,20 @@ import cv2
 import numpy as np
 
 from mer.errors import MerError, UsageError
-from mer.media.jpeg import JpegPackets, is_motion_jpeg, open_capture, read_picture
-from mer.media.video import Clock, FrameReader
+from mer.media.clock import Clock
+from mer.media.decoder import Picture
+from mer.media.source_name import source_name
+from mer.media.video import FrameReader
 from mer.messages import Frame
 from realtime.capture import camera_mode, cameras
 from realtime.capture.camera_mode import Backend, Mode
+from realtime.capture.stream import PREFIXES, NetworkStream
 
-STREAM_PREFIXES: Final = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://", "udp://", "tcp://")
-OPEN_TIMEOUT_MS: Final = 5000
-READ_TIMEOUT_MS: Final = 5000
 RATE_WINDOW_S: Final = 0.5
 """How long a stream is watched on opening to learn its rate; the frames seen meanwhile are kept."""
 FALLBACK_FPS: Final = 30.0
+_LEAST_STEP_S: Final = 1e-6
+"""Pictures that arrive at the same reading of the clock are this far apart."""
 BACKLOG_MOST_S: Final = 10.0
 """Most that is thrown away of what piled up before the first frame was wanted."""
 
@@ -35,12 +38,11 @@ class LiveSource:
     none, so its frames are stamped on arrival.
 
     Args:
-        capture: An open cv2.VideoCapture, or whatever has its `read`, `get` and `release`.
+        capture: An open cv2.VideoCapture, whatever has its `read`, `get` and `release`, or a stream.
         name: What the user called it.
         asked: Mode that was asked for.
         fps: If given, time stamps are counted at this rate instead of measured.
-        own_stamps: Whether the POS_MSEC of `capture` is a time stamp of the source.
-        packets: What to read from instead of `capture`.
+        own_stamps: Whether pictures carry time stamps of the source; otherwise they are stamped on arrival.
         clock: Monotonic seconds, for stamping on arrival.
 
     Attributes:
@@ -62,38 +64,40 @@ class LiveSource:
         asked: Mode | None = None,
         fps: float | None = None,
         own_stamps: bool,
-        packets: JpegPackets | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.asked = asked or Mode()
         self.claimed_frames: int | None = None
-        self.notes: tuple[str, ...] = ()
         self.frames_read = 0
-        self._capture = capture
+        self._capture = capture if isinstance(capture, NetworkStream) else _Camera(capture)
+        self._slow = ""
+        self._last_s = -np.inf
         self._fixed_fps = fps
         self._own_stamps = own_stamps
-        self._packets = packets
         self._clock = clock
         self._decoded = 0
         self._ahead: deque[Frame] = deque()
-        stated = capture.get(cv2.CAP_PROP_FPS)
+        stated = self._capture.stated_fps
         stated = stated if np.isfinite(stated) and 0 < stated < 10_000 else 0.0
         self._stamps = Clock(1.0 / (fps or stated or FALLBACK_FPS))
+        named = source_name(name)
         first = self._read()
         if first is None:
-            capture.release()
-            raise MerError(f"{name} was opened but delivers no picture; is it in use, switched off or not a video?")
+            self.close()
+            raise MerError(f"{named} was opened but delivers no picture; is it in use, switched off or not a video?")
         self._ahead.append(first)
         height, width = first.image.shape[:2]
         self.size_wh = (width, height)
-        in_force = camera_mode.in_force(capture, exposure=self.asked.exposure_ms is not None)
-        self.got = replace(in_force, width=width, height=height, fps=stated or None)
-        self.finite = np.isfinite(length := capture.get(cv2.CAP_PROP_FRAME_COUNT)) and length > 0
+        self.got = Mode(fourcc=self._capture.codec)
+        if isinstance(self._capture, _Camera):
+            self.got = self._capture.mode(exposure=self.asked.exposure_ms is not None)
+        self.got = replace(self.got, width=width, height=height, fps=stated or None)
+        self.finite = self._capture.finite
         self.nominal_fps = fps or stated or FALLBACK_FPS
         self.rate_hz = fps or self._measured_rate()
         if own_stamps and stated and self.rate_hz < camera_mode.SLOW * stated:
-            self.notes = (camera_mode.slow_note(self.rate_hz, stated),)
-        self.description = f"{name} ({width}x{height}, {self.rate_hz:.4g} fps)"
+            self._slow = camera_mode.slow_note(self.rate_hz, stated)
+        self.description = f"{named} ({width}x{height}, {self.rate_hz:.4g} fps)"
 
     def __iter__(self) -> Iterator[Frame]:
         while (frame := self._ahead.popleft() if self._ahead else self._read()) is not None:
@@ -105,19 +109,33 @@ class LiveSource:
         """Time stamps that did not advance and were replaced."""
         return self._stamps.repaired
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was odd about the source so far."""
+        damaged = self._capture.undecodable
+        return tuple(
+            note
+            for note in (
+                self._slow,
+                f"{damaged} pictures were damaged or not what they should be and were left out" if damaged else "",
+                self._capture.error,
+            )
+            if note
+        )
+
     def _read(self) -> Frame | None:
-        read = read_picture(self._capture, self._packets)
-        if read is None:
+        picture = self._capture.read()
+        if picture is None:
             return None
-        image, jpeg = read
         if self._fixed_fps:
             time_s = self._decoded / self._fixed_fps
         elif self._own_stamps:
-            time_s = self._stamps.time_s(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+            time_s = self._stamps.time_s(picture.stamp_s)
         else:
-            time_s = self._stamps.time_s(self._clock())
-        image.flags.writeable = False
-        frame = Frame(image, time_s, self._decoded, jpeg)
+            time_s = max(self._clock(), self._last_s + _LEAST_STEP_S)
+        self._last_s = time_s
+        picture.image.flags.writeable = False
+        frame = Frame(picture.image, time_s, self._decoded, picture.jpeg, picture.planes)
         self._decoded += 1
         return frame
 
@@ -163,7 +181,7 @@ class LiveSource:
 
     def close(self) -> None:
         """Release the camera or connection; safe to call twice."""
-        self._capture.release()
+        self._capture.close()
 
     def __enter__(self) -> "LiveSource":
         return self
@@ -174,12 +192,36 @@ class LiveSource:
         self.close()
 
 
+class _Camera:
+    """A camera that OpenCV reads."""
+
+    codec: str | None = None
+    error = ""
+    undecodable = 0
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+        self.stated_fps: float = capture.get(cv2.CAP_PROP_FPS)
+        self.finite = bool(np.isfinite(length := capture.get(cv2.CAP_PROP_FRAME_COUNT)) and length > 0)
+
+    def read(self) -> Picture | None:
+        ok, image = self._capture.read()
+        stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0 if ok else None
+        return Picture(image.astype(np.uint8, copy=False), stamp_s) if ok else None
+
+    def mode(self, *, exposure: bool) -> Mode:
+        return camera_mode.in_force(self._capture, exposure=exposure)
+
+    def close(self) -> None:
+        self._capture.release()
+
+
 Source = FrameReader | LiveSource
 
 
 def is_stream(text: str) -> bool:
     """Return whether `text` is the address of a stream rather than a camera or path."""
-    return text.lower().startswith(STREAM_PREFIXES)
+    return text.lower().startswith(PREFIXES)
 
 
 def open_source(
@@ -217,15 +259,34 @@ def open_source(
         raise UsageError(f"--fourcc {fourcc!r} is not a pixel format; give four letters, such as MJPG")
     asked = Mode(width, height, fps, fourcc, exposure_ms)
     if text.isdecimal():
+        _refuse_ambiguous(text)
         return _open_camera(int(text), f"camera {text}", asked, backend)
     if backend == "gstreamer" and "!" in text:
         return _open_camera(text, "the pipeline", asked, backend)
     if is_stream(text):
-        return _open_stream(text, fps=fps)
+        try:
+            return _open_stream(text, fps=fps)
+        except MerError as error:  # which may quote the library's own words about the address
+            raise type(error)(source_name(str(error))) from None
     path = Path(text)
     if path.is_char_device():
         return _open_camera(text, f"camera {text}", asked, backend)
     return FrameReader(path, fps=fps, grey=True)
+
+
+def _refuse_ambiguous(number: str) -> None:
+    """Refuse a camera's number that is a file's or folder's name as well.
+
+    Raises:
+        UsageError: If it is.
+    """
+    path = Path(number)
+    if os.path.lexists(path):
+        kind = "folder" if path.is_dir() else "file"
+        raise UsageError(
+            f"--camera {number} may be camera {number} or the {kind} {number} in the current folder; give "
+            f"./{number} for the {kind}, or /dev/video{int(number)} for the camera"
+        )
 
 
 def paced(frames: Iterable[Frame], *, clock: Callable[[], float], wait: Callable[[float], object]) -> Iterator[Frame]:
@@ -260,20 +321,8 @@ def _open_camera(index_or_path: int | str, name: str, asked: Mode, backend: Back
 
 
 def _open_stream(url: str, *, fps: float | None) -> LiveSource:
-    options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-
-    def opened() -> cv2.VideoCapture:
-        # A threaded decoder would hold every frame back by one.
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_N_THREADS, 1])
-        if not capture.isOpened():
-            raise MerError(
-                f"stream {url} cannot be opened; is its server running, and does it send video (MJPEG, RTSP)?"
-            )
-        return capture
-
-    capture, packets = open_capture(opened)
-    # FFmpeg makes up 25 frames a second for Motion JPEG, which carries no time stamps.
-    return LiveSource(capture, name=url, fps=fps, own_stamps=not is_motion_jpeg(capture), packets=packets)
+    stream = NetworkStream(url)
+    return LiveSource(stream, name=url, fps=fps, own_stamps=stream.stamped)
 
 
 def _cameras_here() -> str:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -20,16 +19,22 @@ from rich.console import Console
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
+from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
+from mer.media.source_name import source_name
+from mer.terminal import open_console
+from mer.text import printable
 from realtime import config, options
 from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
+from realtime.capture.session_clock import SessionStart
 from realtime.capture.source import LiveSource, Source, is_stream, open_source
 from realtime.capture.thread import Capture
 from realtime.messages import Event, Update
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
-from realtime.output.records import STDOUT, Records, say, say_to
+from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
+from realtime.output.records import STDOUT, Records, say
 from realtime.output.session_recording import SessionRecording
 from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
@@ -40,6 +45,8 @@ from realtime.screen.overlay import Header, Overlay
 
 WAIT_S: Final = 0.1
 """Longest wait for a frame before signals and the end are looked for."""
+CAMERA_VARIABLE: Final = "MER_CAMERA"
+"""Holds what `--camera` would, for addresses with a password: a command line is seen by everybody on the machine."""
 _ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -89,20 +96,23 @@ def live(
         yield last
 
 
+@command("mer-live")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
     parser = _parser()
     args = config.parse(parser, argv)
-    return options.exit_code("mer-live", lambda: _run(parser, args, Console()))
+    return _run(parser, args, open_console())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = options.parser("mer-live", "Spot and classify micro-expressions live. q or Ctrl-C ends it.")
     parser.add_argument(
         "--camera",
-        required=True,
+        default=os.environ.get(CAMERA_VARIABLE),
+        required=CAMERA_VARIABLE not in os.environ,
         metavar="SOURCE",
-        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace",
+        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace "
+        f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
     parser.add_argument("--duration", type=options.seconds, metavar="S", help="end after so many seconds")
     parser.add_argument(
@@ -123,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
+    )
+    parser.add_argument(
+        "--lsl-interface",
+        default=LOOPBACK,
+        metavar="NAME",
+        help="with --lsl: network interface (name or address) whose network can find and read the streams, which carry "
+        f"this machine's name, or {EVERYWHERE} (default: {LOOPBACK}, this machine only)",
     )
     parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and leave")
     parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
@@ -154,11 +171,16 @@ def _parser() -> argparse.ArgumentParser:
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Console) -> int:
     if args.save_config is not None:
         path, args.save_config = args.save_config, None
-        config.save(parser, args, path)
-        print(f"options are in {path}; use them with: mer-live --config {path}")
+        left_out = config.save(parser, args, path)
+        print(printable(f"options are in {path}; use them with: mer-live --config {path}"))
+        for name in left_out:
+            remedy = f" or set {CAMERA_VARIABLE}" if name == "camera" else ""
+            print(f"--{name} is left out, because it holds a password or token; give it again{remedy}")
         return 0
-    if args.record is not None and args.events is None:
+    into_recording = args.record is not None and args.events is None
+    if into_recording:
         args.events = args.record / session_recording.EVENTS
+    name = source_name(args.camera)
     stop = threading.Event()
     failures: list[str] = []
 
@@ -167,29 +189,37 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         pipeline.announce(text)
 
     with ExitStack() as stack:
-        outlets = stack.enter_context(Outlets(args.lsl, source=args.camera)) if args.lsl else None
+        landmarker = stack.enter_context(Landmarker(args.face_model))  # starts while engine and source are opened
+        outlets = (
+            stack.enter_context(Outlets(args.lsl, source=name, interface=interface_of(args.lsl_interface)))
+            if args.lsl
+            else None
+        )
         engine = stack.enter_context(_engine(args.engine, on_failure=failed))
-        Landmarker(args.face_model).close()  # loading mediapipe takes a second; a source that runs would pile up
         feed = Feed(functools.partial(_open, args), patience_s=args.reconnect, stop=stop)
         stack.callback(feed.close)
         source = feed.source
+        landmarker.wait()
         recording = stack.enter_context(_recording(parser, args, source)) if args.record else None
-        records = stack.enter_context(Records(args.events))
+        records = stack.enter_context(Records(args.events, owned=into_recording))
         pipeline = stack.enter_context(
             Pipeline(
                 rate_hz=_most_hz(source),
                 engine=engine,
-                face_model=args.face_model,
+                landmarker=landmarker,
                 sensitivity=args.sensitivity,
             )
         )
         signals = stack.enter_context(_ending_signals(stop))
         frames = feed.frames(pipeline.announce)
-        frames = recording.passing(frames) if recording else frames
+        start = feed.start if isinstance(source, LiveSource) else None
+        if recording:
+            recording.describe(feed.start)
+            frames = recording.passing(frames)
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
 
         def mark(pressed: Mark) -> None:
-            records.write(record_from_mark(pressed, source=args.camera))
+            records.write(record_from_mark(pressed, source=name) | (start.fields() if start else {}))
             if outlets is not None:
                 outlets.mark(pressed)
 
@@ -197,19 +227,26 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
             pipeline,
             stop=stop,
             on_mark=mark,
-            source=args.camera,
+            source=name,
             save_dir=args.save_dir,
         )
         with _screen(args, source, engine, pipeline, console, keys) as screen:
             for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
                 for event in update.events:  # on disk before anybody is told of it
-                    records.write(_record(event, args.camera, source))
+                    records.write(_record(event, name, start))
                 if outlets is not None:
                     outlets.update(update)
                 screen.update(update)
                 keys.update(update)
-    notes = (str(pipeline.cadence.rhythm), *feed.notes, *(recording.notes if recording else ()), *failures)
-    for line in closing_lines(source.description, totals=pipeline.totals, timing=pipeline.timing, notes=notes):
+    face_notes = pipeline.face_notes(start_s=pipeline.totals.first_time_s)
+    notes = (str(pipeline.cadence.rhythm), *feed.notes, *face_notes, *(recording.notes if recording else ()), *failures)
+    for line in closing_lines(
+        source.description,
+        totals=pipeline.totals,
+        timing=pipeline.timing,
+        notes=notes,
+        missing=pipeline.cadence.rhythm.missing,
+    ):
         say(line, path=args.events)
     errors = [error for error in (feed.error, records.error, recording.error if recording else "") if error]
     for error in errors:
@@ -235,7 +272,12 @@ def _most_hz(source: Source) -> float:
 
 
 def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source: Source) -> SessionRecording:
-    about = {"source": args.camera, "description": source.description, "options": config.chosen(parser, args)}
+    chosen = config.chosen(parser, args)
+    about = {
+        "source": source_name(args.camera),
+        "description": source.description,
+        "options": {k: source_name(value) if isinstance(value, str) else value for k, value in chosen.items()},
+    }
     return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about)
 
 
@@ -266,14 +308,11 @@ def _screen(
     return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys, pictures=mode)
 
 
-def _record(event: Event, name: str, source: Source) -> dict[str, Any]:
-    """Return the line of an event that came just now; of a live source with the apex by the computer's clock."""
+def _record(event: Event, name: str, start: SessionStart | None) -> dict[str, Any]:
+    """Return the line of an event; of a live source with the session's start, and the apex by the computer's clock."""
     record = record_from_event(event, source=name)
-    if isinstance(source, LiveSource):
-        since_offset_ms = event.latency.confirm_ms + event.latency.compute_ms
-        age_s = event.interval.offset.time_s - event.interval.apex.time_s + since_offset_ms / 1000.0
-        apex = datetime.now(timezone.utc) - timedelta(seconds=age_s)
-        record["apex_utc"] = apex.isoformat(timespec="milliseconds")
+    if start is not None:
+        record |= {"apex_utc": start.utc_at(event.interval.apex.time_s), **start.fields()}
     return record
 
 

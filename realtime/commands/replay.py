@@ -14,10 +14,13 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
+from mer.cli import command, print_error
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.jobs import cluster, processes
 from mer.media.video import FrameReader
+from mer.terminal import open_console
+from mer.text import printable
 from realtime import config, options
 from realtime.messages import Update
 from realtime.output import compare, extras
@@ -25,7 +28,7 @@ from realtime.output.report.index import INDEX_HTML, index
 from realtime.pipeline import Pipeline
 from realtime.recordings import tally, workers
 from realtime.recordings.inputs import find_recordings
-from realtime.recordings.recording import Job, Screen, replay_recording
+from realtime.recordings.recording import Job, Screen, replay_recording, skip
 from realtime.recordings.tally import Outcome
 from realtime.screen.graphics import choose
 from realtime.screen.overlay import Header, Overlay
@@ -41,10 +44,11 @@ _DIED: Final = (
 )
 
 
+@command("mer-replay")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-replay`; its exit codes are in `--help`."""
     args = config.parse(_parser(), argv)
-    return options.exit_code("mer-replay", lambda: _run(args, Console()))
+    return _run(args, open_console())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
-    recordings, errors = find_recordings(args.files, args.out)
+    search = find_recordings(args.files, args.out)
+    recordings, errors = search.recordings, search.errors
     if not recordings and len(errors) == 1:
         raise errors[0]
     _check(args, len(recordings) + len(errors))
@@ -78,12 +83,14 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     again = bool(args.again or args.truth or args.overlay or args.screenshot)
     wanted = extras.wanted_from(args)
     jobs = [
-        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.sensitivity)
+        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.out, args.sensitivity)
         for recording, truth in zip(recordings, truths)
     ]
     if args.cluster:
         cluster.check(args.cluster)
         jobs = [_for_any_machine(job) for job in jobs]
+    for note in search.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     outcomes = [Outcome(None, "failed", error=error) for error in errors]
     for outcome in outcomes:
         _report(outcome, console)
@@ -99,9 +106,9 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     outcomes.sort(key=lambda outcome: planned.index(outcome.recording))
     if len(outcomes) > 1:
         console.print(tally.table(outcomes, planned=len(jobs) + len(errors)))
-        tally.write(outcomes, args.out)
+        tally.write(outcomes, args.out, absolute=args.absolute_paths)
         if args.report:
-            write_atomically(args.out / INDEX_HTML, index(outcomes, args.out))
+            write_atomically(args.out / INDEX_HTML, index(outcomes, args.out, absolute=args.absolute_paths))
     if len(args.truth) > 1:
         pooled = [pair for outcome in outcomes for pair in outcome.pairs]
         console.print(compare.table(pooled, title=f"{len(args.truth)} recordings: true against found"))
@@ -120,15 +127,16 @@ def _check(args: argparse.Namespace, recordings: int) -> None:
 
 def _for_any_machine(job: Job) -> Job:
     """Return a job whose paths hold whatever the folder of the process that does it."""
-    recording = replace(job.recording, folder=job.recording.folder.resolve())
+    out = job.out.resolve()
+    recording = replace(job.recording, folder=out / job.recording.folder.relative_to(job.out))
     engine = str(Path(job.engine).resolve()) if Path(job.engine).is_file() else job.engine
     face_model = job.face_model.resolve() if job.face_model else None
-    return replace(job, recording=recording, engine=engine, face_model=face_model)
+    return replace(job, recording=recording, engine=engine, face_model=face_model, out=out)
 
 
 def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -> Iterator[Outcome]:
     with open_engine(args.engine) as engine:
-        if not args.cluster and min(args.jobs, len(jobs)) < 2:
+        if not args.cluster and (len(jobs) == 1 or args.overlay or args.screenshot):
             for number, job in enumerate(jobs, start=1):
                 name = f"{number}/{len(jobs)} {job.recording.path.name}" if len(jobs) > 1 else job.recording.path.name
                 open_screen = functools.partial(_screen, args, console, engine, job, name)
@@ -137,6 +145,9 @@ def _outcomes(jobs: Sequence[Job], args: argparse.Namespace, console: Console) -
                 if outcome.status == "interrupted":
                     return
             return
+        skipped = [skip(job, engine) for job in jobs]
+    yield from filter(None, skipped)
+    jobs = [job for job, outcome in zip(jobs, skipped) if outcome is None]
     with BatchBar([job.recording.path.name for job in jobs], console) as bar, closing(_ended(jobs, args, bar)) as all_:
         for number, ended in all_:
             bar.end(number)
@@ -167,10 +178,7 @@ class _Screenshots:
             self._overlay.update(update)
         if not update.events:
             return
-        try:
-            self._overlay.export_svg(self._path)
-        except OSError as error:
-            raise MerError(f"{self._path} cannot be written ({error.strerror}); give another --screenshot") from error
+        self._overlay.export_svg(self._path)
 
 
 @contextmanager
@@ -186,7 +194,7 @@ def _screen(
     header = _header(frames, engine, job.truth)
     mode = choose(args.pictures, console, os.environ).mode
     overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, pictures=mode)
-    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.claimed_frames, console)
+    shown = overlay if args.overlay and console.is_terminal else Bar(name, frames.expected_frames, console)
     with shown as screen:
         yield _Screenshots(screen, overlay, args.screenshot) if args.screenshot else screen
 
@@ -195,7 +203,7 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
     warnings = [f"model trained on {engine.manifest.training_data}"]
     if truth is not None and truth.synthetic:
         warnings.insert(0, "synthetic recording")
-    claimed = frames.claimed_frames
+    claimed = frames.expected_frames
     return Header(
         source=frames.description,
         engine=engine.name,
@@ -207,10 +215,10 @@ def _header(frames: FrameReader, engine: Engine, truth: compare.Truth | None) ->
 
 def _report(outcome: Outcome, console: Console) -> None:
     if outcome.error is not None:
-        options.print_error("mer-replay", outcome.error)
+        print_error("mer-replay", outcome.error)
         return
     for line in outcome.lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(printable(line), highlight=False, soft_wrap=True)
     if outcome.truth is not None:
         kind = "synthetic recording" if outcome.truth.synthetic else "recording"
         name = Path(outcome.summary["source"]).name

@@ -1,7 +1,7 @@
 """Pictures of single events: a strip of the 13 that the classifier saw, or a short film of the face."""
 
-import tempfile
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
+from mer.files import write_new
 from realtime.messages import Event, Update
 
 MARGIN_S: Final = 0.25
 """Shown before the onset and, as far as it had been seen when the event was decided, after the offset."""
 SLOWER: Final = 4.0
 """A film runs this much slower than life."""
+FILM_PART: Final = ".film.part.mp4"
+"""Name of a film while it is being made, in the folder of the results: their disk has to hold it anyway."""
 _KEPT_S: Final = 3.0
 
 
@@ -40,16 +43,21 @@ def encode_picture(image: NDArray[np.uint8], suffix: str) -> bytes:
 
 
 class Films:
-    """Keeps the last seconds of the face crop and cuts a film out for each event."""
+    """Keeps the last seconds of the face crop and cuts a film out for each event.
 
-    def __init__(self) -> None:
+    Args:
+        folder: Where a film may lie while it is being made, readable by its owner only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._crops: deque[tuple[float, NDArray[np.uint8]]] = deque()
 
     def add(self, update: Update) -> list[bytes]:
         """Take one update and return a film (VP9 in MP4, four times slower than life) of each of its events.
 
         Raises:
-            MerError: If this OpenCV has no encoder for it.
+            MerError: If this OpenCV has no encoder for it, or the film did not come out whole.
         """
         self._crops.append((update.time_s, update.crop))
         while self._crops[0][0] < update.time_s - _KEPT_S:
@@ -61,13 +69,34 @@ class Films:
         last_s = event.interval.offset.time_s + MARGIN_S
         crops = [crop for time_s, crop in self._crops if first_s <= time_s <= last_s]
         size = crops[0].shape[1], crops[0].shape[0]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "event.mp4"
-            code = cv2.VideoWriter.fourcc(*"vp09")
-            writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, event.quality.rate_hz / SLOWER, size)
-            if not writer.isOpened():
-                raise MerError("this OpenCV has no VP9 encoder; use --clips png, or opencv-python from PyPI")
-            for crop in crops:
-                writer.write(cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR))
-            writer.release()
-            return path.read_bytes()
+        path = self._folder / FILM_PART
+        try:
+            path.unlink(missing_ok=True)
+            write_new(path, b"", private=True)  # the encoder opens it again and leaves its mode
+            return _encoded(path, crops, rate_hz=event.quality.rate_hz / SLOWER, size_wh=size)
+        except OSError as error:
+            raise MerError(
+                f"the film of event {event.number} cannot be written ({error.strerror}); is the disk full?"
+            ) from error
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, size_wh: tuple[int, int]) -> bytes:
+    """Write a film and return its content, once as many pictures could be read back as it was given."""
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"vp09"), rate_hz, size_wh)
+    if not writer.isOpened():
+        raise MerError("this OpenCV has no VP9 encoder; use --clips png, or opencv-python from PyPI")
+    for crop in crops:
+        writer.write(cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR))
+    writer.release()
+    reader = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    whole = 0
+    while reader.read()[0]:
+        whole += 1
+    reader.release()
+    if whole != len(crops):  # a full disk, about which the encoder says nothing
+        raise MerError(
+            f"only {whole} of the {len(crops)} pictures of a film could be read back; is {path.parent} full?"
+        )
+    return path.read_bytes()

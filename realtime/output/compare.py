@@ -9,10 +9,12 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Pair, Truth, compare, read_truth
 from mer.labels import NONE_LABEL
 from mer.messages import Interval
+from mer.text import printable
 from realtime.messages import Event
 
 # fmt: off
@@ -134,12 +136,13 @@ def _percent(found: Label | None) -> str:
     return f"({percent})" if found.label == NONE_LABEL else percent
 
 
-def _verdict(pair: Pair) -> str:
+def _verdict(pair: Pair) -> Text:
     if pair.truth is None:
-        return f"[red]false[/]: {pair.during}" if pair.during else "[red]false[/]"
+        during = f": {printable(pair.during)}" if pair.during else ""
+        return Text.assemble(("false", "red"), during)
     if pair.found is None:
-        return "[red]missed[/]"
-    return "[green]hit[/]" if pair.label_right else "[yellow]wrong class[/]"
+        return Text("missed", "red")
+    return Text("hit", "green") if pair.label_right else Text("wrong class", "yellow")
 
 
 def _closing_line(counts: Score) -> str:

@@ -1,10 +1,9 @@
 """Why the spotter decided as it did: every frame's motion as a table, and a picture of the whole recording."""
 
-import csv
-import io
 from typing import Final
 
 from mer.messages import Interval
+from mer.text import csv_text
 from realtime.messages import Update
 from realtime.spotting.face_shape import REGIONS
 
@@ -45,11 +44,7 @@ class Explainer:
         return {EXPLAIN_CSV: self._table().encode(), EXPLAIN_SVG: self._picture().encode()}
 
     def _table(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self._rows)
-        return text.getvalue()
+        return csv_text(COLUMNS, [dict(zip(COLUMNS, row)) for row in self._rows])
 
     def _picture(self) -> str:
         first_s = self._points[0][0] if self._points else 0.0

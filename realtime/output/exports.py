@@ -3,14 +3,15 @@
 All take the records of `realtime.output.sinks` and give the content of a file. Times are those of the recording.
 """
 
-import csv
-import io
 import mimetypes
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from mer.text import csv_text, printable
+from realtime.output.sharing import shared_path
 
 SUBTITLE_S: Final = 1.5
 """A subtitle stays this long, because nobody reads one in the fraction of a second that an event lasts."""
@@ -27,6 +28,7 @@ class Found:
         events: Lines of `events.jsonl`.
         rejected: Rows of `rejected.csv`.
         summary: What `summary.json` holds.
+        absolute_paths: Whether files may say where on this computer the recording lies.
     """
 
     source: Path
@@ -34,6 +36,12 @@ class Found:
     events: Sequence[Record]
     rejected: Sequence[Record]
     summary: Record
+    absolute_paths: bool = False
+
+    @property
+    def media(self) -> str:
+        """How a file in the folder names the recording."""
+        return shared_path(self.source, beside=self.folder, absolute=self.absolute_paths)
 
 
 def srt(found: Found) -> bytes:
@@ -44,7 +52,7 @@ def srt(found: Found) -> bytes:
         end_ms = max(_ms(record["offset_s"]), onset_ms + round(1000 * SUBTITLE_S))
         if i + 1 < len(onsets_ms):
             end_ms = max(onset_ms + 1, min(end_ms, onsets_ms[i + 1]))
-        text = f"{_title(record)}, {record['duration_ms']:.0f} ms, apex {record['apex_s']:.3f} s"
+        text = f"{printable(_title(record))}, {record['duration_ms']:.0f} ms, apex {record['apex_s']:.3f} s"
         blocks.append(f"{i + 1}\n{_srt_time(onset_ms)} --> {_srt_time(end_ms)}\n{text}\n")
     return "\n".join(blocks).encode()
 
@@ -114,11 +122,8 @@ def boris(found: Found) -> bytes:
                 "Comment start": f"apex {record['apex_s']:.3f} s, score {record['score']}",
             }
             rows.append(row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=_BORIS_COLUMNS)  # ends lines with CR LF, as BORIS does
-    writer.writeheader()
-    writer.writerows(sorted(rows, key=lambda row: float(row["Start (s)"])))
-    return text.getvalue().encode()
+    rows.sort(key=lambda row: float(row["Start (s)"]))
+    return csv_text(_BORIS_COLUMNS, rows, newline="\r\n").encode()  # as BORIS ends lines
 
 
 def eaf(found: Found) -> bytes:
@@ -132,7 +137,10 @@ def eaf(found: Found) -> bytes:
     document = Eaf(author="mer-live")
     document.remove_tier("default")
     kind = mimetypes.guess_type(found.source.name)[0] or "video/mp4"
-    document.add_linked_file(found.source.as_uri(), relpath=f"./{found.source.name}", mimetype=kind)
+    # ELAN looks at the first address, then at the relative one, then for the name beside the document.
+    relative = printable(f"./{found.media if not found.absolute_paths else found.source.name}")
+    address = found.source.as_uri() if found.absolute_paths else relative
+    document.add_linked_file(address, relpath=relative, mimetype=kind)
     tiers: dict[str, list[tuple[int, int, str]]] = {
         "event": [(_ms(r["onset_s"]), _ms(r["offset_s"]), _title(r)) for r in found.events],
         "apex": [(_ms(r["apex_s"]), _ms(r["apex_s"]) + 1, str(r["number"])) for r in found.events],
@@ -144,8 +152,8 @@ def eaf(found: Found) -> bytes:
         for start_ms, end_ms, value in sorted(annotations):
             start_ms = max(start_ms, last_ms)
             last_ms = max(end_ms, start_ms + 1)
-            document.add_annotation(tier, start_ms, last_ms, value)
-    with tempfile.TemporaryDirectory() as folder:
+            document.add_annotation(tier, start_ms, last_ms, printable(value))
+    with tempfile.TemporaryDirectory(dir=found.folder if found.folder.is_dir() else None) as folder:
         path = Path(folder) / "events.eaf"
         to_eaf(str(path), document)
         return path.read_bytes()

@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Literal
 
 from mer.errors import UsageError
@@ -22,6 +23,8 @@ REPLACED: Final = (
     "clips/event-*.mp4",
 )
 """Patterns of all files that may come from an earlier run and go with its results."""
+PICTURES: Final = (REPORT_HTML, "clips/event-*.png", "clips/event-*.mp4")
+"""Those that show faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,19 @@ class Wanted:
         clips: Kind of the clips, None for none.
         report: Whether a page about each recording is wanted.
         explain: Whether the spotter's curves and decisions are wanted.
+        absolute_paths: Whether the files may say where on this computer the recording lies.
     """
 
     exports: tuple[str, ...] = ()
     clips: Literal["png", "mp4"] | None = None
     report: bool = False
     explain: bool = False
+    absolute_paths: bool = False
+
+    @property
+    def pictures(self) -> bool:
+        """Whether any of it shows faces."""
+        return self.report or self.clips is not None
 
     @property
     def names(self) -> list[str]:
@@ -71,6 +81,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clips", choices=("png", "mp4"), help="store pictures of the face in each event, as strips or slowed films"
     )
+    parser.add_argument(
+        "--absolute-paths",
+        action="store_true",
+        help="let reports, ELAN documents and tables name full paths (default: relative paths or file names)",
+    )
 
 
 def wanted_from(args: argparse.Namespace) -> Wanted:
@@ -81,7 +96,7 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     """
     if "eaf" in args.export and find_spec("pympi") is None:
         raise UsageError("--export eaf needs pympi; install it with: pip install 'mer-live[eaf]'")
-    return Wanted(args.export, args.clips, args.report, args.explain)
+    return Wanted(args.export, args.clips, args.report, args.explain, args.absolute_paths)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -97,11 +112,12 @@ class Extras:
 
     Args:
         wanted: What was asked for.
+        folder: Of the results.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, folder: Path) -> None:
         self._wanted = wanted
-        self._films = Films() if wanted.clips == "mp4" else None
+        self._films = Films(folder) if wanted.clips == "mp4" else None
         self._gatherer = Gatherer() if wanted.report else None
         self._explainer = Explainer() if wanted.explain else None
         self._files: dict[str, bytes] = {}

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from realtime.messages import Event, Update
+from realtime.output.lsl_network import LOOPBACK, kept_to
 from realtime.screen.keys import Mark
 from realtime.spotting.motion_track import SMOOTHING_S
 
@@ -48,12 +49,17 @@ class Outlets:
     Args:
         name: Start of their names.
         source: What is filmed, for the streams' descriptions.
+        interface: Where they can be reached; see `realtime.output.lsl_network.interface_of`.
 
     Raises:
-        MerError: If pylsl or its library is missing.
+        MerError: If pylsl or its library is missing, or the streams cannot be kept to the interface.
     """
 
-    def __init__(self, name: str, *, source: str) -> None:
+    def __init__(self, name: str, *, source: str, interface: str = LOOPBACK) -> None:
+        with kept_to(interface):
+            self._open(name, source)
+
+    def _open(self, name: str, source: str) -> None:
         try:
             import pylsl
         except (ImportError, RuntimeError, OSError) as error:  # the latter two without the shared library
@@ -79,7 +85,9 @@ class Outlets:
         if update.time_s > self._last_s:  # not the same frame again, with news about the source or at the end
             self._send_motion(update)
         for event in update.events:
-            self._markers.push_sample([json.dumps(self._record(event))], self._map(event.interval.apex.time_s))
+            self._markers.push_sample(
+                [json.dumps(self._record(event), allow_nan=False)], self._map(event.interval.apex.time_s)
+            )
 
     def _send_motion(self, update: Update) -> None:
         self._last_s = update.time_s
@@ -89,7 +97,9 @@ class Outlets:
 
     def mark(self, mark: Mark) -> None:
         """Send a mark of the space bar, now."""
-        self._markers.push_sample([json.dumps({"mark": mark.number})], self._clock())
+        self._markers.push_sample(
+            [json.dumps({"mark": mark.number, "time_s": round(mark.time_s, 6)}, allow_nan=False)], self._clock()
+        )
 
     def close(self) -> None:
         """Take the streams off the network."""
@@ -106,6 +116,7 @@ class Outlets:
     def _record(self, event: Event) -> dict[str, Any]:
         interval = event.interval
         moments = {"onset": interval.onset, "apex": interval.apex, "offset": interval.offset}
-        times = {f"{name}_lsl_s": round(self._map(moment.time_s), 6) for name, moment in moments.items()}
+        times = {f"{name}_s": round(moment.time_s, 6) for name, moment in moments.items()}
+        times |= {f"{name}_lsl_s": round(self._map(moment.time_s), 6) for name, moment in moments.items()}
         share = round(max(event.probabilities.values()), 4)
         return {"event": event.number, "label": event.label, "probability": share, **times}

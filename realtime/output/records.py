@@ -1,14 +1,13 @@
 """Where `mer-live` writes its JSON lines: a file that is continued, or the standard output for a pipe."""
 
-import contextlib
 import json
-import os
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
+from mer.cli import let_go, say_to
 from realtime.output.sinks import EventLog
 
 STDOUT: Final = Path("-")
@@ -22,6 +21,7 @@ class Records:
 
     Args:
         path: File to append to, `-` for the standard output, None for none.
+        owned: See `realtime.output.sinks.EventLog`.
 
     Attributes:
         error: Why writing ended, empty if it did not.
@@ -30,10 +30,10 @@ class Records:
         MerError: If the file cannot be written.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, owned: bool = False) -> None:
         self.error = ""
         self._path = path
-        self._log = EventLog(path) if path is not None and path != STDOUT else None
+        self._log = EventLog(path, owned=owned) if path is not None and path != STDOUT else None
         self._lock = threading.Lock()
 
     def write(self, record: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ class Records:
 
     def _print(self, record: dict[str, Any]) -> None:
         try:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(json.dumps(record, allow_nan=False), flush=True)  # in ASCII: nothing in it acts on a terminal
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -83,25 +83,3 @@ class Records:
 def say(text: str, *, path: Path | None) -> None:
     """Print a line for people, on the error output if the standard output carries JSON lines."""
     say_to(sys.stderr if path == STDOUT else sys.stdout, text)
-
-
-def say_to(stream: TextIO, text: str) -> None:
-    """Print a line; a terminal that is gone, or a full disk behind it, is no reason to end a session.
-
-    Raises:
-        BrokenPipeError: If it is a pipe that nobody reads.
-    """
-    try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError:
-        let_go(stream)
-
-
-def let_go(stream: TextIO) -> None:
-    """Send what is still to be written to a stream nowhere, or Python would try again and complain as it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

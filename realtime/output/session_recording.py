@@ -8,22 +8,24 @@ import json
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+import av
+
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import write_atomically, write_new
 from mer.media.jpeg import in_colour
 from mer.messages import Frame
-from realtime.output.summary import component_versions
+from realtime.capture.session_clock import SessionStart
+from realtime.output.versions import component_versions
 
 VIDEO: Final = "recording.mp4"
 EVENTS: Final = "events.jsonl"
 SESSION: Final = "session.json"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 QUEUE_S: Final = 1.0
 """Frames that may wait for the encoder; those beyond are left out and counted, for capture never waits."""
 _TIME_BASE: Final = Fraction(1, 1_000_000)
@@ -41,7 +43,7 @@ class SessionRecording:
         folder: Made if need be; must not hold a recording yet.
         size_wh: Width and height of the frames in pixels.
         rate_hz: About how many come a second.
-        about: What `session.json` says beside versions and the time of the start.
+        about: What `session.json` says beside versions and the start.
 
     Attributes:
         written: Frames written.
@@ -49,7 +51,7 @@ class SessionRecording:
         error: Why the recording ended early, empty if it did not.
 
     Raises:
-        MerError: If PyAV is missing or the folder cannot be used.
+        MerError: If the folder cannot be used.
     """
 
     def __init__(self, folder: Path, *, size_wh: tuple[int, int], rate_hz: float, about: Mapping[str, Any]) -> None:
@@ -59,12 +61,20 @@ class SessionRecording:
         self._folder = folder
         self._size_wh = size_wh
         self._queue: queue.Queue[Frame | None] = queue.Queue(max(8, round(QUEUE_S * rate_hz)))
+        self._about = about
         self._video = _open_video(folder, size_wh, rate_hz)
-        started = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        head = {"schema": SCHEMA, "started_utc": started, **about, "versions": component_versions()}
-        write_atomically(folder / SESSION, json.dumps(head, indent=1, default=str) + "\n")
         self._thread = threading.Thread(target=self._run, name="session-recording", daemon=True)
         self._thread.start()
+
+    def describe(self, start: SessionStart) -> None:
+        """Write `session.json`, once it is known when time 0 of the session was.
+
+        Raises:
+            MerError: If it cannot be written.
+        """
+        head = {"schema": SCHEMA, **start.fields(), **self._about, "versions": component_versions()}
+        text = json.dumps(head, indent=1, default=str, allow_nan=False) + "\n"
+        write_atomically(self._folder / SESSION, text, private=True)
 
     def passing(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield frames, each once it is on its way to the disk."""
@@ -117,12 +127,10 @@ class SessionRecording:
 
     def _write_all(self) -> None:
         container, stream, picture_of = self._video
-        first_s: float | None = None
         with container:
             while (frame := self._queue.get()) is not None:
-                first_s = frame.time_s if first_s is None else first_s
                 picture = picture_of(in_colour(frame), format="bgr24")
-                picture.pts, picture.time_base = round((frame.time_s - first_s) / _TIME_BASE), _TIME_BASE
+                picture.pts, picture.time_base = round(frame.time_s / _TIME_BASE), _TIME_BASE
                 container.mux(stream.encode(picture))
                 self.written += 1
             container.mux(stream.encode())
@@ -130,15 +138,11 @@ class SessionRecording:
 
 def _open_video(folder: Path, size_wh: tuple[int, int], rate_hz: float) -> tuple[Any, Any, Any]:
     """Return an open container, its stream and what makes a picture of an array."""
-    try:
-        import av
-    except ImportError as error:
-        raise MerError(f"--record needs PyAV ({error}); install it with: pip install 'mer-live[record]'") from error
     path = folder / VIDEO
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("xb"):
-            pass
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+        write_new(path, b"", private=True)  # the encoder opens it again and leaves its mode
         container = av.open(str(path), "w", format="mp4", options=_FRAGMENTS)
     except FileExistsError:
         raise MerError(f"{folder} already holds a recording ({VIDEO}); give --record another folder") from None

@@ -3,21 +3,20 @@
 The fields are documented in `realtime/README.md`; SCHEMA changes whenever their meaning does.
 """
 
-import csv
 import errno
 import io
 import json
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from mer.errors import MerError
 from mer.messages import Interval
-from realtime.messages import Event, Update
+from realtime.messages import Event
 
 if sys.platform != "win32":
     import fcntl
@@ -27,14 +26,15 @@ EVENTS_JSONL: Final = "events.jsonl"
 EVENTS_CSV: Final = "events.csv"
 REJECTED_CSV: Final = "rejected.csv"
 SUMMARY_JSON: Final = "summary.json"
-_PART: Final = ".part"
+FILES: Final = "files"
+"""Field of `summary.json`: names of the files of a result beside the four."""
 _MOMENTS: Final = ("onset", "apex", "offset")
 _INTERVAL_COLUMNS: Final = (
     *(f"{moment}_{unit}" for moment in _MOMENTS for unit in ("frame", "s")),
     "duration_ms",
     "score",
 )
-_REJECTED_COLUMNS: Final = ("reason", *_INTERVAL_COLUMNS)
+REJECTED_COLUMNS: Final = ("reason", *_INTERVAL_COLUMNS)
 
 
 def record_from_event(event: Event, *, source: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def record_from_event(event: Event, *, source: str) -> dict[str, Any]:
         "number": event.number,
         "label": event.label,
         "probabilities": {name: round(p, 4) for name, p in event.probabilities.items()},
-        **_interval_fields(event.interval),
+        **interval_fields(event.interval),
         "quality": {
             "interpolated": quality.interpolated,
             "gap": quality.gap,
@@ -75,12 +75,14 @@ def row_from_record(record: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _event_columns(classes: Sequence[str]) -> list[str]:
+def event_columns(classes: Sequence[str]) -> list[str]:
+    """Return the columns of `events.csv`."""
     head = ["schema", "source", "number", "label", *_INTERVAL_COLUMNS, "engine"]
     return [*head, *(f"p_{name}" for name in classes), "interpolated", "gap", "tracking", "rate_hz", "confirm_ms"]
 
 
-def _interval_fields(interval: Interval) -> dict[str, Any]:
+def interval_fields(interval: Interval) -> dict[str, Any]:
+    """Return what a line of `events.jsonl` or a row of `rejected.csv` holds of an interval."""
     fields: dict[str, Any] = {}
     for name in _MOMENTS:
         moment = getattr(interval, name)
@@ -98,20 +100,23 @@ class EventLog:
 
     Args:
         path: The file; its folder must exist.
+        owned: Whether it is this program's alone, in a folder of results: then links, pipes, devices and files with
+            a second name are refused. Else it is what the user named, whatever that is.
 
     Raises:
         MerError: If the file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, owned: bool = False) -> None:
         try:
-            self._file = path.open("ab", buffering=0)
+            self._file = io.FileIO(path, "ab", opener=_open_owned if owned else None)
             _lock(self._file, path)
             if path.is_file() and not _ends_with_a_line(path):
                 self._file.write(b"\n")
         except OSError as error:
             raise MerError(
-                f"{path} cannot be written ({error.strerror}); give a file in a folder that exists"
+                f"{path} cannot be written ({error.strerror}); "
+                + ("remove it" if owned and os.path.lexists(path) else "give a file in a folder that exists")
             ) from error
 
     def write(self, record: dict[str, Any]) -> None:
@@ -123,7 +128,7 @@ class EventLog:
         status = os.fstat(self._file.fileno())
         if stat.S_ISREG(status.st_mode) and not status.st_nlink:
             raise FileNotFoundError(errno.ENOENT, "the file was removed")
-        line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
+        line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
         try:
             while line:
                 line = line[self._file.write(line) :]
@@ -153,6 +158,16 @@ class EventLog:
         self.close()
 
 
+def _open_owned(path: str, flags: int) -> int:
+    """Open a file for `io.FileIO`, and nothing but a plain file with one name."""
+    handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a plain file with this one name")
+    return handle
+
+
 def _lock(file: io.FileIO, path: Path) -> None:
     """Keep the file for this process until it is closed or the process ends, however it ends."""
     if sys.platform == "win32":
@@ -177,129 +192,3 @@ def _ends_with_a_line(path: Path) -> bool:
             return True
         file.seek(-1, io.SEEK_END)
         return file.read() == b"\n"
-
-
-class RecordingFolder:
-    """The results of replaying one recording: DIR/<stem>/ with its four files.
-
-    Everything is written beside its final name and moved there by `finish`, so that an earlier
-    result of the same recording stays whole until the new one is.
-
-    Args:
-        folder: Created if it does not exist.
-        source: Full path of the recording; events carry its last part.
-        classes: Class names of the engine, for the columns of the table.
-
-    Attributes:
-        records: Lines of `events.jsonl` so far.
-        rejected: Rows of `rejected.csv` so far.
-
-    Raises:
-        MerError: If the folder cannot be written, or holds results of another recording.
-    """
-
-    def __init__(self, folder: Path, *, source: Path, classes: Sequence[str]) -> None:
-        self.folder = folder
-        self._source = source.name
-        self._columns = _event_columns(classes)
-        self.records: list[dict[str, Any]] = []
-        self.rejected: list[dict[str, Any]] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _refuse_foreign(folder, str(source))
-            self._log = EventLog(self._part(EVENTS_JSONL))
-            self._log.clear()  # what an interrupted run left, now that no other process writes there
-        except OSError as error:
-            raise MerError(
-                f"folder {folder} cannot be written ({error.strerror}); name another one with --out"
-            ) from error
-
-    def write(self, update: Update) -> None:
-        """Write the events and keep the rejected candidates of one frame.
-
-        Raises:
-            MerError: If the disk refuses it.
-        """
-        for event in update.events:
-            record = record_from_event(event, source=self._source)
-            self.records.append(record)
-            try:
-                self._log.write(record)
-            except OSError as error:
-                raise _disk_error(self.folder, error) from error
-        self.rejected += [{"reason": r.reason, **_interval_fields(r)} for r in update.rejected]
-
-    def finish(
-        self, summary: dict[str, Any], extras: Mapping[str, bytes] | None = None, *, replaces: Iterable[str] = ()
-    ) -> None:
-        """Write the tables and the summary and put all files in place.
-
-        Args:
-            summary: See `realtime.output.summary`.
-            extras: Further files, name below the folder to content.
-            replaces: Patterns of files of an earlier result that go if they are not written again.
-
-        Raises:
-            MerError: If the disk refuses it.
-        """
-        if sys.platform == "win32":  # it moves no open file; elsewhere the lock lasts until all is in place
-            self._log.close()
-        contents: dict[str, bytes] = {
-            **(extras or {}),
-            EVENTS_CSV: _csv_text(self._columns, [row_from_record(record) for record in self.records]).encode(),
-            REJECTED_CSV: _csv_text(_REJECTED_COLUMNS, self.rejected).encode(),
-            SUMMARY_JSON: (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(),
-        }
-        try:
-            for name, content in contents.items():
-                self._part(name).parent.mkdir(exist_ok=True)
-                self._part(name).write_bytes(content)
-            for pattern in replaces:
-                for path in self.folder.glob(pattern):
-                    path.unlink()
-            for name in (EVENTS_JSONL, *contents):
-                self._part(name).replace(self.folder / name)
-        except OSError as error:
-            raise _disk_error(self.folder, error) from error
-        self._log.close()
-
-    def close(self) -> None:
-        """Close the event log without finishing; safe to call twice."""
-        self._log.close()
-
-    def __enter__(self) -> "RecordingFolder":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _part(self, name: str) -> Path:
-        return self.folder / (name + _PART)
-
-
-def _refuse_foreign(folder: Path, source: str) -> None:
-    summary = folder / SUMMARY_JSON
-    if not summary.is_file():
-        return
-    try:
-        earlier = json.loads(summary.read_text(encoding="utf-8"))["source"]
-    except (ValueError, KeyError, TypeError):
-        earlier = "something else"
-    if earlier != source:
-        raise MerError(
-            f"{folder} already holds the results of {earlier}; choose another folder with --out, or remove that one"
-        )
-
-
-def _disk_error(folder: Path, error: OSError) -> MerError:
-    return MerError(f"writing to {folder} failed ({error.strerror}); is the disk full, or was the folder removed?")
-
-
-def _csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -1,31 +1,19 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
-import platform
+from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engines.protocol import Engine
 from mer.media.video import FrameReader
+from mer.text import listed
 from realtime.capture.cadence import Rhythm
+from realtime.face_size import median_and_least
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
+from realtime.output.versions import component_versions
 from realtime.timing import Timing
-
-_PACKAGES: Final = ("mer-live", "mediapipe", "numpy", "onnxruntime", "opencv-python", "rich")
-_OPTIONAL: Final = (
-    "torch",
-    "onnx",
-    "tensorrt",
-    "tensorrt-rtx",
-    "cuda-python",
-    "pylsl",
-    "textual-image",
-    "pympi-ling",
-    "ray",
-    "shtab",
-)
 
 
 def summarise(
@@ -38,6 +26,7 @@ def summarise(
     wall_s: float,
     complete: bool,
     rhythm: Rhythm,
+    face_notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what `summary.json` holds; the fields are documented in `realtime/README.md`.
 
@@ -50,7 +39,9 @@ def summarise(
         wall_s: Seconds the work took.
         complete: False if it was interrupted.
         rhythm: How evenly frames came.
+        face_notes: What was odd about the faces.
     """
+    eyes = median_and_least(totals.eye_distances)
     return {
         "schema": SCHEMA,
         "source": str(source),
@@ -62,10 +53,13 @@ def summarise(
         "measured_fps": round(frames.measured_fps, 4),
         "seconds": round(totals.last_time_s - totals.first_time_s, 6),
         "dropped": totals.dropped,
+        "missing": missing_frames(frames, rhythm),
+        "undecodable": frames.undecodable,
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
-        "notes": list(frames.notes),
+        "notes": listed([*frames.notes, *face_notes]),
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
+        "eye_distance_px": {"median": eyes[0], "least": eyes[1]} if eyes else None,
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
         "stages": timing.summary(),
@@ -82,19 +76,10 @@ def summarise(
     }
 
 
-def component_versions() -> dict[str, str]:
-    """Return the versions of Python, the system and the packages that shape the results."""
-    system = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    return system | {package: _version(package) for package in _PACKAGES}
+def missing_frames(frames: FrameReader, rhythm: Rhythm) -> int:
+    """Return how many frames a recording lacks.
 
-
-def optional_versions() -> dict[str, str]:
-    """Return the versions of the packages that only some features need."""
-    return {package: _version(package) for package in _OPTIONAL}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    Gaps between time stamps, damaged packets and the difference to the number in the header are three views of the
+    same frames, each blind to some of them, so the largest counts.
+    """
+    return max(rhythm.missing, frames.undecodable, frames.absent)

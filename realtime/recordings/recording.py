@@ -1,5 +1,6 @@
 """One recording from its first frame to its folder of results."""
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from engines.protocol import Engine
+from mer.cli import as_error
 from mer.errors import MerError
 from mer.face.tracker import CutAhead
 from mer.media.video import FrameReader
@@ -18,8 +20,9 @@ from realtime.capture.ahead import ahead
 from realtime.messages import Update
 from realtime.output import compare
 from realtime.output.exports import Found
-from realtime.output.extras import REPLACED, Extras, Wanted
-from realtime.output.sinks import RecordingFolder
+from realtime.output.extras import PICTURES, REPLACED, Extras, Wanted
+from realtime.output.folder import RecordingFolder, leftovers
+from realtime.output.sinks import FILES
 from realtime.output.summary import summarise
 from realtime.pipeline import Pipeline
 from realtime.recordings import resume
@@ -89,6 +92,7 @@ class Job:
         fps: Overrides the time stamps.
         again: Whether to do it although it is done.
         wanted: What to write beyond the usual four files.
+        out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
     """
 
@@ -99,6 +103,7 @@ class Job:
     fps: float | None
     again: bool
     wanted: Wanted
+    out: Path
     sensitivity: float = 1.0
 
     def settings(self, engine: Engine) -> dict[str, Any]:
@@ -110,6 +115,7 @@ class Job:
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
             "sensitivity": self.sensitivity,
+            **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
 
 
@@ -132,27 +138,56 @@ def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outco
         open_screen: Called once the recording is open.
 
     Returns:
-        What came of it; errors of the user are an outcome, too.
+        What came of it; whatever is raised is an outcome, too, for a batch goes on after it.
     """
     recording = job.recording
     try:
-        settings = job.settings(engine)
-        done = resume.finished_summary(
-            recording.folder, source=recording.path, settings=settings, wanted=job.wanted.names
-        )
-        if done is not None and not job.again:
-            line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
-            return Outcome(recording, "skipped", summary=done, lines=(line,))
-        return _replay_into_folder(job, engine, settings, open_screen)
-    except MerError as error:
-        return Outcome(recording, "failed", error=error)
+        return _skipped(job, engine) or _replay_into_folder(job, engine, open_screen)
+    except Exception as error:
+        return Outcome(recording, "failed", error=as_error(error, about=str(recording.path)))
 
 
-def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open_screen: OpenScreen) -> Outcome:
+def skip(job: Job, engine: Engine) -> Outcome | None:
+    """Return the outcome of a recording that is done already, or cannot be looked at; else None."""
+    try:
+        return _skipped(job, engine)
+    except Exception as error:
+        return Outcome(job.recording, "failed", error=as_error(error, about=str(job.recording.path)))
+
+
+def _skipped(job: Job, engine: Engine) -> Outcome | None:
+    recording = job.recording
+    if job.again:
+        return None
+    done = resume.finished_summary(
+        recording.folder, source=recording.path, settings=job.settings(engine), wanted=job.wanted.names
+    )
+    if done is None:
+        return None
+    if leftovers(recording.folder, REPLACED):
+        with contextlib.suppress(MerError), _folder(job, engine):  # it removes them, unless another process writes
+            pass
+    line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
+    return Outcome(recording, "skipped", summary=done, lines=(line,))
+
+
+def _folder(job: Job, engine: Engine) -> RecordingFolder:
+    return RecordingFolder(
+        job.recording.folder,
+        source=job.recording.path,
+        classes=engine.classes,
+        extras=REPLACED,
+        pictures=PICTURES,
+        private=job.wanted.pictures,
+        top=job.out,
+    )
+
+
+def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
     recording, complete = job.recording, True
     with (
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
-        RecordingFolder(recording.folder, source=recording.path, classes=engine.classes) as folder,
+        _folder(job, engine) as folder,
         Pipeline(
             rate_hz=frames.rate_hz,
             engine=engine,
@@ -161,7 +196,7 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
         ) as pipeline,
     ):
         found: list[compare.Label] = []
-        extras = Extras(job.wanted)
+        extras = Extras(job.wanted, recording.folder)
         before = resume.fingerprint(recording.path)
         started_s = time.perf_counter()
         try:
@@ -183,17 +218,26 @@ def _replay_into_folder(job: Job, engine: Engine, settings: dict[str, Any], open
             wall_s=time.perf_counter() - started_s,
             complete=complete,
             rhythm=pipeline.cadence.rhythm,
+            face_notes=pipeline.face_notes(),
         )
         labels = dict(Counter(label.label for label in found))
-        summary |= {"labels": labels, resume.SETTINGS: settings, resume.RECORDING: before}
+        summary |= {"labels": labels, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
         pairs: tuple[compare.Pair, ...] = ()
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, found))
             summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
-        files = extras.files(Found(recording.path, recording.folder, folder.records, folder.rejected, summary))
-        summary |= {resume.OUTPUTS: job.wanted.names, resume.FILES: sorted(files)}
-        folder.finish(summary, files, replaces=REPLACED)
-        lines = closing_lines(recording.path.name, totals=pipeline.totals, timing=pipeline.timing, notes=frames.notes)
+        absolute = job.wanted.absolute_paths
+        found_here = Found(recording.path, recording.folder, folder.records, folder.rejected, summary, absolute)
+        files = extras.files(found_here)
+        summary |= {resume.OUTPUTS: job.wanted.names, FILES: sorted(files)}
+        folder.finish(summary, files)
+        lines = closing_lines(
+            recording.path.name,
+            totals=pipeline.totals,
+            timing=pipeline.timing,
+            notes=(*frames.notes, *pipeline.face_notes()),
+            missing=summary["missing"],
+        )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(
         recording,

@@ -1,17 +1,17 @@
 """Whether a recording has been done already: the same recording, the same settings, everything that is wanted."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError
-from realtime.output.sinks import EVENTS_CSV, EVENTS_JSONL, REJECTED_CSV, SCHEMA, SUMMARY_JSON
+from mer.files import from_json, read_at_most
+from realtime.output.folder import MAX_SUMMARY_BYTES
+from realtime.output.sinks import EVENTS_CSV, EVENTS_JSONL, FILES, REJECTED_CSV, SCHEMA, SUMMARY_JSON
 
 SETTINGS: Final = "settings"
 RECORDING: Final = "recording"
 OUTPUTS: Final = "outputs"
-FILES: Final = "files"
 """Fields of `summary.json` that decide whether it still holds."""
 
 
@@ -48,7 +48,7 @@ def finished_summary(
         MerError: If the recording cannot be looked at.
     """
     try:
-        summary = json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8"))
+        summary = from_json(read_at_most(folder / SUMMARY_JSON, MAX_SUMMARY_BYTES))
     except (OSError, ValueError):
         return None
     expected = {
@@ -60,8 +60,24 @@ def finished_summary(
     }
     if not isinstance(summary, dict) or any(summary.get(key) != value for key, value in expected.items()):
         return None
+    if not _has_figures(summary):
+        return None
     outputs, files = summary.get(OUTPUTS, []), summary.get(FILES, [])
     if not (isinstance(outputs, list) and isinstance(files, list) and set(wanted) <= set(map(str, outputs))):
         return None
     files = (EVENTS_JSONL, EVENTS_CSV, REJECTED_CSV, *map(str, files))
     return summary if all((folder / name).exists() for name in files) else None
+
+
+def _has_figures(summary: dict[str, Any]) -> bool:
+    """Whether a summary holds what tables and pages show of it: somebody may have edited it."""
+    numbers = [summary.get(name) for name in ("seconds", "measured_fps", "face_coverage", "events")]
+    counts = [summary.get(name) for name in ("rejected", "labels")]
+    engine = summary.get("engine")
+    return (
+        all(isinstance(number, int | float) for number in numbers)
+        and all(isinstance(count, dict) and all(isinstance(n, int) for n in count.values()) for count in counts)
+        and isinstance(engine, dict)
+        and isinstance(engine.get("classes"), list)
+        and isinstance(engine.get("training_data"), str)
+    )

@@ -1,9 +1,8 @@
 """What came of a batch: one outcome for each recording, the table of all, and the exit code."""
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,7 +12,9 @@ from rich.table import Table
 
 from mer.errors import MerError
 from mer.files import write_atomically
+from mer.text import csv_text
 from realtime.output.compare import Pair, Truth
+from realtime.output.sharing import shared_path, shared_text
 from realtime.recordings.inputs import Recording
 
 RECORDINGS_CSV: Final = "recordings.csv"
@@ -55,27 +56,45 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     return errors[0].exit_code if len(errors) == len(outcomes) else EXIT_PARTIAL
 
 
-def record_from_outcome(outcome: Outcome) -> dict[str, Any]:
-    """Return one recording as a flat row of `recordings.csv`."""
+def record_from_outcome(outcome: Outcome, out: Path, *, absolute: bool = False) -> dict[str, Any]:
+    """Return one recording as a flat row of `recordings.csv`.
+
+    Args:
+        outcome: What came of it.
+        out: Folder of all results, where the table lies.
+        absolute: Whether full paths are wanted.
+    """
     summary, recording = outcome.summary, outcome.recording
+    path = shared_path(recording.path, beside=out, absolute=absolute) if recording else ""
     return {
-        "recording": _text(recording.path) if recording else "",
-        "folder": _text(recording.folder) if recording else "",
+        "recording": path,
+        "folder": folder_below(recording, out) if recording else "",
         "status": outcome.status,
-        "error": str(outcome.error) if outcome.error else "",
+        "error": told_error(outcome, out, absolute=absolute),
         "frames": summary.get("frames"),
         "seconds": summary.get("seconds"),
         "measured_fps": summary.get("measured_fps"),
         "face_coverage": summary.get("face_coverage"),
         "events": summary.get("events"),
-        "rejected": sum(summary["rejected"].values()) if summary else None,
+        "rejected": _rejected(summary) if summary else None,
         "frames_per_second": summary.get("frames_per_second"),
     }
 
 
-def _text(path: Path) -> str:
-    """Return a path that can be written, even if its name is no valid UTF-8."""
-    return str(path).encode(errors="backslashreplace").decode()
+def told_error(outcome: Outcome, out: Path, *, absolute: bool = False) -> str:
+    """Return why a recording failed, for a table that others may read; empty if it did not."""
+    if outcome.error is None or absolute:
+        return str(outcome.error or "")
+    recording = outcome.recording
+    if recording is None:
+        return shared_text(str(outcome.error))
+    here = (recording.path, recording.path.name), (recording.folder, folder_below(recording, out)), (out, out.name)
+    return shared_text(str(outcome.error), *here)
+
+
+def folder_below(recording: Recording, out: Path) -> str:
+    """Return the folder of a recording's results below that of all results."""
+    return Path(os.path.relpath(recording.folder, out)).as_posix()
 
 
 def table(outcomes: Sequence[Outcome], *, planned: int) -> Table:
@@ -94,31 +113,31 @@ def table(outcomes: Sequence[Outcome], *, planned: int) -> Table:
     for name in ("seconds", "frames/s", "face", "events", "rejected"):
         made.add_column(name, justify="right")
     for outcome in outcomes:
-        row = record_from_outcome(outcome)
-        name = Path(row["recording"]).name or "?"
+        row = outcome.summary
+        name = outcome.recording.path.name if outcome.recording else "?"
         if not outcome.summary:
             made.add_row(name, outcome.status)
             continue
         figures = (f"{row['seconds']:.1f}", f"{row['measured_fps']:.0f}", f"{100 * row['face_coverage']:.0f} %")
-        made.add_row(name, outcome.status, *figures, str(row["events"]), str(row["rejected"]))
-    known = [record_from_outcome(outcome) for outcome in outcomes if outcome.summary]
+        made.add_row(name, outcome.status, *figures, str(row["events"]), str(_rejected(row)))
+    known = [outcome.summary for outcome in outcomes if outcome.summary]
     if len(known) > 1:
         made.add_section()
-        totals = [sum(row[name] for row in known) for name in ("seconds", "events", "rejected")]
+        totals = (sum(row["seconds"] for row in known), sum(row["events"] for row in known), sum(map(_rejected, known)))
         made.add_row("all", "", f"{totals[0]:.1f}", "", "", str(totals[1]), str(totals[2]))
     return made
 
 
-def write(outcomes: Sequence[Outcome], out: Path) -> None:
-    """Write `recordings.csv` and `recordings.json` into the folder of all results.
+def _rejected(summary: Mapping[str, Any]) -> int:
+    return sum(summary["rejected"].values())
+
+
+def write(outcomes: Sequence[Outcome], out: Path, *, absolute: bool = False) -> None:
+    """Write `recordings.csv` and `recordings.json` into the folder of all results; see `record_from_outcome`.
 
     Raises:
         MerError: If the disk refuses it.
     """
-    rows = [record_from_outcome(outcome) for outcome in outcomes]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(out / RECORDINGS_CSV, text.getvalue())
-    write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    rows = [record_from_outcome(outcome, out, absolute=absolute) for outcome in outcomes]
+    write_atomically(out / RECORDINGS_CSV, csv_text(list(rows[0]), rows))
+    write_atomically(out / RECORDINGS_JSON, json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -5,17 +5,14 @@ Not in `realtime.commands.replay`, which is called __main__ where it is the prog
 
 import functools
 from contextlib import nullcontext
-from typing import Final
 
 from engines.protocol import Engine
 from engines.select import open_engine
-from mer.errors import MerError
+from mer.cli import as_error
 from mer.jobs import processes
 from realtime.messages import Update
 from realtime.recordings.recording import Job, OpenScreen, replay_recording
 from realtime.recordings.tally import Outcome
-
-UNEXPECTED: Final = "something went wrong that no recording should cause"
 
 
 @functools.cache
@@ -25,7 +22,7 @@ def _engine_of_this_process(choice: str) -> Engine:
 
 def replay_in_process(job: Job, progress: processes.Progress) -> Outcome:
     """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
-    return _replay(job, lambda frames, _: nullcontext(_Told(frames.claimed_frames, progress)))
+    return _replay(job, lambda frames, _: nullcontext(_Told(frames.expected_frames, progress)))
 
 
 def replay_as_task(job: Job) -> Outcome:
@@ -34,14 +31,12 @@ def replay_as_task(job: Job) -> Outcome:
 
 
 def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
-    """Replay one recording; a defect that it brings to light does not end the others."""
-    engine = _engine_of_this_process(job.engine)
+    """Replay one recording; an engine that cannot be opened here does not end the others."""
     try:
-        return replay_recording(job, engine, open_screen)
+        engine = _engine_of_this_process(job.engine)
     except Exception as error:
-        path = job.recording.path
-        problem = MerError(f"{path}: {UNEXPECTED} ({error!r}); replay it alone to see where, and report that")
-        return Outcome(job.recording, "failed", error=problem)
+        return Outcome(job.recording, "failed", error=as_error(error, about=str(job.recording.path)))
+    return replay_recording(job, engine, open_screen)
 
 
 class _Untold:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
+from mer.files import write_new
 from realtime.messages import Event, Update
 from realtime.output.clips import strip_png
 from realtime.output.sinks import SCHEMA, record_from_event
@@ -24,7 +25,7 @@ class Mark:
 
     Attributes:
         number: Counts marks from 1.
-        time_s: Of the latest frame then, on the source's clock.
+        time_s: Of the latest frame then, on the session's time line.
         utc: The same by the computer's clock.
     """
 
@@ -98,7 +99,7 @@ class Keys:
         self._marks += 1
         mark = Mark(self._marks, self._latest.time_s, datetime.now(timezone.utc))
         self._on_mark(mark)
-        return f"mark {mark.number} at {mark.time_s - self._pipeline.totals.first_time_s:.2f} s"
+        return f"mark {mark.number} at {mark.time_s:.2f} s"
 
     def _sensitivity(self, factor: float) -> str:
         self._pipeline.sensitivity *= factor
@@ -110,13 +111,21 @@ class Keys:
         event = self._last_event
         if event is None:
             return "no event to save yet"
-        name = f"event-{event.number}-at-{event.interval.apex.time_s:.2f}s"
         record = record_from_event(event, source=self._source)
+        text = json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
         try:
-            self._save_dir.mkdir(parents=True, exist_ok=True)
-            (self._save_dir / f"{name}.png").write_bytes(strip_png(event))
-            text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-            (self._save_dir / f"{name}.json").write_text(text, encoding="utf-8")
+            if not self._save_dir.exists():
+                self._save_dir.mkdir(mode=0o700, parents=True)
+            name = _free_name(self._save_dir, f"event-{event.number}-at-{event.interval.apex.time_s:.2f}s")
+            write_new(self._save_dir / f"{name}.png", strip_png(event), private=True)
+            write_new(self._save_dir / f"{name}.json", text)
         except OSError as error:
             return f"not saved: {self._save_dir} cannot be written ({error.strerror})"
         return f"saved {self._save_dir / name}.png and .json"
+
+
+def _free_name(folder: Path, wanted: str) -> str:
+    """Return a name that neither the picture nor the record would overwrite: sessions count events from 1 again."""
+    names = (wanted, *(f"{wanted}-{number}" for number in range(2, 10_000)))
+    taken = {entry.name for entry in folder.iterdir()}
+    return next((name for name in names if not {f"{name}.png", f"{name}.json"} & taken), wanted)

@@ -5,25 +5,22 @@ from types import TracebackType
 from typing import Final
 
 from mer.messages import Interval
+from mer.text import listed
+from realtime.face_size import median_and_least
 from realtime.messages import Event, Totals, Update
 from realtime.timing import Timing
 
 STATUS_EVERY_S: Final = 10.0
 
 
-def line_from_event(event: Event, *, start_s: float) -> str:
-    """Return one line about an event.
-
-    Args:
-        event: The event.
-        start_s: Time of the session's first frame; the line counts from there.
-    """
+def line_from_event(event: Event) -> str:
+    """Return one line about an event."""
     best = max(event.probabilities.values())
-    span = _span(event.interval, start_s)
+    span = _span(event.interval)
     return f"event {event.number}: {event.label} {100 * best:.0f} %, {span}, score {event.interval.score:.1f}"
 
 
-def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[str]) -> list[str]:
+def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[str], missing: int) -> list[str]:
     """Return what is said at the end of a session.
 
     Args:
@@ -31,20 +28,24 @@ def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[
         totals: Counters of the pipeline.
         timing: Durations of its stages.
         notes: What was odd about the source.
+        missing: Frames that the source did not deliver.
     """
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.rejected.items())) or "none"
     seconds = totals.last_time_s - totals.first_time_s
     coverage = totals.frames_with_face / totals.frames if totals.frames else 0.0
+    eyes = median_and_least(totals.eye_distances)
+    size = f" (eyes {eyes[0]} px apart, least {eyes[1]})" if eyes else ""
     head = (
-        f"{name}: {totals.frames} frames, {seconds:.2f} s, face in {100 * coverage:.0f} % of them, "
-        f"{totals.dropped} dropped; {totals.events} events, candidates rejected: {reasons}"
+        f"{name}: {totals.frames} frames, {seconds:.2f} s, face in {100 * coverage:.0f} % of them{size}, "
+        f"{totals.dropped} dropped{f', {missing} missing' if missing else ''}; {totals.events} events, "
+        f"candidates rejected: {reasons}"
     )
     total = ", ".join(f"p{percent} {timing.percentile_ms('total', percent):.1f}" for percent in (50, 95, 99))
-    return [head, f"  from frame to decision: {total} ms", *(f"  note: {note}" for note in notes)]
+    return [head, f"  from frame to decision: {total} ms", *(f"  note: {note}" for note in listed(notes))]
 
 
-def _span(interval: Interval, start_s: float) -> str:
-    onset, apex, offset = (m.time_s - start_s for m in (interval.onset, interval.apex, interval.offset))
+def _span(interval: Interval) -> str:
+    onset, apex, offset = (m.time_s for m in (interval.onset, interval.apex, interval.offset))
     return f"onset {onset:.3f}, apex {apex:.3f}, offset {offset:.3f} s ({1000 * (offset - onset):.0f} ms)"
 
 
@@ -64,15 +65,14 @@ class Log:
     def update(self, update: Update) -> None:
         """Print the news of one frame, if there is any."""
         for line in self._lines(update):
-            self._say(f"{update.time_s - self._totals.first_time_s:9.3f} s  {line}")
+            self._say(f"{update.time_s:9.3f} s  {line}")
 
     def _lines(self, update: Update) -> Iterator[str]:
-        start_s = self._totals.first_time_s
         yield from update.notices
         for interval in update.rejected:
-            yield f"candidate rejected ({interval.reason}), {_span(interval, start_s)}"
+            yield f"candidate rejected ({interval.reason}), {_span(interval)}"
         for event in update.events:
-            yield line_from_event(event, start_s=start_s)
+            yield line_from_event(event)
         if self._next_status_s is None:
             self._next_status_s = update.time_s + STATUS_EVERY_S
         if update.time_s >= self._next_status_s:

@@ -16,6 +16,9 @@ from rich.console import Console
 from rich.layout import Layout
 from rich.text import Text
 
+from mer.files import write_atomically
+from mer.text import printable
+from realtime.face_size import ADVISED_PX
 from realtime.messages import Event, Totals, Update
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
@@ -157,43 +160,49 @@ class Overlay:
             path: Where to.
             width: Cells; None for those of the terminal, or of COLUMNS.
             height: Cells; None for those of the terminal, or of LINES.
+
+        Raises:
+            MerError: If it cannot be written.
         """
         width, height = width or self._console.size.width, height or self._console.size.height
         console = Console(
             record=True, width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
         console.print(self.render(width=width, height=height), height=height)
-        console.save_svg(str(path), title="mer-live")
+        write_atomically(path, console.export_svg(title="mer-live"), private=True)  # it shows the face
 
     def _top(self) -> Text:
         header, history = self._header, self._held or self._history
         latest, stretch = history.latest, history.last(1.0)
         line = Text.assemble(
-            (" mer-live ", "bold reverse"), " ", (header.source, "bold"), no_wrap=True, overflow="ellipsis"
+            (" mer-live ", "bold reverse"), " ", (printable(header.source), "bold"), no_wrap=True, overflow="ellipsis"
         )
         if header.asked or header.got:
-            line.append(f"  asked {header.asked}, got {header.got}")
+            line.append(printable(f"  asked {header.asked}, got {header.got}"))
         if stretch.rate_hz:
             line.append(f"  measured {stretch.rate_hz:.1f} fps")
         line.append("\n")
         if latest is None:
             line.append(" starting", "dim")
             return line
-        clock_s = latest.time_s - self._totals.first_time_s
+        clock_s = latest.time_s
         line.append(f" {clock_s:7.2f}" + (f" / {header.total_s:.2f} s  " if header.total_s else " s  "))
         line.append("face ")
         line.append(latest.face, _STATE_STYLES[latest.face])
+        if latest.face == "tracked" and latest.eye_distance_px:
+            small = latest.eye_distance_px < ADVISED_PX
+            line.append(f" {latest.eye_distance_px:.0f} px", "black on yellow" if small else "dim")
         line.append(f" ({latest.n_faces} in view)  " if latest.n_faces > 1 else "  ")
         line.append("spotter ")
         line.append(latest.spotter, "bold cyan" if latest.spotter in ("rising", "apex", "falling") else "cyan")
         line.append(f"  sensitivity {latest.sensitivity:.2f}", "" if latest.sensitivity == 1.0 else "cyan")
         line.append("\n ")
         for warning in header.warnings:
-            line.append(f" {warning} ", "black on yellow")
+            line.append(f" {printable(warning)} ", "black on yellow")
             line.append(" ")
         for time_s, notice in history.notices[-1:]:
             if latest.time_s - time_s < CURVE_S:
-                line.append(f" {notice}", "yellow")
+                line.append(f" {printable(notice)}", "yellow")
         return line
 
     def _bottom(self) -> Text:
@@ -208,7 +217,7 @@ class Overlay:
         line.append("".join(f"  {reason} {count}" for reason, count in reasons), "dim")
         said_s, said = self._said
         if said and time.monotonic() - said_s < _SAID_S:
-            line.append(f"\n {said}", "bold")
+            line.append(f"\n {printable(said)}", "bold")
         elif self._held:
             line.append("\n the screen stands still, spotting goes on; p goes on", "bold")
         elif self._keys is not None and self._terminal.has_keys:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mer.labels import NONE_LABEL
+from mer.text import printable
 from realtime.messages import Event, Update
 from realtime.screen import drawing
 from realtime.screen.drawing import bar
@@ -132,13 +133,14 @@ class Probabilities:
         width = max(3, options.max_width - _NAME - 6)
         line = min(width - 1, int(self._none_threshold * width))
         sure = event.label != NONE_LABEL
-        yield Text(f"event {event.number}: {event.label}", "bold green" if sure else "bold")
+        yield Text(printable(f"event {event.number}: {event.label}"), "bold green" if sure else "bold")
         for name, p in sorted(event.probabilities.items(), key=lambda item: -item[1]):
             drawn = bar(p, width)
             if self._none_threshold > 0 and drawn[line] == " ":
                 drawn = f"{drawn[:line]}┊{drawn[line + 1 :]}"
             style = "green" if name == event.label else ""
-            yield Text(f"{name[: _NAME - 1]:<{_NAME}}{drawn} {100 * p:3.0f}%", style, no_wrap=True, overflow="crop")
+            shown = printable(name)[: _NAME - 1]
+            yield Text(f"{shown:<{_NAME}}{drawn} {100 * p:3.0f}%", style, no_wrap=True, overflow="crop")
         if self._none_threshold > 0:
             label = f"none < {100 * self._none_threshold:.0f}%"
             yield Text(" " * max(0, min(_NAME + line, options.max_width - len(label) - 2)) + f"┊{label}", "dim")
@@ -157,7 +159,7 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
             Text(f"{event.number:>3}", "dim"),
             Text(f"{interval.apex.time_s:8.2f} s"),
             Text(f"{1000 * (interval.offset.time_s - interval.onset.time_s):3.0f} ms"),
-            Text(f"{event.label:<9}", "bold green" if event.label in event.probabilities else "dim"),
+            Text(f"{printable(event.label):<9}", "bold green" if event.label in event.probabilities else "dim"),
             Text(f"{bar(best, 8)} {100 * best:3.0f}%", "green"),
         ]
         if width >= 60:

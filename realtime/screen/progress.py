@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from mer.text import printable
 from realtime.messages import Update
 
 _EVERY: Final = 16
@@ -15,8 +16,15 @@ _EVERY: Final = 16
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        """Return the frames a second of the last half minute."""
-        return Text(f"{task.speed:.0f} frames/s" if task.speed else "", style="progress.data.speed")
+        """Return the frames a second of the last half minute; nothing for what does not count frames."""
+        known = task.speed and task.fields.get("frames")
+        return Text(f"{task.speed:.0f} frames/s" if known else "", style="progress.data.speed")
+
+
+def _progress(console: Console) -> Progress:
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:
@@ -29,9 +37,8 @@ class Bar:
     """
 
     def __init__(self, name: str, total: int | None, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task(name, total=total)
+        self._progress = _progress(console)
+        self._task = self._progress.add_task(printable(name), total=total, frames=True)
 
     def update(self, update: Update) -> None:
         """Move on to the frame of `update`."""
@@ -57,10 +64,12 @@ class BatchBar:
     """
 
     def __init__(self, names: Sequence[str], console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = _progress(console)
         self._all = self._progress.add_task("recordings", total=len(names))
-        self._tasks = [self._progress.add_task(name, total=None, visible=False) for name in names]
+        self._open = {
+            number: self._progress.add_task(printable(name), total=None, visible=False, frames=True)
+            for number, name in enumerate(names)
+        }
 
     def update(self, frames: Sequence[tuple[int, int]]) -> None:
         """Show how far each recording is.
@@ -68,13 +77,14 @@ class BatchBar:
         Args:
             frames: Done and expected (0: unknown) of each.
         """
-        for task, (done, total) in zip(self._tasks, frames):
-            if done and not self._progress.tasks[task].finished:
+        for number, task in self._open.items():
+            done, total = frames[number]
+            if done:
                 self._progress.update(task, completed=done, total=total or None, visible=True)
 
     def end(self, number: int) -> None:
         """Take a recording's bar away and count it as done."""
-        self._progress.update(self._tasks[number], total=1, completed=1, visible=False)
+        self._progress.remove_task(self._open.pop(number))
         self._progress.advance(self._all)
 
     def __enter__(self) -> "BatchBar":

@@ -144,7 +144,8 @@ def _solve(system: NDArray[np.float64], right_side: NDArray[np.float64]) -> NDAr
     Raises:
         numpy.linalg.LinAlgError: If it is singular.
     """
-    solved, solution = cv2.solve(system, right_side, flags=cv2.DECOMP_CHOLESKY)
+    # OpenCV 5 refuses a right side of one dimension.
+    solved, solution = cv2.solve(system, right_side[:, np.newaxis], flags=cv2.DECOMP_CHOLESKY)
     if not solved:
         raise np.linalg.LinAlgError("Singular matrix")
     return np.asarray(solution, np.float64)[:, 0]

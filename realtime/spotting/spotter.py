@@ -6,7 +6,7 @@ judged by a small network (`network`) and some limits (`judge`). Peaks may follo
 hides another. Whatever is turned down keeps its reason.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -85,6 +85,7 @@ class Spotter:
         self._motions: list[float] = []
         self._open_s: float | None = None
         self._found: Interval | None = None
+        self._eyes_px = 0.0
 
     def step(self, crop: FaceCrop) -> Spotting:
         """Take one crop and return what it showed; candidates appear once they are decided."""
@@ -123,6 +124,8 @@ class Spotter:
         return self._moved(self._track)
 
     def _spotting(self, decided: list[Interval]) -> Spotting:
+        if 0.0 < self._eyes_px < self.config.limits.min_eyes_px:
+            decided = [replace(i, verdict="rejected", reason="small") if i.verdict == "micro" else i for i in decided]
         return Spotting(self._state, self._motions[-1] if self._motions else 0.0, self.threshold, tuple(decided))
 
     def _new_finder(self) -> PeakFinder:
@@ -130,6 +133,7 @@ class Spotter:
 
     def _start(self, crop: FaceCrop) -> MotionTrack:
         self._track = MotionTrack(crop)
+        self._eyes_px = crop.eye_distance_px
         self._finder = self._new_finder()
         self._state, self._open_s, self._motions = "warming-up", None, []
         return self._track

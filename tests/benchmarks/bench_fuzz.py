@@ -10,7 +10,8 @@ values in odd places) and given to the command that reads it:
   command itself as well. An engine's manifest is made to fit the spoilt engine, or its checksum would hide the rest.
 
 Prints how many were read, refused with a message, crashed (also where mer-replay contains and reports it) and hung,
-and ends with exit code 1 after any of the last two, or if a file outside the results changed.
+and ends with exit code 1 after any of the last two, or if a file outside the results changed, the home folder and that
+of temporary files included. A defect that a command contains (exit code 70) counts as a crash.
 """
 
 import argparse
@@ -80,7 +81,7 @@ class Fuzz:
         self._drawn = random.Random(seed)
         self._top = top
         self._inputs, self._out, self._work = top / "inputs", top / "out", top / "work"
-        for folder in (self._inputs, self._out, self._work, top / "sentinel"):
+        for folder in (self._inputs, self._out, self._work, top / "sentinel", top / "home", top / "temporary"):
             folder.mkdir()
         (top / "sentinel" / "kept").write_text("not to be touched\n")
         self._good = good_videos(self._inputs)
@@ -226,7 +227,7 @@ class Fuzz:
         return [self._good[".avi"], "--out", self._out / "with-engine", "--again", "--engine", engine]
 
     def _replay(self, path: Path, out: Path, *more: str, limit_s: float) -> Ended:
-        given = [path, "--out", out, "--engine", "onnxruntime", *more]
+        given = [path, "--out", out, "--engine", "onnxruntime", "--absolute-paths", *more]
         return run_alone("mer-replay", *given, folder=self._work, limit_s=limit_s)
 
     def _outcomes(self, out: Path) -> dict[Path, str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from mer import models
+from mer.models import networks
 from mer.training.forward import plan_forward
 
 Logits = Callable[[Tensor], Tensor]
@@ -60,7 +60,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
     warnings.simplefilter("ignore")
-    network = models.create("convlstm", mode="residual", n_classes=5)
+    network = networks.create("convlstm", mode="residual", n_classes=5)
     optimiser = torch.optim.Adam(network.parameters(), fused=True)
     clips = torch.randint(100, 140, (given.batch, 13, 90, 90), dtype=torch.uint8)
     truth = torch.randint(0, 5, (given.batch,))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from mer.labels import CLASSES
 from mer.synth.head_path import write_path
@@ -13,6 +12,8 @@ from mer.synth.injection.inject import Settings, inject
 from mer.synth.injection.measure import head_path
 from mer.synth.injection.planes import MAX_CRF
 from mer.synth.reporting import event_table, progress
+from mer.terminal import open_console
+from mer.text import printable
 
 _ABOUT = """\
 Draw micro-expressions of known class, size and time into a real recording: the face mesh of each frame carries the
@@ -62,9 +63,9 @@ def _run(arguments: argparse.Namespace) -> None:
     with progress("frames") as report:
         truth = inject(arguments.video, arguments.out, settings, progress=report)
     if truth["events"]:
-        Console().print(event_table(truth["events"], f"{arguments.out} (synthetic, drawn into a real recording)"))
+        open_console().print(event_table(truth["events"], f"{arguments.out} (synthetic, drawn into a real recording)"))
     print(f"{truth['frames']} frames, {truth['frames_with_face']} with a face of {truth['iod_px']:.0f} px IOD")
-    print(f"truth in {arguments.out.with_suffix('.json')}")
+    print(printable(f"truth in {arguments.out.with_suffix('.json')}"))
 
 
 def add_head_path(commands: Any) -> None:
@@ -80,6 +81,7 @@ def add_head_path(commands: Any) -> None:
 def _measure(arguments: argparse.Namespace) -> None:
     with progress("frames") as report:
         path = head_path(arguments.video, lambda done: report(done, 0))
-    write_path(arguments.out, path, about=[f"Path of a head, measured in {arguments.video.name}"])
+    write_path(arguments.out, path, about=[printable(f"Path of a head, measured in {arguments.video.name}")])
     half, most = np.percentile(path.speeds, (50, 95))
-    print(f"{path.seconds:.1f} s, median speed {half:.2f} IOD/s, 95th percentile {most:.2f}; path in {arguments.out}")
+    print(f"{path.seconds:.1f} s, median speed {half:.2f} IOD/s, 95th percentile {most:.2f}")
+    print(printable(f"path in {arguments.out}"))

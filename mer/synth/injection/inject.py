@@ -15,11 +15,11 @@ from mer.face.pose import HeadPose, fit_pose
 from mer.files import write_atomically
 from mer.labels import CLASSES
 from mer.synth import fields
-from mer.synth.expressions import MAX_TOTAL_S, MIN_TOTAL_S, Expression, draw_expression, units_of
+from mer.synth.expressions import MAX_TOTAL_S, Expression, draw_expression, units_of
 from mer.synth.injection.drawing import Skin, warp
 from mer.synth.injection.measure import followed
 from mer.synth.injection.meshes import MeshPath, at_rest
-from mer.synth.injection.planes import CRF, Picture, PlaneReader, open_writer
+from mer.synth.injection.planes import CRF, Format, PlaneReader, open_writer
 from mer.synth.profiles import EDGE
 from mer.synth.recording import event_truth
 
@@ -28,6 +28,7 @@ NONE_NOTE: Final = "A real recording, copied by the code that draws micro-expres
 FIRST_EVENT_S: Final = 1.5
 """Face time before the first event, and after each gap: a spotter has to see the face at rest first."""
 LAST_PAUSE_S: Final = 0.5
+MIN_DURATION_S: Final = 0.1
 _FRAME: Final = 1e-6
 
 
@@ -62,9 +63,9 @@ class Settings:
         problem = ""
         if not 0.0 <= low <= high <= 10.0 or (low == 0.0) != (high == 0.0):
             problem = f"amplitude {low:g} to {high:g} % given; expected 0 < low <= high <= 10 % of the IOD, or 0 and 0"
-        elif not MIN_TOTAL_S <= shortest <= longest <= MAX_TOTAL_S:
+        elif not MIN_DURATION_S <= shortest <= longest <= MAX_TOTAL_S:
             problem = (
-                f"duration {shortest:g} to {longest:g} s given; expected {MIN_TOTAL_S:g} <= low <= high <= "
+                f"duration {shortest:g} to {longest:g} s given; expected {MIN_DURATION_S:g} <= low <= high <= "
                 f"{MAX_TOTAL_S:g} s, the length of a micro-expression"
             )
         elif not 0.1 <= pause[0] <= pause[1] <= 3600.0:
@@ -80,7 +81,12 @@ class Settings:
 
 
 def inject(
-    source: Path, out: Path, settings: Settings, *, progress: Callable[[int, int], None] | None = None
+    source: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    face: tuple[MeshPath, Format] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Write a recording with micro-expressions drawn into it and, beside it with the suffix .json, its truth.
 
@@ -91,6 +97,7 @@ def inject(
         source: A video file.
         out: An .mp4 file.
         settings: What to draw.
+        face: From `measure.followed`, to draw into one recording more than once.
         progress: Called with frames done and frames in all; each frame counts twice, once when the face is found.
 
     Returns:
@@ -102,10 +109,11 @@ def inject(
     settings.check()
     if out.resolve() == source.resolve():
         raise UsageError(f"{out} is the recording itself; give another output file")
-    path, format_ = followed(source, (lambda done: progress(done, 0)) if progress else None)
-    expressions, skin, style = _plan(source, path, settings)
-    n = len(path.times_s)
-    with PlaneReader(source) as reader, open_writer(out, format_, crf=settings.crf) as writer:
+    # The file is opened first: one that cannot be written is refused before the face is looked for.
+    with PlaneReader(source) as reader, open_writer(out, reader.format, crf=settings.crf) as writer:
+        path, format_ = face or followed(source, (lambda done: progress(done, 0)) if progress else None)
+        expressions, skin, style = _plan(source, path, settings)
+        n = len(path.times_s)
         for index, drawn, stamp in _drawn(reader, path, expressions, skin):
             writer.write(drawn, stamp)
             if progress:
@@ -120,6 +128,7 @@ def inject(
         "frames": n,
         "seconds": round(float(path.times_s[-1] + 1.0 / format_.rate_hz), 6),
         "frames_with_face": int(path.tracked.sum()),
+        "repeated_frames": np.flatnonzero(path.shown != np.arange(n)).tolist(),
         "seed": settings.seed,
         "size_wh": list(format_.size_wh),
         "iod_px": round(path.iod_px, 3),
@@ -130,7 +139,7 @@ def inject(
         "events": [_truth(expression, path) for expression in expressions],
         "distractors": [],
     }
-    write_atomically(out.with_suffix(".json"), json.dumps(truth, indent=1) + "\n")
+    write_atomically(out.with_suffix(".json"), json.dumps(truth, indent=1, allow_nan=False) + "\n")
     return truth
 
 
@@ -186,28 +195,20 @@ def _drawn(
     """Yield index, planes and stamp of each frame as it is to be written."""
     amounts = [expression.movement.weights(path.times_s) for expression in expressions]
     sizes = [_peak_share(skin, expression) for expression in expressions]
-    before: tuple[Picture, tuple[Any, Any, Any]] | None = None
     for index, picture in enumerate(reader):
-        if before is not None and _repeats(picture, before[0]):
-            drawn = before[1]  # the camera gave the same picture again, so the movement stands still as well
-        else:
-            drawn = picture.planes
-            for weights, size in zip(amounts, sizes):
-                shown = {key: float(course[index]) / size for key, course in weights.items() if course[index] != 0.0}
-                if skin is not None and shown and path.tracked[index]:
-                    mesh = path.meshes_px[index]
-                    shift = skin.shift(shown, mesh, fit_pose(mesh), picture.planes[0].shape[::-1])
-                    drawn = drawn if shift is None else warp(drawn, shift)
-        before = (picture, drawn)
+        moment = path.shown[index]  # where the camera gave the same picture again, the movement stands still as well
+        drawn = picture.planes
+        for weights, size in zip(amounts, sizes):
+            shown = {key: float(course[moment]) / size for key, course in weights.items() if course[moment] != 0.0}
+            if skin is not None and shown and path.tracked[moment]:
+                mesh = path.meshes_px[moment]
+                shift = skin.shift(shown, mesh, fit_pose(mesh), picture.planes[0].shape[::-1])
+                drawn = drawn if shift is None else warp(drawn, shift)
         yield index, drawn, picture.stamp
 
 
 def _peak_share(skin: Skin | None, expression: Expression) -> float:
     return 1.0 if skin is None else skin.full_size(expression.movement.units)
-
-
-def _repeats(now: Picture, before: Picture) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(now.planes, before.planes))
 
 
 def _truth(expression: Expression, path: MeshPath) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Head paths measured in recordings, with the mesh that micro-expressions are drawn on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.face.landmarker import Landmarker
 from mer.face.pose import HeadPose, fit_pose
 from mer.synth.head_path import HeadPath, path_from_poses
-from mer.synth.injection.meshes import MeshPath, follow, smoothed
+from mer.synth.injection.meshes import MeshPath, follow, shown_pictures, smoothed
 from mer.synth.injection.planes import Format, PlaneReader
 
 SMOOTHING_S: Final = 0.06
@@ -25,9 +28,19 @@ def followed(source: Path, progress: Callable[[int], None] | None = None) -> tup
         MerError: If the file cannot be decoded.
     """
     with PlaneReader(source) as reader, Landmarker(None) as landmarker:
-        base = float(reader.format.time_base)
-        frames = ((picture.bgr, picture.stamp * base) for picture in reader)
-        return follow(frames, landmarker, progress=progress), reader.format
+        changes: list[float] = []
+        path = follow(_seen(reader, changes), landmarker, progress=progress)
+        return replace(path, shown=shown_pictures(np.array(changes))), reader.format
+
+
+def _seen(reader: PlaneReader, changes: list[float]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Yield each picture in colour and its time; note how much its luma differs from the one before."""
+    before: NDArray[np.uint8] | None = None
+    for picture in reader:
+        luma = picture.planes[0]
+        changes.append(0.0 if before is None else float(cv2.mean(cv2.absdiff(luma, before))[0]))
+        before = luma
+        yield picture.bgr(), picture.stamp * float(reader.format.time_base)
 
 
 def head_path(source: Path, progress: Callable[[int], None] | None = None) -> HeadPath:

@@ -14,6 +14,8 @@ SMOOTHING_S: Final = 0.04
 """Standard deviation of the Gaussian over each landmark's path: about one frame of a webcam."""
 MAX_JUMP_IOD: Final = 0.6
 """A face further away from the one of the frame before is another one, or the recording was cut."""
+_REPEAT_SHARE: Final = 1 / 15
+"""Of what changes between other frames. In recordings with repeats there is nothing between a 20th and a half."""
 _FRONTAL_SHARE: Final = 0.1
 _MOST_LOOKED_AT: Final = 400
 
@@ -33,11 +35,13 @@ class MeshPath:
         times_s: (n,) time of each frame, from the first.
         meshes_px: (n, 478, 2) smoothed mesh; NaN where the face was not found.
         runs: Half-open ranges of frames in which the face was followed without a gap.
+        shown: (n,) index of the frame whose picture each shows: its own, or an earlier one if the camera repeated that.
     """
 
     times_s: NDArray[np.float64]
     meshes_px: NDArray[np.float64]
     runs: tuple[tuple[int, int], ...]
+    shown: NDArray[np.intp]
 
     @property
     def tracked(self) -> NDArray[np.bool_]:
@@ -83,7 +87,25 @@ def follow(
     smooth = np.full(raw.shape, np.nan)
     for begin, end in runs:
         smooth[begin:end] = smoothed(times_s[begin:end], raw[begin:end], width_s=SMOOTHING_S)
-    return MeshPath(times_s, smooth, runs)
+    return MeshPath(times_s, smooth, runs, np.arange(len(times_s)))
+
+
+def shown_pictures(changes: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return, for each frame, the index of the frame whose picture it shows.
+
+    A camera or a converter that repeats a picture leaves a change behind, because codecs are lossy, but a far smaller
+    one than noise and motion make between other frames.
+
+    Args:
+        changes: (n,) mean absolute difference from the frame before, grey levels; that of the first is of no effect.
+    """
+    shown = np.arange(len(changes))
+    if len(changes) > 1:
+        limit = _REPEAT_SHARE * float(np.percentile(changes[1:], 75))
+        for k in range(1, len(changes)):
+            if changes[k] <= limit:
+                shown[k] = shown[k - 1]
+    return shown
 
 
 def smoothed(times_s: NDArray[np.float64], values: NDArray[np.float64], *, width_s: float) -> NDArray[np.float64]:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +24,8 @@ SUFFIX: Final = ".mp4"
 _KEPT: Final = {"yuv420p": "yuv420p", "yuvj420p": "yuv420p", "yuv444p": "yuv444p", "yuvj444p": "yuv444p"}
 """Formats whose planes are kept as they are, and what their planes are called without the range in the name."""
 _FULL_RANGE: Final = 2
+_TIME_BASE: Final = Fraction(1, 90_000)
+"""Of a stream that states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,19 @@ class Picture:
 
     Attributes:
         planes: Luma (H, W) and two chroma planes, (H, W) or (H / 2, W / 2), uint8; read-only.
-        bgr: (H, W, 3) uint8.
         stamp: Its time in units of the recording's time base, counted from the first frame; increasing.
+        frame: PyAV's frame.
+        turns: Quarter turns, against the clock, from the stored picture to the upright one.
     """
 
     planes: tuple[Plane, Plane, Plane]
-    bgr: Plane
     stamp: int
+    frame: Any
+    turns: int
+
+    def bgr(self) -> Plane:
+        """Return the (H, W, 3) uint8 picture in colour."""
+        return np.ascontiguousarray(np.rot90(self.frame.to_ndarray(format="bgr24"), self.turns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +78,16 @@ class PlaneReader:
         format: Of all frames.
 
     Raises:
-        MerError: If PyAV is missing, or the file holds no frame that can be decoded.
+        MerError: If the file holds no frame that can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._av = _pyav()
         if not path.is_file():
             raise MerError(f"{path} is not a file; give a video file")
         try:
-            self._container = self._av.open(str(path), metadata_errors="replace")
-        except (OSError, ValueError) as error:
+            self._container = av.open(str(path), metadata_errors="replace")
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             raise MerError(f"{path} cannot be opened as a video ({_reason(error)}); give a video file") from error
         self._frames = self._decoded()
         try:
@@ -122,7 +129,7 @@ class PlaneReader:
         stream.thread_type = "AUTO"
         try:
             yield from self._container.decode(stream)
-        except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
+        except (OSError, ValueError, av.error.FFmpegError) as error:
             raise MerError(
                 f"{self._path} cannot be decoded to its end ({_reason(error)}); repair or convert it first"
             ) from error
@@ -140,7 +147,7 @@ class PlaneReader:
         if shape and not self._turns % 2:
             colour["sample_aspect_ratio"] = shape
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        return Format((width, height), pixels, Fraction(stream.time_base), Fraction(rate), colour)
+        return Format((width, height), pixels, Fraction(stream.time_base or _TIME_BASE), Fraction(rate), colour)
 
     def _picture(self, frame: Any, stamp: int) -> Picture:
         name = frame.format.name
@@ -148,8 +155,7 @@ class PlaneReader:
         planes = [np.rot90(_rows(plane), self._turns) for plane in stored.planes[:3]]
         if planes[0].shape[::-1] != self.format.size_wh:
             raise MerError(f"{self._path} changes its picture size half-way; cut it where it does")
-        bgr = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="bgr24"), self._turns))
-        return Picture((planes[0], planes[1], planes[2]), bgr, stamp)
+        return Picture((planes[0], planes[1], planes[2]), stamp, frame, self._turns)
 
 
 class PlaneWriter:
@@ -159,7 +165,7 @@ class PlaneWriter:
         self._container = container
         self._stream = stream
         self._format = format_
-        self._frame_of = _pyav().VideoFrame
+        self._frame_of = av.VideoFrame
 
     def write(self, planes: tuple[Plane, Plane, Plane], stamp: int) -> None:
         """Append a frame."""
@@ -167,7 +173,7 @@ class PlaneWriter:
         for target, plane in zip(frame.planes, planes):
             padded = np.zeros((target.height, target.line_size), np.uint8)
             padded[:, : target.width] = plane
-            target.update(padded)
+            target.update(padded.tobytes())
         frame.pts, frame.time_base = stamp, self._format.time_base
         self._container.mux(self._stream.encode(frame))
 
@@ -196,8 +202,7 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
     part = path.with_name(f"part-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        container = _pyav().open(str(part), "w", format="mp4")
-        try:
+        with av.open(str(part), "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=format_.rate_hz)
             stream.options = {"preset": "veryfast", "crf": f"{crf}", "bf": "0"}
             stream.width, stream.height = format_.size_wh
@@ -208,10 +213,8 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
             writer = PlaneWriter(container, stream, format_)
             yield writer
             writer.finish()
-        finally:
-            container.close()
         part.replace(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, av.error.FFmpegError) as error:
         raise MerError(f"cannot write {path}: {_reason(error)}; choose another place or free some space") from error
     finally:
         part.unlink(missing_ok=True)
@@ -220,17 +223,6 @@ def open_writer(path: Path, format_: Format, *, crf: int = CRF) -> Iterator[Plan
 def _rows(plane: Any) -> Plane:
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width]
-
-
-def _pyav() -> ModuleType:
-    try:
-        import av
-    except ImportError as error:
-        raise MerError(
-            f"drawing into recordings needs PyAV ({error}); install it with: pip install 'mer-live[record]'"
-        ) from error
-    module: ModuleType = av
-    return module
 
 
 def _reason(error: Exception) -> str:

@@ -8,21 +8,22 @@ from urllib.parse import quote
 from realtime.output.report.markup import Element, page, tag
 from realtime.output.report.page import REPORT_HTML
 from realtime.output.report.table import cell, sortable
-from realtime.recordings.tally import Outcome
+from realtime.recordings.tally import Outcome, folder_below, told_error
 
 INDEX_HTML: Final = "index.html"
 
 
-def index(outcomes: Sequence[Outcome], out: Path) -> bytes:
+def index(outcomes: Sequence[Outcome], out: Path, *, absolute: bool = False) -> bytes:
     """Return the page.
 
     Args:
         outcomes: Of all recordings.
         out: Folder of the page.
+        absolute: Whether errors may name full paths.
     """
     columns = ("recording", "outcome", "seconds", "frames/s", "face", "events", "labels", "rejected")
     table = sortable(columns, "Recordings", sorted_by=-1)
-    body = tag("tbody", *(_row(outcome, out) for outcome in outcomes))
+    body = tag("tbody", *(_row(outcome, out, absolute) for outcome in outcomes))
     table.append(body)
     events = sum(outcome.summary.get("events", 0) for outcome in outcomes)
     seconds = sum(outcome.summary.get("seconds", 0.0) for outcome in outcomes)
@@ -55,13 +56,14 @@ def index(outcomes: Sequence[Outcome], out: Path) -> bytes:
     return page("mer-live: all recordings", header, main)
 
 
-def _row(outcome: Outcome, out: Path) -> Element:
+def _row(outcome: Outcome, out: Path, absolute: bool) -> Element:
     summary, recording = outcome.summary, outcome.recording
     status = cell(outcome.status, outcome.status)
     if recording is None or not summary:
-        title = recording.folder.relative_to(out).as_posix() if recording else "?"
-        return tag("tr", cell(title, title), status, tag("td", str(outcome.error or ""), colspan="6"))
-    title = recording.folder.relative_to(out).as_posix()
+        title = folder_below(recording, out) if recording else "?"
+        why = tag("td", told_error(outcome, out, absolute=absolute), colspan="6")
+        return tag("tr", cell(title, title), status, why)
+    title = folder_below(recording, out)
     address = quote(f"{title}/{REPORT_HTML}", errors="surrogateescape")
     name = tag("a", title, href=address)
     labels, classes = tag("span"), summary["engine"]["classes"]

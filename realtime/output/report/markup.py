@@ -7,6 +7,8 @@ from importlib.resources import files
 from typing import Final
 from xml.etree import ElementTree
 
+from mer.text import printable
+
 Element = ElementTree.Element
 Child = Element | str
 
@@ -31,10 +33,12 @@ def extend(element: Element, *children: Child) -> None:
     for child in children:
         if isinstance(child, Element):
             element.append(child)
-        elif len(element):
-            element[-1].tail = (element[-1].tail or "") + child
-        else:
+            continue
+        child = printable(child, keep="\n")
+        if not len(element):
             element.text = (element.text or "") + child
+        else:
+            element[-1].tail = (element[-1].tail or "") + child
 
 
 def page(title: str, *body: Child) -> bytes:
@@ -67,4 +71,4 @@ def _attribute(name: str) -> str:
 
 
 def _number(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return printable(value, keep="\n") if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")

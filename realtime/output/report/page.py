@@ -1,6 +1,5 @@
 """The report of one recording: one page that needs nothing else."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -67,13 +66,16 @@ def _summary(found: Found) -> Element:
     summary = found.summary
     width, height = summary["size_wh"]
     rejected = sum(summary["rejected"].values())
+    lost = summary["dropped"] + summary["missing"]
+    eyes = summary["eye_distance_px"]
     figures = (
         ("events", str(summary["events"]), ""),
         ("candidates rejected", str(rejected), ", ".join(f"{n} {reason}" for reason, n in summary["rejected"].items())),
         ("duration", f"{summary['seconds']:.1f} s", f"{summary['frames']} frames, {width} x {height}"),
         ("frame rate", f"{summary['measured_fps']:.4g}/s", f"header: {summary['nominal_fps']:.4g}/s"),
         ("face in view", f"{100 * summary['face_coverage']:.0f} %", "of the frames"),
-        ("lost frames", str(summary["dropped"]), f"{summary['repaired_stamps']} time stamps repaired"),
+        ("eye distance", f"{eyes['median']} px" if eyes else "-", f"least {eyes['least']} px" if eyes else "no face"),
+        ("lost frames", str(lost), f"{summary['repaired_stamps']} time stamps repaired"),
     )
     cards = tag("dl", class_="figures")
     for name, value, more in figures:
@@ -110,12 +112,9 @@ def _player(found: Found) -> Element:
 
 
 def _addresses(found: Found) -> list[str]:
-    beside = quote(found.source.name, errors="surrogateescape")
-    try:
-        there = Path(os.path.relpath(found.source, found.folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return [beside]
-    return [quote(there, errors="surrogateescape"), beside]
+    """Return where the recording may be found: where it is, if that may be told, and beside the page."""
+    places = (found.source.as_uri() if found.absolute_paths else found.media, found.source.name)
+    return [place if "://" in place else quote(place, errors="surrogateescape") for place in dict.fromkeys(places)]
 
 
 def _legend() -> Element:
@@ -207,7 +206,7 @@ def _bars(event: Event, none_threshold: float, colours: Mapping[str, int]) -> El
 def _footer(found: Found) -> Element:
     summary = found.summary
     versions = ", ".join(f"{name} {number}" for name, number in summary["versions"].items())
-    settings = ", ".join(f"{name} {value}" for name, value in _flat(summary.get("settings", {})))
+    settings = ", ".join(f"{name} {value}" for name, value in _flat(summary.get("settings", {}), found))
     return tag(
         "footer",
         tag("h2", "How to read this"),
@@ -218,5 +217,8 @@ def _footer(found: Found) -> Element:
     )
 
 
-def _flat(settings: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    return [(name.replace("_", " "), str(value)[:40]) for name, value in settings.items() if value is not None]
+def _flat(settings: Mapping[str, Any], found: Found) -> Sequence[tuple[str, str]]:
+    known = {name: value for name, value in settings.items() if value is not None}
+    if "face_model" in known and not found.absolute_paths:
+        known["face_model"] = Path(str(known["face_model"])).name
+    return [(name.replace("_", " "), str(value)[:40]) for name, value in known.items()]

@@ -1,1 +1,0 @@
-"""Systems that the paper compares its networks with (Table 1)."""

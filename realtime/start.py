@@ -1,0 +1,47 @@
+"""The console scripts: each loads its command, or says in one sentence why this installation cannot run it.
+
+A library that is missing or broken fails while a command is imported, before its own `main` could say anything.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from mer import missing
+from realtime import namesake
+
+
+def _start(program: str, module: str, argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        program: Its name.
+        module: Where its `main` is.
+        argv: Arguments without the program's name; None takes those of the process.
+
+    Returns:
+        Its exit code, 1 if it cannot be loaded.
+    """
+    is_ours = namesake.PUBLIC in getattr(sys.modules["realtime"], "__all__", ())
+    if not is_ours and (problem := namesake.problem()):  # our own __init__.py warns by itself
+        print(f"{program}: warning: {problem}", file=sys.stderr)
+    try:
+        command = importlib.import_module(module)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # damaged packages end in whatever their code stumbles over
+        print(f"{program}: error: {missing.sentence(error)}", file=sys.stderr)
+        return 1
+    return int(command.main(argv))
+
+
+live = partial(_start, "mer-live", "realtime.commands.live")
+replay = partial(_start, "mer-replay", "realtime.commands.replay")
+doctor = partial(_start, "mer-doctor", "realtime.commands.doctor")
+bench = partial(_start, "mer-bench", "realtime.commands.bench")
+data = partial(_start, "mer-data", "mer.data.cli")
+synth = partial(_start, "mer-synth", "mer.synth.cli")
+evaluate = partial(_start, "mer-evaluate", "mer.evaluate")
+train = partial(_start, "mer-train", "engines.train")
+build_trt = partial(_start, "mer-build-trt", "engines.build_cli")
