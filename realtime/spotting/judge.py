@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval
-from realtime.spotting.candidate import Peak
+from realtime.spotting.candidate import Peak, named
 from realtime.spotting.motion_track import MotionSample, MotionTrack
 from realtime.spotting.network import Judgement
+
+_LID_RATIO: Final = 0.6
+"""Downward motion of both lids over that of the strongest region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def judged(peak: Peak, said: Judgement, track: MotionTrack, *, threshold: float,
     inside = [sample for sample in track.since(said.onset_s) if sample.time_s <= said.offset_s]
     reason = _objection(peak, said, inside, limits)
     if not reason and said.micro < threshold:
-        reason = said.otherwise if said.otherwise != "none" else "background"
+        reason = _kind(peak, said)
     detail = explained(peak, said)
     return Interval(onset, apex, offset, peak.match, "rejected" if reason else "micro", reason, detail)
 
@@ -70,6 +74,14 @@ def explained(peak: Peak, said: Judgement) -> str:
         f"{peak.match:.1f} standard deviations, {peak.coherence:.0%} like an expression; "
         + ", ".join(f"{kind} {share:.0%}" for kind, share in likely)
     )
+
+
+def _kind(peak: Peak, said: Judgement) -> str:
+    """Return the class that won; where none did, lids that go down further than the skin moves tell a blink."""
+    if said.otherwise != "none":
+        return said.otherwise
+    lids = float(np.sinh(named(peak.features)["lids"][0]))
+    return "blink" if lids > _LID_RATIO else "background"
 
 
 def _objection(peak: Peak, said: Judgement, inside: Sequence[MotionSample], limits: Limits) -> str:
