@@ -109,7 +109,7 @@ def _bgr(frame: VideoFrame) -> Picture:
 def one_thread() -> dict[str, Any]:
     """Return what tells PyAV to convert a frame in this thread, nothing where it always does.
 
-    By default, newer versions start threads for each frame, which costs more than it gains and was seen to wait forever.
+    By default, newer versions start threads for each frame, which were seen to wait for one another forever.
     """
     try:
         VideoFrame(16, 16, "yuv420p").reformat(format="bgr24", threads=1)
