@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mer.errors import MerError, UsageError
 from mer.files import from_toml
@@ -12,6 +12,9 @@ from mer.labels import CLASSES
 from mer.models.registry import SYSTEMS
 from mer.preprocess import CHANNELS
 from mer.splits import PROTOCOLS
+
+_FIT_TOGETHER: Final = frozenset({"input", "init", "elastic", "backgrounds"})
+"""Settings that another one may forbid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class TrainSettings:
         oversample: Clips of each class in multiples of the most frequent one, made up by copies.
         elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
             not in the paper. 0 for not at all; more needs the input flow.
+        backgrounds: An .npz file of clips of ordinary motion (`mer-data backgrounds`) that training clips are mixed
+            with, anew in every epoch (`mer.training.backgrounds`); not in the paper. Empty for none; needs input flow.
         init: Weights to begin with: a checkpoint of the same model and input, of which the last layer is only taken
             over for the same classes; for elrcn torchvision's VGG-16 as safetensors. Empty for random ones.
         seed: Of everything drawn at random.
@@ -52,6 +57,7 @@ class TrainSettings:
     patience: int = 12
     oversample: float = 1.0
     elastic: float = 0.0
+    backgrounds: str = ""
     init: str = ""
     seed: int = 0
     max_minutes: float = 0.0
@@ -72,12 +78,19 @@ class TrainSettings:
             )
         if self.init and system.kind != "network":
             raise MerError(f"init is {self.init!r}, but {self.model} has no weights to begin with; leave init out")
+        if self.backgrounds and (system.kind != "network" or self.model == "elrcn"):
+            raise MerError(
+                f"backgrounds is {self.backgrounds!r}, but {self.model} sees each clip only once, and they are "
+                "mixed in anew in every epoch; leave backgrounds out"
+            )
         object.__setattr__(self, "input", self.input or system.own_input or "gray")
         object.__setattr__(self, "lr", self.lr or system.lr)
         if self.elastic > 0.0 and self.input != "flow":
             raise MerError(
                 f"elastic is {self.elastic:g} with input {self.input}, and changes encoded motion; use input flow, or 0"
             )
+        if self.backgrounds and self.input != "flow":
+            raise MerError(f"backgrounds are given with input {self.input}, and are mixed as motion; use input flow")
 
 
 def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSettings:
@@ -104,9 +117,7 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
     try:
         return TrainSettings(**{**stored, **given})
     except MerError as error:
-        raise (
-            UsageError(f"--{error}") if {"input", "init", "elastic"} & given.keys() else MerError(f"{path}: {error}")
-        ) from None
+        raise (UsageError(f"--{error}") if _FIT_TOGETHER & given.keys() else MerError(f"{path}: {error}")) from None
 
 
 def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str]) -> dict[str, TrainSettings]:

@@ -40,6 +40,11 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument(
         "--init", help="weights to begin with: a checkpoint of this model; for elrcn torchvision's vgg16"
     )
+    training.add_argument(
+        "--backgrounds",
+        metavar="NPZ",
+        help="clips of ordinary motion to mix in (mer-data backgrounds)",
+    )
     options.add_training(training)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     options.add_machine(parser)

@@ -21,7 +21,7 @@ from mer.errors import MerError, UsageError
 from mer.evaluation import detection
 from mer.evaluation.matching import compare, read_truth
 from mer.evaluation.spotting_command import EVENTS_FILE, read_events
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 from mer.synth.injection.inject import DISCLAIMER, Settings, inject
 from mer.synth.injection.measure import followed
 from mer.synth.reporting import progress
@@ -213,7 +213,7 @@ def _events(results: Path, recording: Path) -> Path:
 
 
 def _about(copies: _Copies) -> dict[str, Any]:
-    truth = json.loads(copies.none.with_suffix(".json").read_text(encoding="utf-8"))
+    truth = from_json(copies.none.with_suffix(".json").read_text(encoding="utf-8"))
     names = ("seconds", "fps", "frames", "frames_with_face", "iod_px")
     return {"recording": copies.name, **{name: truth[name] for name in names}}
 

@@ -1,12 +1,12 @@
 """The micro-expressions of truth files as samples to be classified: recognition apart from spotting."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from mer.data.sample import Sample
 from mer.errors import MerError
 from mer.evaluation.matching import read_truth
+from mer.files import from_json
 
 
 def read_samples(truths: Sequence[Path]) -> list[Sample]:
@@ -26,7 +26,7 @@ def read_samples(truths: Sequence[Path]) -> list[Sample]:
 
 def _samples(truth: Path) -> list[Sample]:
     events = read_truth(truth).events
-    about = json.loads(truth.read_text(encoding="utf-8"))
+    about = from_json(truth.read_text(encoding="utf-8"))
     video = truth.with_name(Path(str(about.get("video", f"{truth.stem}.mp4"))).name)
     if not video.is_file():
         raise MerError(f"{truth} belongs to {video.name}, which is not beside it; put both into one folder")

@@ -102,7 +102,20 @@ def _luma(frame: VideoFrame, bits: int | None) -> Picture | None:
 
 
 def _bgr(frame: VideoFrame) -> Picture:
-    return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    return np.asarray(frame.to_ndarray(format="bgr24", **one_thread()), np.uint8)
+
+
+@cache
+def one_thread() -> dict[str, Any]:
+    """Return what tells PyAV to convert a frame in this thread, nothing where it always does.
+
+    By default, newer versions start threads for each frame, which were seen to wait for one another forever.
+    """
+    try:
+        VideoFrame(16, 16, "yuv420p").reformat(format="bgr24", threads=1)
+    except TypeError:
+        return {}
+    return {"threads": 1}
 
 
 def _is_limited(frame: VideoFrame) -> bool:

@@ -23,6 +23,7 @@ from mer.files import from_json, write_atomically
 from mer.models.registry import EXPORTED
 from mer.splits import Fold
 from mer.training import calibrate, systems
+from mer.training.backgrounds import Backgrounds, mix, read_backgrounds
 from mer.training.counting import counted
 from mer.training.data import ClipData, encode_all
 from mer.training.inputs import Encode, input_of
@@ -45,6 +46,7 @@ class Job:
         cache: Folder that keeps inputs that take time to make.
         device: Where to train.
         threads: Processor cores to use.
+        backgrounds: Clips of ordinary motion to mix in; None for none.
     """
 
     data: ClipData
@@ -55,6 +57,7 @@ class Job:
     cache: Path
     device: torch.device
     threads: int
+    backgrounds: Backgrounds | None = None
 
 
 def make_job(
@@ -74,7 +77,10 @@ def make_job(
         own = [Copy(i, ()) for i in range(len(truth))]
         encode = input_of(settings, cache=kept)
         encoded = encode_all(data.clips, own, encode, threads=threads, progress=progress)
-    return Job(data, encoded, truth, settings, out, kept, device, threads)
+    backgrounds = (
+        read_backgrounds(Path(settings.backgrounds), encode, threads=threads) if settings.backgrounds else None
+    )
+    return Job(data, encoded, truth, settings, out, kept, device, threads, backgrounds)
 
 
 def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) -> dict[str, Any]:
@@ -102,10 +108,10 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
     cv2.setNumThreads(1)  # clips are encoded side by side
     seed = (job.settings.seed, number)
     encode, system = systems.create(job.settings, cache=job.cache)
-    stop = _part(job, fold.stop)
+    stop = _stop_part(job, fold, seed)
     task = Task(
         _training_part(job, fold, seed, encode, console),
-        Examples(job.encoded[stop], job.truth[stop]),
+        stop,
         job.settings,
         seed,
         fold.name,
@@ -113,7 +119,7 @@ def run_fold(job: Job, fold: Fold, number: int, console: Console | None = None) 
         job.device,
         console,
     )
-    result = _finish(job, fold, system.fit(task))
+    result = _finish(job, fold, system.fit(task), stop)
     write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / systems.STATE_FILE).unlink(missing_ok=True)
     if job.settings.model not in EXPORTED:
@@ -151,26 +157,37 @@ def _part(job: Job, subjects: tuple[str, ...]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(job.data.subjects, subjects)).astype(np.int64)
 
 
+def _stop_part(job: Job, fold: Fold, seed: tuple[int, int]) -> Examples:
+    """Return the clips of the stopping subjects, mixed with ordinary motion of recordings kept for that if there is."""
+    own = _part(job, fold.stop)
+    clips, truth = job.encoded[own], job.truth[own]
+    if job.backgrounds is not None:
+        classes = len(job.settings.classes)
+        clips = mix(clips, truth, job.backgrounds.stop, n_classes=classes, seed=[*seed, 0, 2], none_share=0.0).clips
+    return Examples(clips, truth)
+
+
 def _training_part(job: Job, fold: Fold, seed: tuple[int, int], encode: Encode, console: Console) -> Examples:
     """Return the clips of the training subjects and the copies made from these and no others."""
     own = _part(job, fold.train)
     planned = plan_copies(job.truth[own], factor=job.settings.oversample, seed=seed)
+    ordinary = job.backgrounds.train if job.backgrounds is not None else None
     if not planned:
-        return Examples(job.encoded[own], job.truth[own])
+        return Examples(job.encoded[own], job.truth[own], ordinary)
     copies = [Copy(int(own[copy.source]), copy.seed) for copy in planned]
     with counted(console, f"{fold.name}: copies") as progress:
         made = encode_all(job.data.clips, copies, encode, threads=job.threads, progress=progress)
     truth = job.truth[[copy.source for copy in copies]]
-    return Examples(np.concatenate([job.encoded[own], made]), np.concatenate([job.truth[own], truth]))
+    return Examples(np.concatenate([job.encoded[own], made]), np.concatenate([job.truth[own], truth]), ordinary)
 
 
-def _finish(job: Job, fold: Fold, fitted: Fitted) -> dict[str, Any]:
+def _finish(job: Job, fold: Fold, fitted: Fitted, stop: Examples) -> dict[str, Any]:
     """Calibrate on the stopping subjects, answer for the reported ones, save."""
-    settings, stop = job.settings, _part(job, fold.stop)
-    logits = fitted.logits(job.encoded[stop])
-    temperature = calibrate.fit_temperature(logits, job.truth[stop])
-    threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), job.truth[stop])
-    reported = _part(job, fold.test) if fold.test else stop
+    settings = job.settings
+    logits = fitted.logits(stop.clips)
+    temperature = calibrate.fit_temperature(logits, stop.truth)
+    threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), stop.truth)
+    reported = _part(job, fold.test or fold.stop)
     if fold.test:
         logits = fitted.logits(job.encoded[reported])
     result = {

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mer import checkpoint
 from mer.config import TrainSettings
 from mer.errors import MerError
+from mer.training.backgrounds import mix
 from mer.training.calibrate import cross_entropy
 from mer.training.elastic import vary_flow
 from mer.training.forward import FastForward
@@ -35,10 +36,12 @@ class Examples:
     Attributes:
         clips: (N, 13, 90, 90[, 3]) uint8 for networks, (N, F) float32 features for others.
         truth: (N,) class indices.
+        backgrounds: (M, 13, 90, 90, 3) uint8 clips of ordinary motion to mix in, None for none.
     """
 
     clips: NDArray[Any]
     truth: Truth
+    backgrounds: Clips | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +211,17 @@ def _one_epoch(
         for at in range(0, len(batch), forward.part):
             chosen = batch[at : at + forward.part]
             truth = torch.from_numpy(train.truth[chosen]).to(device)
-            clips = train.clips[chosen]
+            clips, targets = train.clips[chosen], truth
             if settings.elastic > 0.0:
                 clips = vary_flow(clips, settings.elastic, [*seed, start + at])
+            if train.backgrounds is not None:
+                classes = len(settings.classes)
+                mixed = mix(
+                    clips, train.truth[chosen], train.backgrounds, n_classes=classes, seed=[*seed, start + at, 1]
+                )
+                clips, targets = mixed.clips, torch.from_numpy(mixed.targets).to(device)
             logits = forward.logits(torch.from_numpy(clips).to(device))
-            loss = functional.cross_entropy(logits, truth, reduction="sum")
+            loss = functional.cross_entropy(logits, targets, reduction="sum")
             (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
             loss_sum += loss.detach().double().cpu()
             right += int((logits.detach().argmax(1) == truth).sum())

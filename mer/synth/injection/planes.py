@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
+from mer.media.planes import one_thread
 
 Plane = NDArray[np.uint8]
 CRF: Final = 6
@@ -46,7 +47,7 @@ class Picture:
 
     def bgr(self) -> Plane:
         """Return the (H, W, 3) uint8 picture in colour."""
-        return np.ascontiguousarray(np.rot90(self.frame.to_ndarray(format="bgr24"), self.turns))
+        return np.ascontiguousarray(np.rot90(self.frame.to_ndarray(format="bgr24", **one_thread()), self.turns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,11 @@ class PlaneReader:
 
     def _picture(self, frame: Any, stamp: int) -> Picture:
         name = frame.format.name
-        stored = frame if _KEPT.get(name) == self.format.pixels else frame.reformat(format=self.format.pixels)
+        stored = (
+            frame
+            if _KEPT.get(name) == self.format.pixels
+            else frame.reformat(format=self.format.pixels, **one_thread())
+        )
         planes = [np.rot90(_rows(plane), self._turns) for plane in stored.planes[:3]]
         if planes[0].shape[::-1] != self.format.size_wh:
             raise MerError(f"{self._path} changes its picture size half-way; cut it where it does")
