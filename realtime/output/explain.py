@@ -5,7 +5,7 @@ from typing import Final
 from mer.messages import Interval
 from mer.text import csv_text
 from realtime.messages import Update
-from realtime.spotting.face_shape import REGIONS
+from realtime.spotting.motion import REGIONS
 
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"
@@ -83,5 +83,4 @@ class Explainer:
 
 
 def _words(interval: Interval) -> str:
-    words = f"{interval.reason or interval.verdict} from frame {interval.onset.index} to {interval.offset.index}"
-    return f"{words}: {interval.detail}" if interval.detail else words
+    return f"{interval.reason or interval.verdict} from frame {interval.onset.index} to {interval.offset.index}"
