@@ -56,6 +56,8 @@ class FaceCrop:
         n_faces: Faces seen on the last key frame; the one that was tracked first stays the one.
         eye_distance_px: Inter-ocular distance in source pixels as of the last anchoring, 0 without a face.
         notices: What became known about the faces in view with this frame, in plain words.
+        depth_iod: (478,) float32 depth of the face-mesh points behind the eyes on the anchor frame, in inter-ocular
+            distances, positive away from the camera; None for that of an average face.
     """
 
     image: NDArray[np.uint8]
@@ -70,6 +72,7 @@ class FaceCrop:
     n_faces: int
     eye_distance_px: float = 0.0
     notices: tuple[str, ...] = ()
+    depth_iod: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,13 @@ class Interval:
         onset: First frame of the motion.
         apex: Frame of the strongest motion.
         offset: Last frame of the motion.
-        score: Peak motion over the local noise level, dimensionless.
+        score: Standard deviations by which it stands out from what the face usually does.
         verdict: "micro" for a micro-expression, "rejected" for anything else.
-        reason: Why it was rejected, empty for a micro-expression: "macro" (too long or too large),
-            "short", "blink", "speech" (the lower face moves before or after as well), "blur" (loss of
-            focus), "head" (the head moves), "lighting", "gap" (frames are missing),
-            "small" (too few pixels between the eyes), "face-lost", "unfinished" (the recording ends).
+        reason: Why it was rejected, empty for a micro-expression: the class that won, "macro" (too long or too large),
+            "blink", "speech", "head" or "background" (nothing that stands out from what the face does), or "lighting",
+            "gap" (frames are missing), "small" (too few pixels between the eyes), "face-lost", "unfinished" (the
+            recording ends).
+        detail: What was measured and what else it may be, in words; empty if nothing was.
     """
 
     onset: Moment
@@ -102,6 +106,7 @@ class Interval:
     score: float = 0.0
     verdict: Literal["micro", "rejected"] = "micro"
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from fakes import event, interval, update
 
 from realtime.output.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
 from realtime.output.extras import Extras, Wanted
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 
 
 def explained() -> dict[str, bytes]:

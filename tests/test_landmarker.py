@@ -39,7 +39,7 @@ def test_a_face_is_found_where_it_is(finder):
     (mesh,) = finder.detect(PORTRAIT, 0.0)
 
     right, left = geometry.eye_centres(mesh)
-    assert mesh.shape == (478, 2)
+    assert mesh.shape == (478, 3)
     assert right == pytest.approx([204, 102], abs=4)
     assert left == pytest.approx([245, 104], abs=4)
 

@@ -1,5 +1,7 @@
 """Regional motion of a real portrait warped by known amounts."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import detect_once
 from mer.messages import FaceCrop
-from realtime.spotting.motion import REGIONS, MotionMeter
+from realtime.spotting.face_shape import REGIONS, average_depth
+from realtime.spotting.motion import MotionMeter
 
 PORTRAIT = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
 NAMES = list(REGIONS)
@@ -37,11 +40,7 @@ def bumped(mesh, landmark, shift_percent, radius_iod=0.25):
 
 
 def measured(mesh, picture, motion=None):
-    meter = MotionMeter()
-    rest = crop_of(PORTRAIT, mesh)
-    meter.set_reference(meter.stabilise(rest), rest.landmarks_px)
-    crop = crop_of(picture, mesh, motion)
-    return meter.measure(crop, meter.stabilise(crop))
+    return MotionMeter(crop_of(PORTRAIT, mesh)).measure(crop_of(picture, mesh, motion))
 
 
 def test_a_face_at_rest_does_not_move(mesh):
@@ -84,3 +83,44 @@ def test_a_change_of_light_is_not_motion(mesh):
 
     assert motion.gain == pytest.approx(0.9, abs=0.02)
     assert np.abs(motion.regions).max() < 0.1
+
+
+def turned(mesh, yaw, *, camera=9.0):
+    """Turn the portrait's head to the side, in depth, without moving any of its skin."""
+    iod, eyes = geometry.inter_ocular_px(mesh), geometry.eye_centres(mesh).mean(axis=0)
+    y, x = (np.mgrid[0:512, 0:512] - eyes[::-1, None, None]) / iod
+    depth = average_depth(x, y)
+    across, away = x * np.cos(yaw) + depth * np.sin(yaw), depth * np.cos(yaw) - x * np.sin(yaw)
+    nearer = (1 + depth / camera) / (1 + away / camera)
+    here_x, here_y = (across * nearer - x).astype(np.float32), (y * nearer - y).astype(np.float32)
+    from_x, from_y = x.astype(np.float32), y.astype(np.float32)
+    for _ in range(8):  # what is seen at x came from p with p + shift(p) = x
+        at = [(from_x * iod + eyes[0]).astype(np.float32), (from_y * iod + eyes[1]).astype(np.float32)]
+        from_x = x.astype(np.float32) - cv2.remap(here_x, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        from_y = y.astype(np.float32) - cv2.remap(here_y, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    at = [(from_x * iod + eyes[0]).astype(np.float32), (from_y * iod + eyes[1]).astype(np.float32)]
+    return cv2.remap(PORTRAIT, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def test_a_head_that_turns_in_depth_moves_no_skin(mesh):
+    meter = MotionMeter(crop_of(PORTRAIT, mesh))
+
+    moved = [meter.measure(crop_of(turned(mesh, yaw), mesh)) for yaw in np.radians(np.linspace(0.0, 5.0, 11))]
+
+    lengths = np.hypot(*moved[-1].regions.T)
+    assert abs(moved[-1].head[4]) == pytest.approx(8.7, rel=0.15)  # hundredths of a radian
+    assert np.median(lengths) < 0.15  # with a similarity and depth to first order: 0.5
+    assert lengths.max() < 0.45
+
+
+def test_motion_goes_on_where_the_face_is_cut_out_anew(mesh):
+    smile = bumped(mesh, 61, (0.0, -1.0))
+    meter = MotionMeter(crop_of(PORTRAIT, mesh))
+    before = meter.measure(crop_of(smile, mesh))
+    anew = replace(crop_of(smile, mesh + np.float32([6.0, -4.0])), anchor=1)
+
+    after = [meter.measure(anew), meter.measure(anew)]
+
+    for motion in after:
+        assert np.abs(motion.regions - before.regions).max() < 0.1
+        assert np.abs(motion.head[:2] - before.head[:2]).max() < 0.3

@@ -13,7 +13,7 @@ from realtime.messages import Update
 from realtime.screen import drawing
 from realtime.screen.face_view import MOVING, POINT, face_letters, face_picture, points_px, regions_px
 from realtime.screen.panels import Probabilities, Strip
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 
 
 def seen(*, moving: int | None = None, shift: float = 0.0) -> Update:

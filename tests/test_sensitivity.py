@@ -19,13 +19,12 @@ def test_normal_is_what_was_tuned() -> None:
     assert spotter_config(LEVELS["normal"]) == SpotterConfig()
 
 
-def test_more_sensitivity_asks_for_less_motion_and_puts_up_with_more_unrest() -> None:
+def test_more_sensitivity_asks_for_less_motion_and_lower_odds() -> None:
     low, high = (spotter_config(LEVELS[name]) for name in ("low", "high"))
 
     assert high.floor < low.floor
-    assert high.noise_factor < low.noise_factor
-    assert high.limits.restless_after > low.limits.restless_after
-    assert high.limits.max_micro_s == low.limits.max_micro_s
+    assert high.odds < low.odds
+    assert high.limits == low.limits
 
 
 @pytest.mark.parametrize(("text", "value"), [("low", LEVELS["low"]), ("1.2", 1.2), ("5", 5.0)])

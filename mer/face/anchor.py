@@ -33,6 +33,7 @@ class Anchor:
         crop_from_source: (2, 3) float64 similarity from source pixels to crop pixels.
         cutter: Cuts later frames in the same way.
         landmarks_px: (478, 2) float32 mesh of the first frame in crop pixels.
+        depth_iod: (478,) float32 depth of its points behind the eyes, in IOD; None if it is not known.
         eye_distance_px: Inter-ocular distance of the first frame in source pixels.
         motion: (2, 3) float64 similarity from the crop pixels of the first frame to those of the latest.
     """
@@ -41,6 +42,7 @@ class Anchor:
     crop_from_source: Similarity
     cutter: Cutter
     landmarks_px: NDArray[np.float32]
+    depth_iod: NDArray[np.float32] | None
     eye_distance_px: float
     motion: Similarity
     _half: NDArray[np.uint8]
@@ -49,19 +51,23 @@ class Anchor:
 
     @staticmethod
     def at(mesh: NDArray[np.float32], image: NDArray[np.uint8], *, number: int) -> "tuple[Anchor, NDArray[np.uint8]]":
-        """Return the anchor of a (478, 2) mesh in a frame's picture, and the first crop."""
+        """Return the anchor of a (478, 2 or 3) mesh in a frame's picture, and the first crop."""
         crop_from_source = geometry.crop_from_landmarks(mesh)
         height, width = image.shape[:2]
         cutter = Cutter.of(crop_from_source, size_wh=(width, height))
         crop = cutter.cut(image)
-        landmarks = geometry.apply(crop_from_source, mesh).astype(np.float32)
+        landmarks = geometry.apply(crop_from_source, mesh[:, :2]).astype(np.float32)
+        depth = geometry.depth_behind_eyes(mesh) if mesh.shape[1] == 3 else None
         half = _halve(crop)
         points = _find_points(half, landmarks)
         for array in (crop_from_source, landmarks):
             array.flags.writeable = False
         eyes_px = geometry.inter_ocular_px(mesh)
         motion = geometry.identity()
-        return Anchor(number, crop_from_source, cutter, landmarks, eyes_px, motion, half, points, points.copy()), crop
+        anchor = Anchor(
+            number, crop_from_source, cutter, landmarks, depth, eyes_px, motion, half, points, points.copy()
+        )
+        return anchor, crop
 
     def follow(self, crop: NDArray[np.uint8]) -> float:
         """Find the head's motion in the next crop; return the share of points that follow it, 0 to 1."""

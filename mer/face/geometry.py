@@ -45,9 +45,9 @@ Similarity = NDArray[np.float64]
 
 
 def eye_centres(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the (2, 2) centres of the right and left eye of a (478, 2) face mesh."""
-    right = landmarks_px[list(RIGHT_EYE_CORNERS)].mean(axis=0)
-    left = landmarks_px[list(LEFT_EYE_CORNERS)].mean(axis=0)
+    """Return the (2, 2) centres of the right and left eye of a (478, 2 or 3) face mesh."""
+    right = landmarks_px[list(RIGHT_EYE_CORNERS), :2].mean(axis=0)
+    left = landmarks_px[list(LEFT_EYE_CORNERS), :2].mean(axis=0)
     return np.stack([right, left]).astype(np.float64)
 
 
@@ -55,6 +55,13 @@ def inter_ocular_px(landmarks_px: NDArray[np.floating]) -> float:
     """Return the distance between the eye centres, in the pixels of the landmarks."""
     right, left = eye_centres(landmarks_px)
     return float(np.hypot(*(left - right)))
+
+
+def depth_behind_eyes(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the (478,) depth of a (478, 3) mesh behind the eyes' corners, in IOD; positive is away from the camera."""
+    corners = [*RIGHT_EYE_CORNERS, *LEFT_EYE_CORNERS]
+    depth = (mesh[:, 2] - mesh[corners, 2].mean()) / inter_ocular_px(mesh[:, :2])
+    return np.asarray(depth, np.float32)
 
 
 def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Similarity:
@@ -127,9 +134,9 @@ def invert(transform: Similarity) -> Similarity:
 
 
 def apply(transform: Similarity, points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return (N, 2) points moved by a (2, 3) transform."""
-    moved: NDArray[np.float64] = points @ transform[:, :2].T + transform[:, 2]
-    return moved
+    """Return (N, 2) points moved by a (2, 3) transform; further columns, such as a mesh's depth, stay as they are."""
+    moved: NDArray[np.float64] = points[:, :2] @ transform[:, :2].T + transform[:, 2]
+    return moved if points.shape[1] == 2 else np.column_stack([moved, points[:, 2:]])
 
 
 def identity() -> Similarity:
@@ -141,13 +148,13 @@ def crop_from_landmarks(landmarks_px: NDArray[np.floating]) -> Similarity:
     """Return the similarity from the picture of the landmarks to its crop of CROP_SIZE pixels.
 
     Args:
-        landmarks_px: (478, 2) face mesh in picture pixels.
+        landmarks_px: (478, 2 or 3) face mesh in picture pixels.
     """
     indices = list(TEMPLATE_IOD)
     template = np.array(list(TEMPLATE_IOD.values()))
     margin = (CROP_SIZE - CLIP_SIDE_PX) / 2
     eyes = np.array([CROP_SIZE / 2, margin + EYE_LINE * CLIP_SIDE_PX]) - 0.5
-    return fit_similarity(landmarks_px[indices], template * IOD_PX + eyes)
+    return fit_similarity(landmarks_px[indices, :2], template * IOD_PX + eyes)
 
 
 def square_from_crop() -> Similarity:

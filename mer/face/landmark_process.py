@@ -28,7 +28,8 @@ REQUEST: Final = struct.Struct("=qii")
 STILL: Final = -1
 """Instead of a time stamp: the picture stands alone and leaves no trace in what comes after it."""
 ANSWER: Final = struct.Struct("=d")
-"""Processor seconds this process has used; followed by the meshes, (N, 478, 2) float32 shares of width and height."""
+"""Processor seconds this process has used; followed by the meshes, (N, 478, 3) float32: shares of the
+width, of the height, and depth as a share of the width."""
 READY: Final = b""
 """The first message if pictures can come; otherwise it says what went wrong, as UTF-8."""
 
@@ -65,7 +66,7 @@ def _serve(channel: Connection, pictures_fd: int, find: Find) -> None:
         if size > len(pictures):  # the file has grown
             pictures = np.frombuffer(mmap.mmap(pictures_fd, size, prot=mmap.PROT_READ), np.uint8)
         faces = find(pictures[:size].reshape(height, width, 3), time_ms)
-        meshes = np.array([[(point.x, point.y) for point in face] for face in faces], np.float32)
+        meshes = np.array([[(point.x, point.y, point.z) for point in face] for face in faces], np.float32)
         channel.send_bytes(ANSWER.pack(time.process_time()) + meshes.tobytes())
 
 

@@ -82,7 +82,9 @@ class Landmarker:
         self._open_process().wait()
 
     def detect(self, image_bgr: NDArray[np.uint8], time_s: float) -> list[NDArray[np.float32]]:
-        """Return the (478, 2) meshes in pixels of all faces found, the largest face first.
+        """Return the (478, 3) meshes in pixels of all faces found, the largest face first.
+
+        The third column is depth: away from the camera, at the scale of the picture, from some plane inside the head.
 
         If mediapipe dies meanwhile, the picture counts as one without a face, and `news` says so.
 
@@ -134,9 +136,10 @@ class Landmarker:
             self._start_again(str(death))
             return []
         (self.processor_s,) = ANSWER.unpack_from(answer)
-        shares = np.frombuffer(answer, np.float32, offset=ANSWER.size).reshape(-1, N_LANDMARKS, 2)
-        scale = np.array(image_bgr.shape[1::-1], np.float32)
-        return sorted((mesh * scale - np.float32(0.5) for mesh in shares), key=_area, reverse=True)
+        shares = np.frombuffer(answer, np.float32, offset=ANSWER.size).reshape(-1, N_LANDMARKS, 3)
+        height, width = image_bgr.shape[:2]
+        scale, corner = np.array([width, height, width], np.float32), np.array([0.5, 0.5, 0.0], np.float32)
+        return sorted((mesh * scale - corner for mesh in shares), key=_area, reverse=True)
 
     def _start_again(self, why: str) -> None:
         self._open_process().close()
@@ -155,7 +158,7 @@ def detect_once(image_bgr: NDArray[np.uint8], *, model: Path | None = None) -> N
     """Return the (478, 2) mesh in pixels of the largest face of one picture, or None without a face."""
     with Landmarker(model) as landmarker:
         faces = landmarker.detect(image_bgr, 0.0)
-    return faces[0] if faces else None
+    return faces[0][:, :2] if faces else None
 
 
 class _Died(Exception):
@@ -289,4 +292,4 @@ def _averaged_down(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _area(mesh: NDArray[np.float32]) -> float:
-    return float(np.prod(mesh.max(axis=0) - mesh.min(axis=0)))
+    return float(np.prod(np.ptp(mesh[:, :2], axis=0)))

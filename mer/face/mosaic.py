@@ -15,14 +15,14 @@ _MIN_PX: Final = 8
 
 
 def is_pixelated(image: NDArray[np.uint8], mesh: NDArray[np.floating]) -> bool:
-    """Return whether the face under a (478, 2) mesh consists of squares larger than pixels.
+    """Return whether the face under a (478, 2 or 3) mesh consists of squares larger than pixels.
 
     Args:
         image: (H, W, 3) uint8 BGR or (H, W) grey.
         mesh: In pixels of `image`.
     """
     height, width = image.shape[:2]
-    first, last = mesh.min(axis=0), mesh.max(axis=0)
+    first, last = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
     half = np.minimum(last - first, _WINDOW_PX) / 2
     x0, y0 = np.clip((first + last) / 2 - half, 0, (width, height)).astype(int)
     x1, y1 = np.clip((first + last) / 2 + half, 0, (width, height)).astype(int)

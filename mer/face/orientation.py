@@ -37,7 +37,7 @@ def roll(mesh: NDArray[np.floating]) -> float:
 def looks_wrong(mesh: NDArray[np.floating]) -> bool:
     """Return whether a mesh should be looked at twice: it lies on its side, or is not like a face from the front."""
     indices, template = list(geometry.TEMPLATE_IOD), np.array(list(geometry.TEMPLATE_IOD.values()))
-    placed = geometry.apply(geometry.fit_similarity(mesh[indices], template), mesh[indices])
+    placed = geometry.apply(geometry.fit_similarity(mesh[indices, :2], template), mesh[indices, :2])
     misfit = float(np.sqrt(np.square(placed - template).sum(axis=1).mean()))
     return abs(roll(mesh)) > MAX_ROLL or misfit > IRREGULAR_IOD
 
@@ -77,7 +77,7 @@ def _certain(picture: NDArray[np.uint8], find: Find) -> Sequence[NDArray[np.floa
 
 def _same(mesh: NDArray[np.floating], other: NDArray[np.floating]) -> bool:
     indices = list(geometry.TEMPLATE_IOD)
-    apart = np.hypot(*(mesh[indices] - other[indices]).T).mean()
+    apart = np.hypot(*(mesh[indices, :2] - other[indices, :2]).T).mean()
     return bool(apart < _SAME_IOD * geometry.inter_ocular_px(mesh))
 
 

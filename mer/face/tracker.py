@@ -52,7 +52,7 @@ class Meshes(Protocol):
     """Whatever finds face meshes; `mer.face.landmarker.Landmarker` in the product."""
 
     def detect(self, image_bgr: NDArray[np.uint8], time_s: float) -> list[NDArray[np.float32]]:
-        """Return (478, 2) meshes in pixels, the largest first."""
+        """Return (478, 3) meshes in pixels, the third column depth, the largest first."""
 
     def detect_still(self, image_bgr: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return those of a picture that has nothing to do with the others."""
@@ -299,6 +299,7 @@ class FaceTracker:
             quality=quality,
             n_faces=self._n_faces,
             eye_distance_px=anchor.eye_distance_px,
+            depth_iod=anchor.depth_iod,
             notices=self.notes.fresh(),
         )
 

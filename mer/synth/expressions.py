@@ -46,7 +46,7 @@ COMBINATIONS: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "sadness": ((15,), (1, 15), (1, 4), (1, 4, 15), (1, 4, 15), (15, 17), (1, 4, 15, 17), (4, 15)),
 }
 """Unit combinations of each class; one drawn more often is listed more often."""
-_COMPANIONS: Final = frozenset({7, 16, 17, 25})
+COMPANIONS: Final = frozenset({7, 16, 17, 25})
 """Units that are shown weaker, because other classes share them."""
 
 
@@ -131,7 +131,7 @@ def draw_expression(
         one_sided = generator.random() < 0.1 and label != "fear"
         weak_side = int(generator.choice((-1, 1)))
         for unit in units:
-            strength = generator.uniform(0.3, 0.6) if unit in _COMPANIONS else generator.uniform(0.65, 1.0)
+            strength = generator.uniform(0.3, 0.6) if unit in COMPANIONS else generator.uniform(0.65, 1.0)
             balance = generator.uniform(0.1, 0.4) if one_sided else generator.uniform(0.65, 1.0)
             for side in (-1, 1):
                 peaks[unit, side] = strength * (balance if side == weak_side else 1.0)

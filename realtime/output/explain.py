@@ -5,7 +5,7 @@ from typing import Final
 from mer.messages import Interval
 from mer.text import csv_text
 from realtime.messages import Update
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"
@@ -83,4 +83,5 @@ class Explainer:
 
 
 def _words(interval: Interval) -> str:
-    return f"{interval.reason or interval.verdict} from frame {interval.onset.index} to {interval.offset.index}"
+    words = f"{interval.reason or interval.verdict} from frame {interval.onset.index} to {interval.offset.index}"
+    return f"{words}: {interval.detail}" if interval.detail else words

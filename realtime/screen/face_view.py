@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mer.face import geometry
 from realtime.messages import Update
-from realtime.spotting.motion import REGIONS
+from realtime.spotting.face_shape import REGIONS
 
 POINT: Final = (90, 200, 255)
 """Colour of a tracked point, RGB."""

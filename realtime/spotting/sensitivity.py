@@ -30,18 +30,12 @@ def sensitivity(text: str) -> float:
 def spotter_config(value: float, normal: SpotterConfig | None = None) -> SpotterConfig:
     """Return the thresholds for a sensitivity.
 
-    Twice the sensitivity halves the motion that starts a candidate, and doubles the unrest around it and the loss of
-    focus during it that are put up with. What a micro-expression is (its duration, blinks, head motion) stays.
+    Twice the sensitivity asks for an eighth of the odds that a movement is a micro-expression, and halves the least
+    motion. What a micro-expression is (its duration and largest motion) stays.
 
     Args:
         value: 1 for the thresholds of `normal`.
         normal: Where the dial stands at 1; None for the thresholds that were tuned.
     """
     normal = normal or SpotterConfig()
-    limits = replace(
-        normal.limits,
-        restless_before=value * normal.limits.restless_before,
-        restless_after=value * normal.limits.restless_after,
-        blur_step=value * normal.limits.blur_step,
-    )
-    return replace(normal, floor=normal.floor / value, noise_factor=normal.noise_factor / value, limits=limits)
+    return replace(normal, odds=normal.odds / value**3, floor=normal.floor / value)

@@ -1,0 +1,100 @@
+"""The small network that tells micro-expressions from what else a face does, by what was measured at a peak.
+
+It is trained by `realtime.spotting.training` and described in `realtime/spotting/weights/README.md`.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.manifest import sha256
+from engines.runtime.onnx import new_session
+from mer.errors import MerError
+from realtime.spotting.candidate import N_FEATURES, Peak
+from realtime.spotting.features import FACE
+
+WEIGHTS: Final = Path(__file__).with_name("weights") / "spotter.onnx"
+KINDS: Final = ("micro", "macro", "blink", "speech", "head", "none")
+"""What a movement may be; "none" is whatever else the face does anyway."""
+_SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the network says about a peak.
+
+    Attributes:
+        probabilities: Of each of KINDS, summing to 1.
+        onset_s: When the movement begins, ...
+        apex_s: ... is strongest, ...
+        offset_s: ... and ends.
+    """
+
+    probabilities: dict[str, float]
+    onset_s: float
+    apex_s: float
+    offset_s: float
+
+    @property
+    def micro(self) -> float:
+        """The probability of a micro-expression."""
+        return self.probabilities["micro"]
+
+    @property
+    def otherwise(self) -> str:
+        """What it most probably is if it is no micro-expression."""
+        return max(KINDS[1:], key=self.probabilities.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The shipped weights, loaded.
+
+    Attributes:
+        expressions: (K, FACE) what the measure shows of each expression, of unit length over the regions.
+        classes: (K,) index of the class of each.
+        threshold: Probability from which a movement counts as a micro-expression, with the dial at 1.
+    """
+
+    expressions: NDArray[np.float64]
+    classes: NDArray[np.intp]
+    threshold: float
+    _session: Any
+
+    def judge(self, peak: Peak) -> Judgement:
+        """Return what a peak is."""
+        shares, moments = self._session.run(None, {"features": peak.features[np.newaxis]})
+        onset, apex, offset = (peak.time_s + float(shift) for shift in moments[0])
+        apex_s = min(max(apex, onset + 0.02), max(offset - 0.02, onset + 0.02))
+        return Judgement(dict(zip(KINDS, map(float, shares[0]))), onset, apex_s, max(offset, apex_s + 0.02))
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Network:
+    """Return the shipped network.
+
+    Raises:
+        MerError: If its files are missing or do not belong together.
+    """
+    manifest_file = WEIGHTS.with_name(WEIGHTS.name + ".json")
+    try:
+        content = WEIGHTS.read_bytes()
+        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MerError(f"the spotter's weights cannot be read ({error}); install mer-live again") from error
+    expected = {"schema": _SCHEMA, "features": N_FEATURES, "kinds": list(KINDS), "sha256": sha256(content)}
+    for key, value in expected.items():
+        if manifest.get(key) != value:
+            raise MerError(
+                f"{manifest_file.name} says {key} {manifest.get(key)!r}, expected {value!r}; install mer-live again"
+            )
+    names = sorted({row["class"] for row in manifest["expressions"]})
+    motion = np.array([row["motion"] for row in manifest["expressions"]], np.float64).reshape(-1, FACE)
+    classes = np.array([names.index(row["class"]) for row in manifest["expressions"]])
+    session = new_session(content, threads=1, source=str(WEIGHTS))
+    return Network(motion, classes, float(manifest["threshold"]), session)

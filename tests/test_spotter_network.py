@@ -1,0 +1,106 @@
+"""The shipped network of the spotter: its files belong together; training writes what live and replay run."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mer.errors import MerError
+from realtime.spotting import network
+from realtime.spotting.candidate import LAYOUT, N_FEATURES, Peak, named
+from realtime.spotting.features import FACE, N_REGIONS, N_VALUES
+from realtime.spotting.network import KINDS, shipped
+from realtime.spotting.training import fit
+from realtime.spotting.training.examples import Labelled
+from realtime.spotting.training.mixing import Mixer, mirrored
+from realtime.spotting.training.responses import UNITS
+from realtime.spotting.training.streams import Stream, load, save
+
+
+@pytest.fixture
+def mixer():
+    draw = np.random.default_rng(0)
+    rows = np.cumsum(draw.normal(0, 0.02, (300, N_VALUES)), axis=0)
+    rows[:, -4:] = (1.0, 1.0, 0.1, 1 / 30)
+    stream = Stream("noise", 30.0, np.arange(300) / 50, rows)
+    shown = draw.normal(0, 0.2, (2, len(UNITS), 2, FACE))
+    return Mixer([stream], np.ones(1), shown, np.random.default_rng(1))
+
+
+def test_the_shipped_files_belong_together():
+    expressions = shipped().expressions
+
+    assert expressions.shape[1] == FACE
+    assert np.linalg.norm(expressions[:, :N_REGIONS], axis=1) == pytest.approx(1.0, abs=0.01)
+    assert len(set(shipped().classes)) == 5
+
+
+def test_weights_that_do_not_belong_to_the_program_are_refused(tmp_path, monkeypatch):
+    manifest = json.loads(network.WEIGHTS.with_name("spotter.onnx.json").read_text())
+    (tmp_path / "spotter.onnx").write_bytes(network.WEIGHTS.read_bytes())
+    (tmp_path / "spotter.onnx.json").write_text(json.dumps(manifest | {"features": 3}))
+    monkeypatch.setattr(network, "WEIGHTS", tmp_path / "spotter.onnx")
+
+    with pytest.raises(MerError, match=r"features 3, expected \d+; install"):
+        network.shipped.__wrapped__()
+
+
+def test_what_is_written_computes_what_was_trained(tmp_path, monkeypatch):
+    draw = np.random.default_rng(0)
+    features = draw.normal(0, 1, (600, N_FEATURES)).astype(np.float32)
+    kinds = (features[:, 0] > 0).astype(np.int64)
+    model = fit.fit((features, kinds, np.zeros((600, 3), np.float32)), seed=0)
+    row = {"class": "happiness", "units": [12], "motion": [1.0] + [0.0] * (FACE - 1)}
+    fit.write(tmp_path / "spotter.onnx", model, threshold=0.5, expressions=[row], about={})
+    monkeypatch.setattr(network, "WEIGHTS", tmp_path / "spotter.onnx")
+    written = network.shipped.__wrapped__()
+
+    found = [written.judge(Peak(0.0, 0.3, 5.0, 0.5, 1.0, 0.2, row)).micro for row in features[:100]]
+
+    logits = model(fit.torch.from_numpy(features[:100]))[:, 0]
+    assert found == pytest.approx(fit.torch.sigmoid(logits).tolist(), abs=1e-5)
+    assert np.mean((np.array(found) > 0.5) == (kinds[:100] == 0)) > 0.8
+
+
+def test_examples_hold_what_was_added_to_them(mixer):
+    examples = [mixer.example() for _ in range(5)]
+
+    assert sum(len(example.events) for example in examples) > 5
+    for example in examples:
+        assert np.isfinite(example.rows).all()
+        assert all(0.08 < offset - onset < 0.56 for onset, _, offset in example.events)
+
+
+def test_a_mirror_in_a_mirror_changes_nothing(mixer):
+    rows = mixer.example().rows
+
+    assert np.array_equal(mirrored(mirrored(rows)), rows)
+    assert not np.array_equal(mirrored(rows), rows)
+
+
+def test_streams_are_read_as_they_were_written(tmp_path):
+    stream = Stream("a", 25.0, np.arange(60) / 50, np.arange(60.0 * N_VALUES).reshape(60, N_VALUES))
+    save(tmp_path / "a.npz", [stream])
+
+    (read,) = load(tmp_path / "a.npz")
+
+    assert (read.name, read.rate_hz) == ("a", 25.0)
+    assert np.array_equal(read.rows, stream.rows)
+
+
+def test_features_have_names():
+    parts = named(np.arange(N_FEATURES, dtype=np.float32))
+
+    assert [(name, len(part)) for name, part in parts.items()] == list(LAYOUT)
+    assert KINDS[0] == "micro"
+    assert Labelled().arrays()[0].shape == (0, N_FEATURES)
+
+
+def test_spotting_never_imports_torch():
+    code = "import sys, realtime.spotting.spotter as s; s.Spotter(); print('torch' in sys.modules)"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+
+    assert said.stdout.strip() == "False"
