@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval
-from realtime.spotting.candidate import Peak, named
+from realtime.spotting.candidate import Peak
+from realtime.spotting.measures import named
 from realtime.spotting.motion_track import MotionSample, MotionTrack
 from realtime.spotting.network import Judgement
 

@@ -4,9 +4,11 @@ Two filters in a row. In time, each channel of the motion is compared with a bum
 trend. In space, the bumps' heights of all channels are compared with what expressions look like, after what usually
 moves together has been taken out: the adaptive matched filter (Robey et al. 1992) on the covariance of the last
 seconds. Head and eyes are channels, too, so that what leaks from them into the skin is cancelled as far as this face
-has shown it. The height is then in standard deviations of the background, loud or quiet.
+has shown it. The covariance is a robust one (Maronna 1976): a blink, a word or a smile counts for little, so the height
+is in standard deviations of what the face does most of the time. How loud it was meanwhile is told apart from that.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +31,12 @@ PRIOR_S: Final = 1.0
 """... beginning with a guess that counts as much as this stretch and is forgotten like it."""
 DELAY_S: Final = 0.5
 """A movement does not count as background of itself."""
+RECENT_S: Final = 3.0
+"""How long ago the loudness of single moments is remembered."""
+_LOUD: Final = 2.0
+"""Mean square of a moment, in variances, from which it counts for less in the covariance."""
+_LOUDNESS_KEPT: Final = 0.995
+_LOUDEST: Final = 1000.0
 _EVERY: Final = 10
 """Samples between two looks at what usually moves."""
 _GUESS: Final = np.repeat((0.3, 1.0, 3.0), (N_REGIONS, N_EYES, N_HEAD))
@@ -85,6 +93,11 @@ class MatchedFilter:
 
     Args:
         expressions: (K, FACE) motion of regions and eyes in each expression, of unit length over the regions.
+
+    Attributes:
+        recent: (2 LENGTH, N_VALUES) rows of the last samples.
+        loudness: (durations,) mean square of all channels over the last seconds, in variances of the background.
+        moments: The same of each of the last moments, RECENT_S of them.
     """
 
     def __init__(self, expressions: NDArray[np.float64]) -> None:
@@ -98,6 +111,8 @@ class MatchedFilter:
         self._sum = np.zeros((len(DURATIONS_S), MOVING, MOVING))
         self._weight = 0.0
         self._prior = PRIOR_S / MEMORY_S
+        self.loudness = np.ones(len(DURATIONS_S))
+        self.moments: deque[NDArray[np.float64]] = deque(maxlen=round(RECENT_S * RATE_HZ))
         self._learn()
 
     def add(self, time_s: float, row: NDArray[np.float64]) -> Response | None:
@@ -110,21 +125,32 @@ class MatchedFilter:
         heights = self._bumps @ self.recent[-LENGTH:, :MOVING]
         self._past.append(heights)
         if len(self._past) > round(DELAY_S * RATE_HZ):
-            old = self._past.pop(0)
-            self._sum *= self._keep
-            self._sum += (1.0 - self._keep) * old[:, :, np.newaxis] * old[:, np.newaxis, :]
-            self._weight = self._keep * self._weight + 1.0 - self._keep
-            self._prior *= self._keep
+            self._remember(self._past.pop(0))
         if self._count % _EVERY == 0:
             self._learn()
         match = np.einsum("dkc,dc->dk", self._whitened, heights)
-        energy = np.einsum("dc,dce,de->d", heights, self._inverse, heights)
+        energy = self._energy(heights)
+        self.moments.append(energy / MOVING)
         return Response(time_s - LAG / RATE_HZ, heights, match, energy, self.background, self._weights)
 
     @property
     def seconds(self) -> float:
         """How long the face has been seen."""
         return self._count / RATE_HZ
+
+    def _energy(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
+        energy: NDArray[np.float64] = ((heights[:, np.newaxis] @ self._inverse)[:, 0] * heights).sum(axis=1)
+        return energy
+
+    def _remember(self, heights: NDArray[np.float64]) -> None:
+        """Add a moment to what the face usually does."""
+        loud = self._energy(heights) / MOVING
+        self.loudness = _LOUDNESS_KEPT * self.loudness + (1.0 - _LOUDNESS_KEPT) * np.minimum(loud, _LOUDEST)
+        share = (1.0 - self._keep) / np.maximum(1.0, loud / _LOUD)
+        self._sum *= self._keep
+        self._sum += (share[:, np.newaxis] * heights)[:, :, np.newaxis] * heights[:, np.newaxis, :]
+        self._weight = self._keep * self._weight + 1.0 - self._keep
+        self._prior *= self._keep
 
     def _learn(self) -> None:
         covariance = (self._sum + self._prior * np.diag(_GUESS**2)) / (self._weight + self._prior)

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from engines.manifest import sha256
 from engines.runtime.onnx import new_session
 from mer.errors import MerError
-from realtime.spotting.candidate import N_FEATURES, Peak
-from realtime.spotting.features import FACE
+from mer.labels import CLASSES
+from realtime.spotting.candidate import Peak
+from realtime.spotting.features import FACE, MOVING
+from realtime.spotting.measures import N_FEATURES, WINDOW
 
 WEIGHTS: Final = Path(__file__).with_name("weights") / "spotter.onnx"
 KINDS: Final = ("micro", "macro", "blink", "speech", "head", "none")
 """What a movement may be; "none" is whatever else the face does anyway."""
-_SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class Judgement:
         onset_s: When the movement begins, ...
         apex_s: ... is strongest, ...
         offset_s: ... and ends.
+        expressions: Probability of each class of expression if it is one, summing to 1.
     """
 
     probabilities: dict[str, float]
     onset_s: float
     apex_s: float
     offset_s: float
+    expressions: dict[str, float]
 
     @property
     def micro(self) -> float:
@@ -68,10 +72,17 @@ class Network:
 
     def judge(self, peak: Peak) -> Judgement:
         """Return what a peak is."""
-        shares, moments = self._session.run(None, {"features": peak.features[np.newaxis]})
+        given = {"features": peak.features[np.newaxis], "window": peak.window[np.newaxis]}
+        shares, moments, classes = self._session.run(None, given)
         onset, apex, offset = (peak.time_s + float(shift) for shift in moments[0])
         apex_s = min(max(apex, onset + 0.02), max(offset - 0.02, onset + 0.02))
-        return Judgement(dict(zip(KINDS, map(float, shares[0]))), onset, apex_s, max(offset, apex_s + 0.02))
+        return Judgement(
+            dict(zip(KINDS, map(float, shares[0]))),
+            onset,
+            apex_s,
+            max(offset, apex_s + 0.02),
+            dict(zip(CLASSES, map(float, classes[0]))),
+        )
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +98,14 @@ def shipped() -> Network:
         manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MerError(f"the spotter's weights cannot be read ({error}); install mer-live again") from error
-    expected = {"schema": _SCHEMA, "features": N_FEATURES, "kinds": list(KINDS), "sha256": sha256(content)}
+    expected = {
+        "schema": SCHEMA,
+        "features": N_FEATURES,
+        "window": [MOVING, WINDOW],
+        "kinds": list(KINDS),
+        "classes": list(CLASSES),
+        "sha256": sha256(content),
+    }
     for key, value in expected.items():
         if manifest.get(key) != value:
             raise MerError(

@@ -17,7 +17,7 @@ from mer.synth.portrait import find_portraits
 from realtime.spotting.candidate import PeakFinder
 from realtime.spotting.training import fit, streams
 from realtime.spotting.training.examples import Labelled
-from realtime.spotting.training.mixing import Example, Mixer, mirrored
+from realtime.spotting.training.mixing import Example, Micro, Mixer, mirrored
 from realtime.spotting.training.responses import expressions, responses
 
 PORTRAIT_PX: Final = 320
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the network to write, .onnx")
     parser.add_argument("--examples", type=int, default=2000, help="number of examples of 12 s")
     parser.add_argument("--rendered-share", type=float, default=0.3, help="how many of them are rendered")
+    parser.add_argument("--networks", type=int, default=3, help="networks whose mean is taken")
     parser.add_argument("--threshold", type=float, default=0.6, help="least probability of a micro-expression")
     parser.add_argument("--seed", type=int, default=0, help="of all random choices")
     args = parser.parse_args()
@@ -60,7 +61,7 @@ def main() -> None:
         for stream in _streams(path, args.cache):
             for rows in (stream.rows, mirrored(stream.rows)):
                 labelled.add(_with_truth(stream, rows, path.with_suffix(".json")), PeakFinder(motion, classes))
-    model = fit.fit(labelled.arrays(), seed=args.seed)
+    models = [fit.fit(labelled.arrays(), seed=args.seed + k) for k in range(args.networks)]
     written: list[dict[str, Any]] = [
         {"class": label, "units": list(units), "motion": [round(float(v), 4) for v in m]} for label, units, m in found
     ]
@@ -70,7 +71,7 @@ def main() -> None:
         "peaks": len(labelled.kinds),
         "seed": args.seed,
     }
-    fit.write(args.out, model, threshold=args.threshold, expressions=written, about=about)
+    fit.write(args.out, models, threshold=args.threshold, expressions=written, about=about)
 
 
 def _streams(path: Path, cache: Path) -> list[streams.Stream]:
@@ -84,13 +85,16 @@ def _with_truth(stream: streams.Stream, rows: NDArray[np.float64], file: Path) -
     """Return a rendered recording as an example; times count from its first row."""
     truth = json.loads(file.read_text(encoding="utf-8"))
     start_s = float(stream.times_s[0])
-    events = [tuple(event[key]["time_s"] - start_s for key in ("onset", "apex", "offset")) for event in truth["events"]]
+    events = []
+    for event in truth["events"]:
+        onset, apex, offset = (float(event[key]["time_s"]) - start_s for key in ("onset", "apex", "offset"))
+        events.append(Micro(onset, apex, offset, event["label"]))
     others = [
         (_ACTS[act["kind"]], act["start"]["time_s"] - start_s, act["end"]["time_s"] - start_s)
         for act in truth["distractors"]
         if act["kind"] in _ACTS
     ]
-    return Example(rows, [(a, b, c) for a, b, c in events], others)
+    return Example(rows, events, others)
 
 
 def _shares(group: Sequence[streams.Stream], total: float) -> NDArray[np.float64]:

@@ -6,10 +6,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.spotting import candidate
-from realtime.spotting.candidate import N_FEATURES, Peak, PeakFinder
+from mer.labels import CLASSES
+from realtime.spotting import measures
+from realtime.spotting.candidate import Peak, PeakFinder
+from realtime.spotting.features import MOVING
+from realtime.spotting.measures import N_FEATURES, WINDOW
 from realtime.spotting.motion_track import RATE_HZ
 from realtime.spotting.network import KINDS
+from realtime.spotting.training.fit import Labels
 from realtime.spotting.training.mixing import Example
 
 NEAR_S: Final = 0.12
@@ -29,11 +33,15 @@ class Labelled:
         features: (N_FEATURES,) of each.
         kinds: Index into KINDS of each.
         moments: Onset, apex and offset after the middle of each, seconds; zeros unless it is a micro-expression.
+        windows: (MOVING, WINDOW) of each.
+        classes: Index into `mer.labels.CLASSES` of each, -1 unless it is a micro-expression of known class.
     """
 
     features: list[NDArray[np.float32]] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
     moments: list[tuple[float, float, float]] = field(default_factory=list)
+    windows: list[NDArray[np.float32]] = field(default_factory=list)
+    classes: list[int] = field(default_factory=list)
 
     def add(self, example: Example, finder: PeakFinder) -> None:
         """Take the peaks that a fresh finder finds in an example."""
@@ -42,28 +50,37 @@ class Labelled:
             if peak is not None:
                 self._label(peak, example)
 
-    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-        """Return (N, N_FEATURES) features, (N,) kinds and (N, 3) moments."""
-        features = np.array(self.features, np.float32).reshape(-1, N_FEATURES)
-        return features, np.array(self.kinds, np.int64), np.array(self.moments, np.float32).reshape(-1, 3)
+    def arrays(self) -> Labels:
+        """Return them as arrays."""
+        return Labels(
+            features=np.array(self.features, np.float32).reshape(-1, N_FEATURES),
+            windows=np.array(self.windows, np.float32).reshape(-1, MOVING, WINDOW),
+            kinds=np.array(self.kinds, np.int64),
+            moments=np.array(self.moments, np.float32).reshape(-1, 3),
+            classes=np.array(self.classes, np.int64),
+        )
 
     def _label(self, peak: Peak, example: Example) -> None:
-        kind, moments = "", (0.0, 0.0, 0.0)
-        for onset, apex, offset in example.events:
-            if onset < peak.time_s < offset and abs(peak.time_s - 0.5 * (onset + offset)) < NEAR_S:
-                kind = "micro"
-                moments = (onset - peak.time_s, apex - peak.time_s, offset - peak.time_s)
+        kind, moments, expression = "", (0.0, 0.0, 0.0), -1
+        at = peak.time_s
+        for event in example.events:
+            middle = 0.5 * (event.onset_s + event.offset_s)
+            if event.onset_s < at < event.offset_s and abs(at - middle) < NEAR_S:
+                kind, expression = "micro", CLASSES.index(event.label)
+                moments = (event.onset_s - at, event.apex_s - at, event.offset_s - at)
         for name, start_s, end_s in example.others:
             if not kind and start_s <= peak.time_s <= end_s:
                 kind = name
         self.features.append(peak.features)
+        self.windows.append(peak.window)
         self.kinds.append(KINDS.index(kind or by_rule(peak)))
+        self.classes.append(expression)
         self.moments.append(moments)
 
 
 def by_rule(peak: Peak) -> str:
     """Return what a movement that nobody put in most probably is, by simple rules."""
-    named = candidate.named(peak.features)
+    named = measures.named(peak.features)
     eyes, head, regions = np.sinh(named["eyes"]), np.sinh(named["head"]), named["regions"]
     before, _, after = (np.exp(named["unrest"]) - 0.2).reshape(3, -1)[:, 2]
     if min(eyes[1], eyes[3]) > max(_LID_PERCENT, 0.5 * peak.amplitude):

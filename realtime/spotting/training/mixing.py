@@ -34,18 +34,28 @@ Rows = NDArray[np.float64]
 Generator = np.random.Generator
 
 
+@dataclass(frozen=True, slots=True)
+class Micro:
+    """A micro-expression in a stretch of motion: its moments in seconds, and its class."""
+
+    onset_s: float
+    apex_s: float
+    offset_s: float
+    label: str
+
+
 @dataclass(slots=True)
 class Example:
     """A stretch of motion and what was added to it.
 
     Attributes:
         rows: (n, N_VALUES) on the steady clock, from 0 s.
-        events: Onset and offset of each micro-expression, seconds.
+        events: The micro-expressions.
         others: Kind ("macro" or "speech"), begin and end of what else was added.
     """
 
     rows: Rows
-    events: list[tuple[float, float, float]] = field(default_factory=list)
+    events: list[Micro] = field(default_factory=list)
     others: list[tuple[str, float, float]] = field(default_factory=list)
 
 
@@ -147,7 +157,7 @@ class Mixer:
 
     def _add_micro(self, made: Example, camera: _Camera, taken: list[tuple[float, float]]) -> None:
         draw, start_s = self._draw, self._draw.uniform(0.2, SECONDS - 0.9)
-        units = self._units()
+        label, units = self._units()
         total = draw.uniform(0.1, 0.5)
         rise, lag = min(total * draw.uniform(0.3, 0.6), 0.25), 0.05 * total
         profiles = {}
@@ -160,7 +170,8 @@ class Mixer:
             taken.append((onset, offset))
             peak = _log_uniform(draw, *AMPLITUDE_PERCENT)
             self._add(made.rows, camera, profiles, peak, one_sided=draw.random() < 0.1)
-            made.events.append((onset, float(np.mean([p.apex_s for p in profiles.values()])), offset))
+            apex = float(np.mean([p.apex_s for p in profiles.values()]))
+            made.events.append(Micro(onset, apex, offset, label))
 
     def _add_other(self, made: Example, camera: _Camera, taken: list[tuple[float, float]]) -> None:
         """Add a macro-expression, a change that stays, or speech."""
@@ -172,14 +183,14 @@ class Mixer:
             if _free(taken, start_s, start_s + total, 0.1):
                 taken.append((start_s, start_s + total))
                 profile = draw_profile(draw, apex_s=start_s + rise, rise_s=rise, fall_s=fall, hold_s=hold)
-                profiles = dict.fromkeys(self._units(), profile)
+                profiles = dict.fromkeys(self._units()[1], profile)
                 self._add(made.rows, camera, profiles, _log_uniform(draw, 1.0, 9.0), one_sided=draw.random() < 0.2)
                 made.others.append(("macro", start_s, start_s + total))
         elif which < 0.55:
             rise = draw.uniform(0.06, 0.5)
             if _free(taken, start_s, start_s + 0.5, 0.1):
                 profile = draw_profile(draw, apex_s=start_s + rise, rise_s=rise, fall_s=2.0, hold_s=40.0)
-                profiles = dict.fromkeys(self._units(), profile)
+                profiles = dict.fromkeys(self._units()[1], profile)
                 self._add(made.rows, camera, profiles, _log_uniform(draw, 0.5, 5.0), one_sided=draw.random() < 0.2)
         else:
             self._add_speech(made, camera, taken, start_s, draw.uniform(0.15, 2.0))
@@ -201,9 +212,10 @@ class Mixer:
         taken.append((start_s, at))
         made.others.append(("speech", start_s, at))
 
-    def _units(self) -> tuple[int, ...]:
-        combinations = COMBINATIONS[str(self._draw.choice(list(COMBINATIONS)))]
-        return combinations[int(self._draw.integers(len(combinations)))]
+    def _units(self) -> tuple[str, tuple[int, ...]]:
+        label = str(self._draw.choice(list(COMBINATIONS)))
+        combinations = COMBINATIONS[label]
+        return label, combinations[int(self._draw.integers(len(combinations)))]
 
     def _add(self, rows: Rows, camera: _Camera, profiles: dict[int, Profile], peak: float, *, one_sided: bool) -> None:
         """Add a movement whose strongest unit peaks at `peak` percent of the inter-ocular distance."""
