@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from mer.messages import Moment
-from realtime.spotting.candidate import N_FEATURES, Peak
+from realtime.spotting.candidate import Peak
+from realtime.spotting.features import MOVING
 from realtime.spotting.judge import Limits, judged, strength
+from realtime.spotting.measures import N_FEATURES, WINDOW
 from realtime.spotting.motion_track import MotionSample
 from realtime.spotting.network import KINDS, Judgement
 
-PEAK = Peak(1.0, 0.32, 8.0, 0.7, 1.2, 0.2, np.zeros(N_FEATURES, np.float32))
+PEAK = Peak(1.0, 0.32, 8.0, 0.7, 1.2, 0.2, np.zeros(N_FEATURES, np.float32), np.zeros((MOVING, WINDOW), np.float32))
 
 
 class Track:
@@ -31,7 +33,7 @@ class Track:
 
 def said(micro=0.9, kind="speech", onset_s=0.85, apex_s=0.97, offset_s=1.15):
     shares = dict.fromkeys(KINDS, 0.0) | {"micro": micro, kind: 1.0 - micro}
-    return Judgement(shares, onset_s, apex_s, offset_s)
+    return Judgement(shares, onset_s, apex_s, offset_s, {})
 
 
 def decided(judgement, *, peak=PEAK, track=None, threshold=0.5):

@@ -9,8 +9,9 @@ import pytest
 
 from mer.errors import MerError
 from realtime.spotting import network
-from realtime.spotting.candidate import LAYOUT, N_FEATURES, Peak, named
-from realtime.spotting.features import FACE, N_REGIONS, N_VALUES
+from realtime.spotting.candidate import Peak
+from realtime.spotting.features import FACE, MOVING, N_REGIONS, N_VALUES
+from realtime.spotting.measures import LAYOUT, N_FEATURES, WINDOW, named
 from realtime.spotting.network import KINDS, shipped
 from realtime.spotting.training import fit
 from realtime.spotting.training.examples import Labelled
@@ -50,18 +51,23 @@ def test_weights_that_do_not_belong_to_the_program_are_refused(tmp_path, monkeyp
 def test_what_is_written_computes_what_was_trained(tmp_path, monkeypatch):
     draw = np.random.default_rng(0)
     features = draw.normal(0, 1, (600, N_FEATURES)).astype(np.float32)
+    windows = draw.normal(0, 1, (600, MOVING, WINDOW)).astype(np.float32)
     kinds = (features[:, 0] > 0).astype(np.int64)
-    model = fit.fit((features, kinds, np.zeros((600, 3), np.float32)), seed=0)
+    classes = np.where(kinds == 0, (windows[:, 0, 14] > 0).astype(np.int64), -1)
+    labels = fit.Labels(features, windows, kinds, np.zeros((600, 3), np.float32), classes)
+    models = [fit.fit(labels, seed=seed) for seed in (0, 1)]
     row = {"class": "happiness", "units": [12], "motion": [1.0] + [0.0] * (FACE - 1)}
-    fit.write(tmp_path / "spotter.onnx", model, threshold=0.5, expressions=[row], about={})
+    fit.write(tmp_path / "spotter.onnx", models, threshold=0.5, expressions=[row], about={})
     monkeypatch.setattr(network, "WEIGHTS", tmp_path / "spotter.onnx")
     written = network.shipped.__wrapped__()
 
-    found = [written.judge(Peak(0.0, 0.3, 5.0, 0.5, 1.0, 0.2, row)).micro for row in features[:100]]
+    found = [written.judge(Peak(0.0, 0.3, 5.0, 0.5, 1.0, 0.2, *pair)) for pair in zip(features[:99], windows[:99])]
 
-    logits = model(fit.torch.from_numpy(features[:100]))[:, 0]
-    assert found == pytest.approx(fit.torch.sigmoid(logits).tolist(), abs=1e-5)
-    assert np.mean((np.array(found) > 0.5) == (kinds[:100] == 0)) > 0.8
+    given = (fit.torch.from_numpy(features[:99]), fit.torch.from_numpy(windows[:99]))
+    expected = sum(model(*given)[:, 0].sigmoid() for model in models) / 2
+    assert [one.micro for one in found] == pytest.approx(expected.tolist(), abs=1e-5)
+    assert np.mean(([one.micro > 0.5 for one in found]) == (kinds[:99] == 0)) > 0.65
+    assert all(sum(one.expressions.values()) == pytest.approx(1.0, abs=1e-5) for one in found)
 
 
 def test_examples_hold_what_was_added_to_them(mixer):
@@ -70,7 +76,7 @@ def test_examples_hold_what_was_added_to_them(mixer):
     assert sum(len(example.events) for example in examples) > 5
     for example in examples:
         assert np.isfinite(example.rows).all()
-        assert all(0.08 < offset - onset < 0.56 for onset, _, offset in example.events)
+        assert all(0.08 < event.offset_s - event.onset_s < 0.56 for event in example.events)
 
 
 def test_a_mirror_in_a_mirror_changes_nothing(mixer):
@@ -95,7 +101,7 @@ def test_features_have_names():
 
     assert [(name, len(part)) for name, part in parts.items()] == list(LAYOUT)
     assert KINDS[0] == "micro"
-    assert Labelled().arrays()[0].shape == (0, N_FEATURES)
+    assert Labelled().arrays().windows.shape == (0, MOVING, WINDOW)
 
 
 def test_spotting_never_imports_torch():

@@ -22,6 +22,8 @@ SMOOTHING_S: Final = 0.03
 """Each sample is the mean over this stretch; half of it is the delay it costs."""
 HISTORY_S: Final = 2.0
 FRAMES_S: Final = 2.0
+MIN_STEP_S: Final = 0.009
+"""Frames that follow the last measured one sooner are not measured: 100 a second are twice what the samples need."""
 MAX_REPEAT_S: Final = 0.1
 """A face that stays the same for longer is really still."""
 _REPEAT_LEVELS: Final = 0.2
@@ -76,7 +78,7 @@ class MotionTrack:
     def add(self, crop: FaceCrop) -> list[MotionSample]:
         """Measure one crop and return the samples whose window is now complete."""
         self._frames.append((crop.time_s, crop.index))
-        if self._repeats(crop):
+        if self._last is not None and crop.time_s - self._last.time_s < MIN_STEP_S or self._repeats(crop):
             return []
         self._last = crop
         fresh = self._clock.add(crop.time_s, self._meter.measure(crop))
