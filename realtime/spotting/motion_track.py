@@ -78,7 +78,7 @@ class MotionTrack:
     def add(self, crop: FaceCrop) -> list[MotionSample]:
         """Measure one crop and return the samples whose window is now complete."""
         self._frames.append((crop.time_s, crop.index))
-        if self._last is not None and crop.time_s - self._last.time_s < MIN_STEP_S or self._repeats(crop):
+        if (self._last is not None and crop.time_s - self._last.time_s < MIN_STEP_S) or self._repeats(crop):
             return []
         self._last = crop
         fresh = self._clock.add(crop.time_s, self._meter.measure(crop))
