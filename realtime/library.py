@@ -13,7 +13,8 @@ from pathlib import Path
 
 from engines.select import open_engine
 from mer.media.video import FrameReader
-from realtime.capture.source import LiveSource, is_stream, open_source
+from realtime.capture.live_source import LiveSource
+from realtime.capture.source import is_stream, open_source
 from realtime.capture.thread import Capture
 from realtime.commands.live import live
 from realtime.messages import Event, Update

@@ -1,11 +1,10 @@
 """Stand-ins for what a test cannot have: a clock that obeys, a camera, a trained engine, a tracked face."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from mer.jobs import processes
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
 from realtime.capture.cadence import Cadence
+from realtime.capture.cameras.base import Clock, Mode
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.messages import Event, Latency, Quality, Totals, Update
 from realtime.recordings import workers
@@ -47,39 +47,43 @@ class FakeClock:
 
 
 class FakeCamera:
-    """What LiveSource needs of cv2.VideoCapture: pictures with stamps, `seconds_per_read` on a fake clock."""
+    """A `Camera`: numbered pictures with stamps, `seconds_per_read` on a fake clock."""
 
     def __init__(
         self,
-        stamps_ms: Sequence[float],
+        stamps_s: Sequence[float],
         *,
-        fps: float = 30.0,
-        fourcc: str = "MJPG",
+        fps: float | None = 30.0,
+        camera_clock: Clock = "device",
+        asked: Mode | None = None,
+        lost_before: Mapping[int, int] | None = None,
         clock: FakeClock | None = None,
         seconds_per_read: Sequence[float] = (),
     ) -> None:
-        self._stamps_ms = list(stamps_ms)
+        self.asked = asked or Mode()
+        self.mode = Mode(fps=fps, fourcc="MJPG")
+        self.clock: Clock = camera_clock
+        self.finite = False
+        self.notes: tuple[str, ...] = ()
+        self.closed = False
+        self._stamps_s = list(stamps_s)
+        self._lost_before = lost_before or {}
         self._clock = clock
         self._seconds_per_read = list(seconds_per_read)
         self._position = -1
-        self._answers = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*fourcc))}
-        self.released = False
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
-        if self._position + 1 >= len(self._stamps_ms):
-            return False, None
+    def read(self) -> Frame | None:
+        if self._position + 1 >= len(self._stamps_s):
+            return None
         self._position += 1
         if self._clock and self._seconds_per_read:
             self._clock.wait(self._seconds_per_read[self._position % len(self._seconds_per_read)])
-        return True, np.full((48, 64, 3), self._position % 256, np.uint8)
+        picture = np.full((48, 64, 3), self._position % 256, np.uint8)
+        lost_before = self._lost_before.get(self._position, 0)
+        return Frame(picture, self._stamps_s[self._position], 0, lost_before=lost_before)
 
-    def get(self, key: int) -> float:
-        if key == cv2.CAP_PROP_POS_MSEC:
-            return self._stamps_ms[self._position]
-        return self._answers.get(key, 0.0)
-
-    def release(self) -> None:
-        self.released = True
+    def close(self) -> None:
+        self.closed = True
 
 
 class FakeEngine:

@@ -18,7 +18,7 @@ from mer.errors import MerError
 from mer.face.model_file import download_face_model, find_face_model
 from mer.terminal import open_console
 from mer.text import printable
-from realtime.capture import cameras
+from realtime.capture.cameras import devices
 from realtime.commands import installation
 from realtime.commands.installation import Finding, State
 from realtime.output.versions import component_versions
@@ -137,7 +137,7 @@ def _landmarker() -> Iterator[Finding]:
 
 
 def _cameras() -> Iterator[Finding]:
-    found = cameras.find()
+    found = devices.find()
     if not found:
         yield Finding("cameras", "missing", "none", "connect one, or use a file or a stream address")
     for camera in found:
@@ -146,7 +146,7 @@ def _cameras() -> Iterator[Finding]:
             advice = "add yourself to the group that owns the device (often `video`) and log in again"
             yield Finding(topic, "broken", f"{camera.name}; no permission to read it", advice)
             continue
-        modes, advice = cameras.modes(camera.device)
+        modes, advice = devices.modes(camera.device)
         yield Finding(topic, "works", "\n".join([camera.name, *modes]), advice)
 
 

@@ -25,10 +25,10 @@ from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
+from realtime.capture.live_source import LiveSource
 from realtime.capture.session_clock import SessionStart
-from realtime.capture.source import LiveSource, Source, is_stream, open_source
+from realtime.capture.source import CHOICES, Source, is_stream, open_source
 from realtime.capture.thread import Capture
 from realtime.messages import Event, Update
 from realtime.output import session_recording
@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         "--exposure", type=options.exposure, metavar="MS|auto", help="exposure to set the camera to, in ms (Linux)"
     )
     parser.add_argument(
-        "--backend", choices=CAMERA_BACKENDS, default="auto", help="what reads cameras; gstreamer also takes a pipeline"
+        "--backend", choices=CHOICES, default="auto", help="what reads cameras; gstreamer also takes a pipeline"
     )
     parser.add_argument(
         "--reconnect",
