@@ -40,14 +40,14 @@ def test_yields_the_events_of_a_recording(recording: Path) -> None:
 
 
 def test_yields_an_update_for_every_frame(recording: Path) -> None:
-    assert [update.index for update in realtime.updates(str(recording))] == list(range(60))
+    assert [update.crop.index for update in realtime.updates(str(recording))] == list(range(60))
 
 
 def test_follows_a_stream_and_frees_it_on_break(stand_ins: list[FakeEngine]) -> None:
     with serve(pictures(60)) as url:
         updates = realtime.updates(url, fps=200.0)
-        assert next(updates).index == 0
-        updates.close()  # type: ignore[attr-defined]
+        assert next(updates).crop.index == 0
+        updates.close()
     assert stand_ins[0].closed
     assert "capture" not in [thread.name for thread in threading.enumerate()]
 

@@ -27,7 +27,7 @@ from mer.media.video import FrameReader
 from mer.terminal import open_console
 from realtime.options import count
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import replay
 from realtime.timing import Timing
 
 PLAIN_FRAMES: Final = 300

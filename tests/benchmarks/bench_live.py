@@ -50,7 +50,7 @@ import realtime.commands.live as program
 inner, decided = program.live, []
 def watched(*args, **kwargs):
     for update in inner(*args, **kwargs):
-        decided.append((update.index, time.monotonic()))
+        decided.append((update.crop.index, time.monotonic()))
         yield update
 program.live = watched
 code = program.main(sys.argv[2:])
