@@ -51,7 +51,7 @@ clean:  ## remove the environment and what the demonstration made
 
 $(DEMO)/recording.mp4: $(CORE)
 	mkdir -p $(DEMO)
-	$(BIN)/mer-synth recording $@ --fps 200 --seconds 20 --events 6
+	$(BIN)/mer-synth recording $@ --fps 200 --seconds 20 --n-events 6
 
 $(BIN)/python:
 	@for python in python3.11 python3.12 python3.13 python3; do \

@@ -42,21 +42,21 @@ SHORTER = (
     (r"201 202 [\d ]+(?=;)", "201 202"),
     (r"--seeds [\d ]+", "--seeds 1 "),
     (r"--jobs 4", "--jobs 2"),
-    (r"--fps-choices [\d ]+", ""),
+    (r"--rates [\d ]+", ""),
     (r"--shape (mmew|3000|400)", "--shape 1"),
     (r"--shape 2000", "--shape 11"),  # the fewest that show two classes on two people
     (r"--protocol 5fold", "--protocol holdout"),
     (r"--folds ", "--protocol holdout --folds "),
     (r"--epochs \d+", ""),
-    (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --events 1 --size 320x240"),
-    (r"mer-synth set (.*)", r"mer-synth set \1 --fps 30 --seconds 4 --events 1"),
-    (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --fps-choices 30"),
+    (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --n-events 1 --size 320x240"),
+    (r"mer-synth set (.*)", r"mer-synth set \1 --rates 30 --seconds 4 --n-events 1"),
+    (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --rates 30"),
     (r"mer-train (?!.*--model (?:lbp-top|mdmo))(.*)", r"mer-train \1 --model conv2d --epochs 1 --batch 4"),
     (r"(mer-train .*)", r"\1 --classes happiness,surprise --cache clips.npz"),
     (r"(mer-evaluate table1 .*)", r"\1 --models mdmo --epochs 1 --classes happiness,surprise --cache clips.npz"),
-    (r"mer-evaluate sensitivity ([^ ]+)", r"mer-evaluate sensitivity \1 --copies 1 --dial 1"),
+    (r"mer-evaluate sensitivity ([^ ]+)", r"mer-evaluate sensitivity \1 --copies 1 --sensitivities 1"),
     (r"mer-bench pipeline", "mer-bench pipeline interview.mp4 --rounds 1"),
-    (r"mer-bench engine", "mer-bench engine --runner onnxruntime --batch 1 --seconds 0.2"),
+    (r"mer-bench engine", "mer-bench engine --runners onnxruntime --batches 1 --measure-seconds 0.2"),
 )
 """What is exchanged in a command, in this order, so that it takes seconds and finds its data."""
 

@@ -169,7 +169,7 @@ def test_the_command_works_where_there_is_no_driver_and_ends_cleanly(small, tmp_
 
 
 def test_tensorrt_without_a_gpu_is_refused_with_the_way_out(small, tmp_path, capsys, no_gpu):
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--backend", "tensorrt"]) == 1
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--library", "tensorrt"]) == 1
     assert "--backend tensorrt-rtx, which needs no GPU" in capsys.readouterr().err
 
 

@@ -52,7 +52,7 @@ WITH_TOML = [page for page in PAGES if any(block.language == "toml" for block in
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds of a face with one micro-expression."""
     path = tmp_path_factory.mktemp("documentation") / "recording.mp4"
-    short = ("--fps", "60", "--seconds", "4", "--events", "1", "--size", "320x240", "--distractors", "none")
+    short = ("--fps", "60", "--seconds", "4", "--n-events", "1", "--size", "320x240", "--distractors", "none")
     assert synthesise(["recording", str(path), *short]) == 0
     return path
 
@@ -164,7 +164,7 @@ def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
         os.utime(folder / name, (0, 0))  # older than the installation
     (folder / ".venv/.core-installed").touch()
     makefile = (ROOT / "Makefile").read_text()
-    short = makefile.replace("--fps 200 --seconds 20 --events 6", "--fps 60 --seconds 4 --events 1 --size 320x240")
+    short = makefile.replace("--fps 200 --seconds 20 --n-events 6", "--fps 60 --seconds 4 --n-events 1 --size 320x240")
     assert short != makefile
     (folder / "Makefile").write_text(short)
     code, output = finished("make demo", folder, environment)

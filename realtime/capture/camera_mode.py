@@ -67,7 +67,7 @@ def api_of(backend: Backend) -> int:
         advice = (
             "opencv-python from PyPI has none; build OpenCV with it" if backend == "gstreamer" else "it needs Linux"
         )
-        raise UsageError(f"--backend {backend}: this OpenCV cannot use it ({advice}), or leave the option out")
+        raise UsageError(f"--camera-backend {backend}: this OpenCV cannot use it ({advice}), or leave the option out")
     return api
 
 

@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, stream addresses, video files and folders of pictures."""
+"""Where frames come from: cameras, stream addresses, video files and folders of frames."""
 
 import os
 import time
@@ -84,7 +84,7 @@ class LiveSource:
         first = self._read()
         if first is None:
             self.close()
-            raise MerError(f"{named} was opened but delivers no picture; is it in use, switched off or not a video?")
+            raise MerError(f"{named} was opened but delivers no frames; is it in use, switched off or not a video?")
         self._ahead.append(first)
         height, width = first.image.shape[:2]
         self.size_wh = (width, height)
@@ -117,7 +117,7 @@ class LiveSource:
             note
             for note in (
                 self._slow,
-                f"{damaged} pictures were damaged or not what they should be and were left out" if damaged else "",
+                f"{damaged} frames were damaged or invalid and were left out" if damaged else "",
                 self._capture.error,
             )
             if note
@@ -238,7 +238,7 @@ def open_source(
 
     Args:
         text: A camera index ("0"), a camera's device path, a stream address (HTTP, RTSP), a video file
-            or a folder of pictures.
+            or a folder of frames.
         fps: For a camera the rate to ask for; for anything else the rate that overrides its time stamps.
         width: Pixels to ask a camera for.
         height: Pixels to ask a camera for.
@@ -330,4 +330,4 @@ def _cameras_here() -> str:
     if not found:
         return "no camera was found on this machine; connect one, or name a file or a stream address instead"
     named = ", ".join(f"{camera.device} ({camera.name})" for camera in found)
-    return f"this machine has {named}; is another program using it? mer-doctor tells more"
+    return f"this machine has {named}; is another program using it? see mer-doctor"
