@@ -168,7 +168,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert run_it(toy, tmp_path / "whole", *options) == 0
     undo = interrupted_after(2, monkeypatch)
     assert run_it(toy, tmp_path / "broken", *options) == 130
-    assert "same command again" in capsys.readouterr().err
+    assert "repeat the command" in capsys.readouterr().err
     undo()
     assert run_it(toy, tmp_path / "broken", *options) == 0
     name = "fold-1/predictions.csv"
