@@ -3,11 +3,12 @@
 import io
 import os
 import re
-import tomllib
 from contextlib import redirect_stdout, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 _PLACE = re.compile(r"^\{\{ help (\S+)((?: \S+)*) \}\}$", re.MULTILINE)
 _PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
