@@ -34,7 +34,7 @@ def events(
     """Find the micro-expressions of a recording or live source, one after the other as they are decided.
 
     Args:
-        source: Video file or folder of pictures, read without loss as fast as the machine can; or the number of a
+        source: Video file or folder of frames, read without loss as fast as the machine can; or the number of a
             camera, or the address of a stream, which end with the source or with the iteration.
         fps: Overrides the time stamps of recordings and streams; the rate to ask a camera for.
         engine: Name or path of the classifier, as `--engine` takes it.

@@ -63,7 +63,7 @@ class Pipeline:
         mode = check_mode(engine.mode)
         if mode == "rgb":
             raise MerError(
-                f"engine {engine.name} wants colour pictures, live and replay keep grey ones; "
+                f"engine {engine.name} needs colour frames, but live and replay keep grey ones; "
                 "use an engine trained with --input gray, residual or flow"
             )
         self.buffer = RingBuffer(BUFFER_S, rate_hz)

@@ -38,7 +38,7 @@ def summary(**fields: Any) -> dict[str, Any]:
         "repaired_stamps": 0,
         "notes": ["the header lies"],
         "face_coverage": 0.98,
-        "eye_distance_px": {"median": 92, "least": 88},
+        "eye_distance_px": {"median": 92, "minimum": 88},
         "events": 2,
         "labels": {"happiness": 1, "fear": 1},
         "rejected": {"blink": 1},

@@ -36,7 +36,7 @@ def test_lists_do_not_swallow_the_recordings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("fsp = 60", "has 'fsp', which is no option"),
+        ("fsp = 60", "has 'fsp', which is not an option"),
         ("fps = ", "is not TOML"),
         ("fps = [1, 2]", "give one value"),
         ('no-overlay = "yes"', "give true or false"),

@@ -183,7 +183,7 @@ def test_nothing_is_written_that_was_not_asked_for(recording: Path) -> None:
 
 
 def test_exports_and_clips_lie_beside_the_events(recording: Path) -> None:
-    files = replayed(recording, "--export", "eaf,boris,srt", "--clips", "png")
+    files = replayed(recording, "--export", "eaf,boris,srt", "--event-clips", "png")
     assert files == {
         "events.eaf",
         "events.boris.csv",
@@ -199,15 +199,15 @@ def test_what_is_asked_for_later_is_made_later(recording: Path) -> None:
 
 
 def test_files_of_an_earlier_result_go_with_it(recording: Path) -> None:
-    replayed(recording, "--export", "srt", "--clips", "png")
-    assert replayed(recording, "--export", "eaf", "--again") == {"events.eaf"}
+    replayed(recording, "--export", "srt", "--event-clips", "png")
+    assert replayed(recording, "--export", "eaf", "--overwrite") == {"events.eaf"}
 
 
 def test_a_format_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["a.mp4", "--out", "out", "--export", "srt,docx"])
     assert ended.value.code == 2
-    assert "'docx' is no format" in capsys.readouterr().err
+    assert "'docx' is not a format" in capsys.readouterr().err
 
 
 def test_elan_without_its_library_is_told_before_anything_is_replayed(

@@ -110,7 +110,7 @@ def test_exposure_needs_v4l2() -> None:
 
 def test_an_api_that_this_opencv_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2.videoio_registry, "hasBackend", lambda api: False)
-    with pytest.raises(UsageError, match="--backend gstreamer"):
+    with pytest.raises(UsageError, match="--camera-backend gstreamer"):
         api_number("gstreamer")
 
 

@@ -304,7 +304,7 @@ def test_nothing_is_spotted_on_a_tiny_face_and_it_is_said(recording):
     assert run.events == []
     assert run.pipeline.totals.rejected["small"] > 0
     (note,) = run.pipeline.face_notes()
-    assert note.startswith("the face is small: 10 pixels between the eyes (least 10), 40 or more are needed")
+    assert note.startswith("the face is small: 10 pixels between the eyes (minimum 10), 40 or more are needed")
 
 
 def test_the_notices_of_the_tracker_are_in_the_updates(recording):

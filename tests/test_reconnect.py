@@ -149,6 +149,6 @@ def test_a_source_that_turned_into_a_recording_is_refused(tmp_path: Path) -> Non
 
     path = write_video(tmp_path / "a.mp4", pictures(10), fps=100.0)
     feed = Feed(lambda: open_source(str(path)), patience_s=1.0, stop=threading.Event())
-    with pytest.raises(MerError, match="no live source"):
+    with pytest.raises(MerError, match="not a live source"):
         feed._reopen()
     feed.close()

@@ -149,7 +149,7 @@ def test_tells_what_was_asked_and_what_was_got() -> None:
 
 def test_a_camera_that_delivers_nothing_is_refused_and_released() -> None:
     camera = FakeCamera([])
-    with pytest.raises(MerError, match="delivers no picture"):
+    with pytest.raises(MerError, match="delivers no frames"):
         LiveSource(camera, name="camera 0")
     assert camera.closed
 

@@ -78,7 +78,7 @@ class Feed:
         source = self._open()
         if not isinstance(source, LiveSource):
             source.close()
-            raise MerError("what is there now is no live source")
+            raise MerError("what is there now is not a live source")
         return source
 
 

@@ -78,7 +78,7 @@ class LiveSource:
         first = self._read()
         if first is None:
             self.close()
-            raise MerError(f"{named} was opened but delivers no picture; is it in use, switched off or not a video?")
+            raise MerError(f"{named} was opened but delivers no frames; is it in use, switched off or not a video?")
         self._ahead.append(first)
         height, width = first.image.shape[:2]
         self.size_wh = (width, height)

@@ -18,7 +18,7 @@ from realtime.capture.stream import PREFIXES, NetworkStream
 
 AUTO: Final = "auto"
 CHOICES: Final = (AUTO, *BACKENDS)
-"""What `--backend` takes."""
+"""What `--camera-backend` takes."""
 
 Source = FrameReader | LiveSource
 
@@ -42,7 +42,7 @@ def open_source(
 
     Args:
         text: A camera ("SCHEME:NAME" with a scheme of BACKENDS, an index such as "0", a device's path), a stream
-            address (HTTP, RTSP), a video file or a folder of pictures.
+            address (HTTP, RTSP), a video file or a folder of frames.
         fps: For a camera the rate to ask for; for anything else the rate that overrides its time stamps.
         width: Pixels to ask a camera for.
         height: Pixels to ask a camera for.

@@ -89,7 +89,7 @@ class NetworkStream:
     def notes(self) -> tuple[str, ...]:
         """How many pictures were damaged, and why the stream ended if it was not in order."""
         damaged = self.undecodable
-        left_out = f"{damaged} pictures were damaged or not what they should be and were left out" if damaged else ""
+        left_out = f"{damaged} frames were damaged or invalid and were left out" if damaged else ""
         return tuple(note for note in (left_out, self.error) if note)
 
     def close(self) -> None:

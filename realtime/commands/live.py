@@ -17,6 +17,7 @@ from rich.console import Console
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
+from mer import option_help
 from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
 from mer.media.source_name import source_name
@@ -55,8 +56,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = options.parser("mer-live", "Spot and classify micro-expressions live. q or Ctrl-C ends it.")
-    parser.add_argument(
+    parser = options.parser(
+        "mer-live",
+        "Spot and classify micro-expressions live. Press q or Ctrl-C to stop.",
+        examples=(
+            "mer-live --camera 0 --fps 60 --events events.jsonl",
+            "mer-live --camera rtsp://192.168.1.20/stream --json",
+        ),
+    )
+    parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and exit")
+    _add_source(parser)
+    options.add_recognition(parser)
+    _add_output(parser)
+    display = parser.add_argument_group("display")
+    display.add_argument("--no-overlay", action="store_true", help="print plain lines instead of drawing the overlay")
+    options.add_pictures(display)
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("source")
+    group.add_argument(
         "--camera",
         default=os.environ.get(CAMERA_VARIABLE),
         required=CAMERA_VARIABLE not in os.environ,
@@ -64,68 +84,75 @@ def _parser() -> argparse.ArgumentParser:
         help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace "
         f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
-    parser.add_argument("--duration", type=options.seconds, metavar="S", help="end after so many seconds")
-    parser.add_argument(
-        "--events",
-        type=Path,
-        metavar="FILE",
-        help="append one JSON line for each event and mark; - prints them",
+    group.add_argument(
+        "--fps",
+        type=options.frame_rate,
+        help=f"{option_help.FPS} (default: as the source delivers; if given, it is requested from a camera, and "
+        "replaces the time stamps of other sources)",
     )
-    parser.add_argument(
-        "--json",
-        dest="events",
-        action="store_const",
-        const=STDOUT,
-        help="JSON lines, and nothing else, on the standard output",
+    group.add_argument("--width", type=options.pixels, metavar="PIXELS", help="frame width to request from a camera")
+    group.add_argument("--height", type=options.pixels, metavar="PIXELS", help="frame height to request from a camera")
+    group.add_argument("--fourcc", metavar="CODE", help="pixel format to request from a camera, such as MJPG")
+    group.add_argument(
+        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure time of the camera in ms (Linux)"
     )
-    parser.add_argument(
-        "--save-dir", type=Path, default=Path(), metavar="DIR", help="where the key s saves to (default: here)"
+    group.add_argument(
+        "--camera-backend",
+        choices=CHOICES,
+        default="auto",
+        help="library that reads cameras; with gstreamer, --camera also takes a pipeline",
     )
-    parser.add_argument(
-        "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
-    )
-    parser.add_argument(
-        "--lsl-interface",
-        default=LOOPBACK,
-        metavar="NAME",
-        help="with --lsl: network interface (name or address) whose network can find and read the streams, which carry "
-        f"this machine's name, or {EVERYWHERE} (default: {LOOPBACK}, this machine only)",
-    )
-    parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and leave")
-    parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
-    parser.add_argument("--width", type=options.pixels, help="picture width to ask the camera for")
-    parser.add_argument("--height", type=options.pixels, help="picture height to ask the camera for")
-    parser.add_argument(
-        "--fps", type=options.frame_rate, help="rate to ask the camera for; overrides the time stamps of other sources"
-    )
-    parser.add_argument("--fourcc", metavar="CODE", help="pixel format to ask the camera for, such as MJPG")
-    parser.add_argument(
-        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure to set the camera to, in ms (Linux)"
-    )
-    parser.add_argument(
-        "--backend", choices=CHOICES, default="auto", help="what reads cameras; gstreamer also takes a pipeline"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--reconnect",
         type=options.patience,
         default=PATIENCE_S,
         metavar="S",
-        help="try so long to open a camera or stream that went away; 0: its end is the end (default: 60)",
+        help="seconds to keep retrying a lost camera or stream (0: do not reconnect)",
     )
-    parser.add_argument(
-        "--record", type=Path, metavar="DIR", help="keep the video, the events and the options of the session"
+    group.add_argument(
+        "--duration", type=options.seconds, metavar="S", help="stop after S seconds (default: when the source ends)"
     )
-    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--events",
+        type=Path,
+        metavar="FILE",
+        help="append a JSON line for each event and mark; - writes them to standard output",
+    )
+    group.add_argument("--json", dest="events", action="store_const", const=STDOUT, help=option_help.JSON)
+    group.add_argument(
+        "--record", type=Path, metavar="DIR", help="save the video, the events and the options of the session"
+    )
+    group.add_argument(
+        "--save-dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where the key s saves the last event (default: the current folder)",
+    )
+    group.add_argument(
+        "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
+    )
+    group.add_argument(
+        "--lsl-interface",
+        default=LOOPBACK,
+        metavar="NAME",
+        help="network interface (name or address) whose network can find and read the LSL streams, which carry the "
+        f"name of this machine, or {EVERYWHERE} (default: {LOOPBACK}, this machine only)",
+    )
 
 
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Console) -> int:
     if args.save_config is not None:
         path, args.save_config = args.save_config, None
         left_out = config.save(parser, args, path)
-        print(printable(f"options are in {path}; use them with: mer-live --config {path}"))
+        print(printable(f"options saved to {path}; use them with: mer-live --config {path}"))
         for name in left_out:
             remedy = f" or set {CAMERA_VARIABLE}" if name == "camera" else ""
-            print(f"--{name} is left out, because it holds a password or token; give it again{remedy}")
+            print(f"--{name} was left out because it holds a password or token; give it again{remedy}")
         return 0
     into_recording = args.record is not None and args.events is None
     if into_recording:
@@ -209,7 +236,7 @@ def _open(args: argparse.Namespace) -> Source:
         height=args.height,
         fourcc=args.fourcc,
         exposure_ms=args.exposure,
-        backend=args.backend,
+        backend=args.camera_backend,
     )
 
 

@@ -109,7 +109,7 @@ class Films:
             return _encoded(path, crops, rate_hz=event.quality.rate_hz / SLOWER, size_wh=size)
         except OSError as error:
             raise MerError(
-                f"the film of event {event.number} cannot be written ({error.strerror}); is the disk full?"
+                f"the clip of event {event.number} cannot be written ({error.strerror}); is the disk full?"
             ) from error
         finally:
             path.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def _encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, 
     """Write a film and return its content, once as many pictures could be read back as it was given."""
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"vp09"), rate_hz, size_wh)
     if not writer.isOpened():
-        raise MerError("this OpenCV has no VP9 encoder; use --clips png, or opencv-python from PyPI")
+        raise MerError("this OpenCV has no VP9 encoder; use --event-clips png, or opencv-python from PyPI")
     for crop in crops:
         writer.write(cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR))
     writer.release()
@@ -129,7 +129,5 @@ def _encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, 
         whole += 1
     reader.release()
     if whole != len(crops):  # a full disk, about which the encoder says nothing
-        raise MerError(
-            f"only {whole} of the {len(crops)} pictures of a film could be read back; is {path.parent} full?"
-        )
+        raise MerError(f"only {whole} of the {len(crops)} frames of a clip could be read back; is {path.parent} full?")
     return path.read_bytes()

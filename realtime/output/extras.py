@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from mer import option_help
 from mer.errors import UsageError
 from realtime.output.clips import CLIPS, Films, Strips
 from realtime.output.explain import EXPLAIN_CSV, EXPLAIN_SVG, Explainer
@@ -54,32 +55,34 @@ class Wanted:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--report`, `--export`, `--clips` and `--explain`."""
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help=f"write the motion and the decisions of each frame to {EXPLAIN_CSV}, and a picture to {EXPLAIN_SVG}",
+    """Add the options that say which files are written, and where."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--out", required=True, type=Path, metavar="DIR", help=option_help.OUT)
+    group.add_argument(
+        "--report", action="store_true", help="write an HTML report of each recording, with pictures of the face"
     )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help="write a page about each recording, which holds pictures of the face in each event, and one about all",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--export",
         type=_formats,
         default=(),
         metavar="FORMATS",
-        help=f"more files, of {','.join(EXPORTS)}: {', '.join(export.what for export in EXPORTS.values())} "
-        "(JSON lines and CSV always)",
+        help=f"additional formats, separated by commas: {', '.join(EXPORTS)} "
+        f"({', '.join(export.what for export in EXPORTS.values())})",
     )
-    parser.add_argument(
-        "--clips", choices=("png", "mp4"), help="store pictures of the face in each event, as strips or slowed films"
+    group.add_argument(
+        "--event-clips",
+        choices=("png", "mp4"),
+        help="save the face of each event, as a strip of frames (png) or in slow motion (mp4)",
     )
-    parser.add_argument(
+    group.add_argument(
+        "--explain",
+        action="store_true",
+        help=f"write the motion and the decision of each frame to {EXPLAIN_CSV}, and a plot to {EXPLAIN_SVG}",
+    )
+    group.add_argument(
         "--absolute-paths",
         action="store_true",
-        help="let reports, ELAN documents and tables name full paths (default: relative paths or file names)",
+        help="write full paths to reports, ELAN documents and tables instead of relative ones",
     )
 
 
@@ -95,14 +98,14 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
             raise UsageError(
                 f"--export {name} needs {export.module}; install it with: pip install 'mer-live[{export.extra}]'"
             )
-    return Wanted(args.export, args.clips, args.report, args.explain, args.absolute_paths)
+    return Wanted(args.export, args.event_clips, args.report, args.explain, args.absolute_paths)
 
 
 def _formats(text: str) -> tuple[str, ...]:
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     unknown = [name for name in formats if name not in EXPORTS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no format; give some of {','.join(EXPORTS)}")
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not a format; give some of {','.join(EXPORTS)}")
     return formats
 
 

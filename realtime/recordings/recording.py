@@ -110,7 +110,7 @@ def _skipped(job: Job, engine: Engine) -> Outcome | None:
     if leftovers(recording.folder, REPLACED):
         with contextlib.suppress(MerError), _folder(job, engine):  # it removes them, unless another process writes
             pass
-    line = f"{recording.path.name}: done already, results in {recording.folder}; --again does it again"
+    line = f"{recording.path.name}: skipped, existing results in {recording.folder}; give --overwrite to reprocess it"
     return Outcome(recording, "skipped", summary=done, lines=(line,))
 
 

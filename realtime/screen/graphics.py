@@ -97,7 +97,7 @@ def choose(asked: str, console: Console, environment: Mapping[str, str]) -> Choi
         if not has_sixel:
             return Choice("blocks", "for Sixel: pip install 'mer-live[pictures]'")
         if _cell_wh(console) is None:
-            return Choice("blocks", "the terminal does not tell how large its cells are")
+            return Choice("blocks", "the terminal does not report the size of its cells")
         return Choice("sixel", f"{program or term} knows Sixel")
     return Choice("blocks", f"TERM={term} is not known to show pictures; --pictures sixel or kitty insists")
 

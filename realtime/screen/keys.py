@@ -81,7 +81,7 @@ class Keys:
     def _sensitivity(self, factor: float) -> str:
         self._pipeline.sensitivity *= factor
         value = self._pipeline.sensitivity
-        end = " (the end of the dial)" if value in (LEAST, MOST) else ""
+        end = " (the limit)" if value in (LEAST, MOST) else ""
         return f"sensitivity {value:.2f}{end}"
 
     def _save(self) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from mer.messages import Interval
 from mer.text import listed
-from realtime.face_size import median_and_least
+from realtime.face_size import median_and_minimum
 from realtime.messages import Event, Totals
 from realtime.timing import Timing
 from realtime.update import Update
@@ -33,8 +33,8 @@ def closing_lines(name: str, *, totals: Totals, timing: Timing, notes: Sequence[
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.rejected.items())) or "none"
     seconds = totals.last_time_s - totals.first_time_s
     coverage = totals.frames_with_face / totals.frames if totals.frames else 0.0
-    eyes = median_and_least(totals.eye_distances)
-    size = f" (eyes {eyes[0]} px apart, least {eyes[1]})" if eyes else ""
+    eyes = median_and_minimum(totals.eye_distances)
+    size = f" (eyes {eyes[0]} px apart, minimum {eyes[1]})" if eyes else ""
     head = (
         f"{name}: {totals.frames} frames, {seconds:.2f} s, face in {100 * coverage:.0f} % of them{size}, "
         f"{totals.dropped} dropped{f', {missing} missing' if missing else ''}; {totals.events} events, "

@@ -220,7 +220,7 @@ class Overlay:
         if said and time.monotonic() - said_s < _SAID_S:
             line.append(f"\n {printable(said)}", "bold")
         elif self._held:
-            line.append("\n the screen stands still, spotting goes on; p goes on", "bold")
+            line.append("\n the screen is paused while spotting continues; p resumes it", "bold")
         elif self._keys is not None and self._terminal.has_keys:
             line.append("\n q quit  p pause  space mark  + - sensitivity  s save  h help", "dim")
         return line

@@ -41,7 +41,7 @@ class SpotterConfig:
         half_way: Motion below this share of the peak counts as a return if it stays there, ...
         bottom_s: ... or has fallen no further for this long.
         hanging_s: A change this old from which something quick rises is the state of rest of that.
-        give_up_s: Age at which a candidate that has not come back is no micro-expression any more.
+        give_up_s: Age at which a candidate that has not come back is not a micro-expression any more.
         reach_back_s: How long before its threshold crossing a candidate may have begun.
         limits: What a candidate may look like.
     """

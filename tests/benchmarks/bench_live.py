@@ -258,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = given.recording or Path(folder) / "stream.mp4"
         if given.recording is None:
-            options = ["--fps", str(given.fps), "--seconds", "8", "--events", "3"]
+            options = ["--fps", str(given.fps), "--seconds", "8", "--n-events", "3"]
             if synthesise(["recording", str(path), *options]):
                 raise SystemExit("no synthetic recording could be made")
         shown = measure(path, fps=given.fps, seconds=60.0 * given.minutes)

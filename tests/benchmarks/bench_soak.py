@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         path = given.recording or Path(folder) / "recording.mp4"
-        options = ["--fps", str(given.fps), "--seconds", "8", "--events", "3"]
+        options = ["--fps", str(given.fps), "--seconds", "8", "--n-events", "3"]
         if given.recording is None and synthesise(["recording", str(path), *options]):
             raise SystemExit("no synthetic recording could be made")
         soak(path, minutes=1)  # what libraries load and keep once

@@ -46,7 +46,7 @@ def advice() -> str:
     if not found:
         return "no camera was found on this machine; connect one, or name a file or a stream address instead"
     named = ", ".join(f"{camera.device} ({camera.name})" for camera in found)
-    return f"this machine has {named}; is another program using it? mer-doctor tells more"
+    return f"this machine has {named}; is another program using it? see mer-doctor"
 
 
 def modes(device: Path) -> tuple[list[str], str]:

@@ -125,7 +125,7 @@ def api_number(api: Api) -> int:
     number = cv2.CAP_V4L2 if api == "v4l2" else cv2.CAP_GSTREAMER
     if not cv2.videoio_registry.hasBackend(number):
         advice = "opencv-python from PyPI has none; build OpenCV with it" if api == "gstreamer" else "it needs Linux"
-        raise UsageError(f"--backend {api}: this OpenCV cannot use it ({advice}), or leave the option out")
+        raise UsageError(f"--camera-backend {api}: this OpenCV cannot use it ({advice}), or leave the option out")
     return number
 
 

@@ -9,6 +9,6 @@ from realtime.output.exports.srt import srt
 
 EXPORTS: Final[dict[str, Export]] = {
     "eaf": Export("events.eaf", "ELAN", eaf, module="pympi", extra="eaf"),
-    "boris": Export("events.boris.csv", "table like BORIS's", boris),
+    "boris": Export("events.boris.csv", "BORIS's table", boris),
     "srt": Export("events.srt", "subtitles", srt),
 }
