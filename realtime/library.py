@@ -1,9 +1,10 @@
 """The recognizer as a library: iterate over the events of a recording or camera, or over every frame.
 
-import realtime
-
-for event in realtime.events("interview.mp4"):
-    print(event.interval.apex.time_s, event.label, event.probabilities)
+Example:
+    ```python
+    for event in realtime.events("interview.mp4"):
+        print(event.interval.apex.time_s, event.label, event.probabilities)
+    ```
 """
 
 import threading

@@ -42,7 +42,7 @@ def test_lists_do_not_swallow_the_recordings(tmp_path: Path) -> None:
         ('no-overlay = "yes"', "give true or false"),
         ("fps = true", "give a value"),
         ('fps = "quick"', "argument --fps"),
-        ('version = "x"', "no option"),
+        ('version = "x"', "not an option"),
     ],
 )
 def test_a_wrong_file_ends_with_one_line_and_exit_code_2(

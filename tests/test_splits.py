@@ -123,8 +123,8 @@ def test_leaking_folds_are_refused(folds: list[Fold], named: str) -> None:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("{", "no folds.json"),
-        ("[]", "no folds.json"),
+        ("{", "not a folds.json"),
+        ("[]", "not a folds.json"),
         (json.dumps({"format": 1, "protocol": "5fold", "folds": [{"name": "f"}]}), "train"),
         (json.dumps({"format": 1, "protocol": "5fold", "folds": []}), "0 fold"),
         (json.dumps({"format": 2, "protocol": "5fold", "folds": []}), "format 2"),
