@@ -12,8 +12,9 @@ import realtime
 import realtime.library
 from mer.errors import MerError
 
-README = Path(realtime.library.__file__).parent / "README.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+DOCUMENT = Path(__file__).parent.parent / "docs/how-to/python.md"
+PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+EXAMPLES = [program for program in PROGRAMS if "import realtime" in program]
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def test_the_documented_examples_run(
     example: str, recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(recording.parent)
-    exec(compile(example, str(README), "exec"), {})
+    exec(compile(example, str(DOCUMENT), "exec"), {})
     if "events(" in example:
         assert capsys.readouterr().out == "0.20 s  happiness  60%\n"
 
