@@ -1,15 +1,16 @@
 # Everything runs in .venv; nothing outside this folder is touched.
 
 VENV = .venv
+PYTHONS = python3.11 python3.12 python3.13 python3
 BIN = $(VENV)/bin
 CORE = $(VENV)/.core-installed
 ALL = $(VENV)/.all-installed
-SOURCES = mer engines realtime tests examples
+SOURCES = mer engines realtime tests examples docs
 WORKERS = 2
 DEMO = demo
 
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
-EXTRAS = train rtx eaf camera record dev lsl pictures completion cluster
+EXTRAS = train rtx eaf camera record dev docs lsl pictures completion cluster
 # torch's builds for processors and for GPUs differ from index to index, so it is pinned by constraints.txt only, and
 # so is what its GPU build brings along.
 UNHASHED = torch triton cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime \
@@ -21,7 +22,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 # What builds the editable install and TensorRT-RTX's source packages: without isolation it comes from the lock, too.
 BUILD = printf 'editables\nhatchling\nsetuptools\n'
 
-.PHONY: help install demo test test-environments check bench lock sbom clean
+.PHONY: help install demo test test-environments check docs coverage bench lock sbom clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -33,7 +34,7 @@ demo: $(CORE) $(DEMO)/recording.mp4  ## record synthetic micro-expressions, find
 	$(BIN)/mer-replay $(DEMO)/recording.mp4 --out $(DEMO)/results --truth $(DEMO)/recording.json --overlay
 
 test: check  ## check the code and run all tests
-	$(BIN)/pytest -n $(WORKERS) $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 test-environments: $(ALL)  ## try the wheel in fresh environments: Python x (oldest, pinned, newest) dependencies
 	$(BIN)/python tests/environments.py
@@ -43,18 +44,24 @@ check: $(ALL)  ## lint, format check, types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
+docs: $(ALL)  ## build the documentation as a site in site/; every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+coverage: $(ALL)  ## run all tests and print which lines and branches they do not reach
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(PYTEST)
+
 bench: $(ALL)  ## measure and print tables
 	for benchmark in tests/benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
 
 clean:  ## remove the environment and what the demonstration made
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) site
 
 $(DEMO)/recording.mp4: $(CORE)
 	mkdir -p $(DEMO)
-	$(BIN)/mer-synth recording $@ --fps 200 --seconds 20 --events 6
+	$(BIN)/mer-synth recording $@ --fps 200 --seconds 20 --n-events 6
 
 $(BIN)/python:
-	@for python in python3.11 python3.12 python3.13 python3; do \
+	@for python in $(PYTHONS); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			"$$python" -m venv $(VENV) && exit 0; \
 			rm -rf $(VENV); exit 1; \

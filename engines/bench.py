@@ -24,6 +24,7 @@ from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
+from mer import option_help
 from mer.errors import UsageError
 from mer.files import from_json
 from mer.terminal import open_console
@@ -68,43 +69,78 @@ class Settings:
 
 def add_engine_command(commands: Any) -> None:
     """Add `engine` to the subcommands of `mer-bench`."""
-    parser = commands.add_parser("engine", help="every way to run the model, side by side", description=__doc__)
-    parser.add_argument("model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".onnx or .safetensors")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 32], metavar="N")
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure each (default 5)")
-    parser.add_argument("--threads", type=int, default=2, help="for the CPU (default 2)")
-    parser.add_argument("--runner", nargs="+", choices=Settings().runners, default=list(Settings().runners))
-    parser.add_argument(
-        "--precision", nargs="+", choices=Settings().precisions, default=list(Settings().precisions), metavar="NAME"
+    defaults = Settings()
+    parser = commands.add_parser(
+        "engine",
+        help="speed of the classifier with each runtime",
+        description="Measure every runtime of the classifier side by side, each in a process of its own.",
+        examples=("mer-bench engine", "mer-bench engine best.onnx --runners onnxruntime --batches 1 8 --json"),
     )
-    parser.add_argument("--plans", type=Path, metavar="DIR", help="keep TensorRT plans there and use them again")
     parser.add_argument(
+        "model",
+        type=Path,
+        nargs="?",
+        default=SHIPPED_MODEL,
+        metavar="MODEL",
+        help=".onnx or .safetensors file (default: the shipped model)",
+    )
+    parser.add_argument("--json", action="store_true", help=option_help.JSON)
+    measured = parser.add_argument_group("what is measured")
+    measured.add_argument(
+        "--runners",
+        nargs="+",
+        choices=defaults.runners,
+        default=list(defaults.runners),
+        metavar="NAME",
+        help="runtimes to measure",
+    )
+    measured.add_argument(
+        "--precisions",
+        nargs="+",
+        choices=defaults.precisions,
+        default=list(defaults.precisions),
+        metavar="NAME",
+        help="number formats to measure",
+    )
+    measured.add_argument(
+        "--batches", type=int, nargs="+", default=list(defaults.batches), metavar="N", help="batch sizes to measure"
+    )
+    processing = parser.add_argument_group("processing")
+    processing.add_argument(
+        "--measure-seconds",
+        type=float,
+        default=defaults.seconds,
+        metavar="S",
+        help="seconds of measurement for each runtime, number format and batch size",
+    )
+    processing.add_argument("--threads", type=int, default=defaults.threads, metavar="N", help=option_help.THREADS)
+    processing.add_argument("--plans", type=Path, metavar="DIR", help="folder that keeps TensorRT plans")
+    processing.add_argument(
         "--python",
         action="append",
         default=[],
         metavar="RUNNER=COMMAND",
-        help="start another Python for a runner, where its library needs one",
+        help="Python interpreter of a runtime that needs another one; may be repeated",
     )
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if min(arguments.batch) < 1 or arguments.seconds <= 0 or arguments.threads < 1:
-        raise UsageError("--batch, --seconds and --threads must be positive")
+    if min(arguments.batches) < 1 or arguments.measure_seconds <= 0 or arguments.threads < 1:
+        raise UsageError("--batches, --measure-seconds and --threads must be positive")
     for text in arguments.python:
         if text.partition("=")[0] not in Settings().runners or not text.partition("=")[2]:
             raise UsageError(
                 f"--python {text} given; expected RUNNER=COMMAND with one of {', '.join(Settings().runners)}"
             )
     settings = Settings(
-        batches=tuple(arguments.batch),
-        seconds=arguments.seconds,
+        batches=tuple(arguments.batches),
+        seconds=arguments.measure_seconds,
         threads=arguments.threads,
         pythons=tuple((text.partition("=")[0], text.partition("=")[2]) for text in arguments.python),
         plans=arguments.plans,
-        runners=tuple(arguments.runner),
-        precisions=tuple(arguments.precision),
+        runners=tuple(arguments.runners),
+        precisions=tuple(arguments.precisions),
     )
     report = measure_all(arguments.model, settings)
     if arguments.json:

@@ -99,7 +99,7 @@ def choose_api(backend: TrtBackend | Literal["auto"]) -> Api:
         if missing:
             raise MerError(
                 f"TensorRT times its kernels on the GPU that will run them, and there is none: {missing}. "
-                "Build on the target machine, or use --backend tensorrt-rtx, which needs no GPU"
+                "Build on the target machine, or use --library tensorrt-rtx, which needs no GPU"
             )
         return tensorrt_api.load_api(backend)
     reasons = [missing]

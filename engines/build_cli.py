@@ -16,8 +16,10 @@ from rich.table import Table
 
 from engines.manifest import manifest_path
 from engines.select import SHIPPED_MODEL, plan_folder
-from mer.cli import Parser, command
+from mer import option_help
+from mer.cli import command
 from mer.errors import MerError, UsageError
+from mer.parser import Parser
 from mer.terminal import open_console
 from mer.text import printable
 
@@ -78,38 +80,64 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _build(_parser().parse_args(argv))
     except Interrupted as interrupted:
         print(
-            "mer-build-trt: interrupted; no plan was written. What was timed is kept for the next build",
+            "mer-build-trt: interrupted; no plan was written. Kernel times measured so far are kept for the next build",
             file=sys.stderr,
         )
         return 128 + interrupted.number
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="mer-build-trt", description=__doc__)
+    parser = Parser(
+        prog="mer-build-trt",
+        description="Build a TensorRT plan with its manifest from a checkpoint or an ONNX file.",
+        examples=("mer-build-trt", "mer-build-trt runs/mmew/best.safetensors --out mmew.plan --max-batch 1"),
+    )
     parser.add_argument(
-        "model", type=Path, nargs="?", default=SHIPPED_MODEL, help=".safetensors or .onnx (default: the shipped model)"
+        "model",
+        type=Path,
+        nargs="?",
+        default=SHIPPED_MODEL,
+        metavar="MODEL",
+        help=".safetensors or .onnx file (default: the shipped model)",
     )
     parser.add_argument(
         "-o",
-        "--output",
+        "--out",
         type=Path,
-        metavar="ENGINE.plan",
-        help="the plan to write (default: in the user's cache, where `--engine auto` finds it)",
+        metavar="PLAN",
+        help=f"{option_help.OUT} (default: in the user's cache, where --engine auto finds it)",
     )
-    parser.add_argument("--backend", choices=("auto", "tensorrt", "tensorrt-rtx"), default="auto")
-    parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
-    parser.add_argument("--max-batch", type=int, default=8, metavar="N", help="largest batch, 1 to 1024 (default 8)")
-    parser.add_argument("--level", type=int, choices=range(6), help="optimisation level (default: the library's)")
-    parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: in the user's cache")
-    parser.add_argument("--workspace-mib", type=int, metavar="N", help="GPU memory for trying kernels")
-    parser.add_argument(
+    parser.add_argument("--verbose", action="store_true", help="print the layers of the network")
+    plan = parser.add_argument_group("plan")
+    plan.add_argument(
+        "--library",
+        choices=("auto", "tensorrt", "tensorrt-rtx"),
+        default="auto",
+        help="library that builds the plan; 'auto' takes the one that is installed",
+    )
+    plan.add_argument("--precision", choices=("fp16", "fp32"), default="fp16", help=option_help.PRECISION)
+    plan.add_argument("--max-batch", type=int, default=8, metavar="N", help="maximum batch size, 1 to 1024")
+    plan.add_argument(
         "--compute-capability",
         action="append",
         default=[],
         metavar="X.Y",
-        help="with tensorrt-rtx: build for this one only; may be repeated (default: all it supports)",
+        help="with tensorrt-rtx: GPU generation to build for; may be repeated (default: all that it supports)",
     )
-    parser.add_argument("--verbose", action="store_true", help="print the table of layers")
+    building = parser.add_argument_group("building")
+    building.add_argument("--level", type=int, choices=range(6), help="optimisation level (default: the library's)")
+    building.add_argument(
+        "--timing-cache",
+        type=Path,
+        metavar="FILE",
+        help="file that keeps measured kernel times (default: in the user's cache)",
+    )
+    building.add_argument(
+        "--workspace-mib",
+        type=int,
+        metavar="N",
+        help="GPU memory for trying kernels, in MiB (default: the library's)",
+    )
     return parser
 
 
@@ -118,8 +146,8 @@ def _build(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--max-batch {arguments.max_batch} given; expected 1 to 1024")
     if arguments.workspace_mib is not None and arguments.workspace_mib < 1:
         raise UsageError(f"--workspace-mib {arguments.workspace_mib} given; expected at least 1")
-    if arguments.output is not None and arguments.output.suffix != ".plan":
-        raise UsageError(f"-o {arguments.output} given; expected a name that ends in .plan")
+    if arguments.out is not None and arguments.out.suffix != ".plan":
+        raise UsageError(f"--out {arguments.out} given; expected a name that ends in .plan")
     try:
         from engines import build
     except ModuleNotFoundError as error:
@@ -128,9 +156,9 @@ def _build(arguments: argparse.Namespace) -> int:
         ) from error
     from engines.source import read_source
 
-    api = build.choose_api(arguments.backend)
+    api = build.choose_api(arguments.library)
     source = read_source(arguments.model)
-    output = arguments.output or plan_folder() / f"{source.manifest.model}-{api.backend}-{arguments.precision}.plan"
+    output = arguments.out or plan_folder() / f"{source.manifest.model}-{api.backend}-{arguments.precision}.plan"
     options = build.BuildOptions(
         precision=arguments.precision,
         max_batch=arguments.max_batch,

@@ -1,4 +1,4 @@
-"""Turns a checkpoint into an ONNX file with its manifest: `python -m engines.export CHECKPOINT -o MODEL.onnx`.
+"""Turns a checkpoint into an ONNX file with its manifest: `python -m engines.export CHECKPOINT --out MODEL.onnx`.
 
 Needs the `train` extra: torch reads and checks, onnx writes.
 """
@@ -19,11 +19,12 @@ from engines.graph import OPSET, build_graph
 from engines.manifest import INPUT, Deviation, Layout, Manifest, Precision, manifest_path, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime.onnx import new_session
-from mer import checkpoint
+from mer import checkpoint, option_help
 from mer.checkpoint import Configuration
-from mer.cli import Parser, command
+from mer.cli import command
 from mer.errors import MerError
 from mer.models.networks import parameter_count
+from mer.parser import Parser
 from mer.preprocess import check_mode
 from mer.text import printable
 
@@ -110,18 +111,25 @@ def _compare(network: nn.Module, configuration: Configuration, content: bytes) -
 @command("mer-export")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = Parser(prog="python -m engines.export", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="a .safetensors file written by mer-train")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
-    parser.add_argument("--precision", choices=get_args(Precision), default="fp16-weights")
+    parser = Parser(
+        prog="python -m engines.export",
+        description="Export a checkpoint to ONNX, with the manifest of an engine beside it.",
+        examples=(
+            "python -m engines.export runs/a/best.safetensors --out model.onnx",
+            "python -m engines.export runs/a/best.safetensors --out model.onnx --precision fp32",
+        ),
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=".safetensors file written by mer-train")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="ONNX", help=option_help.OUT)
+    parser.add_argument("--precision", choices=get_args(Precision), default="fp16-weights", help=option_help.PRECISION)
     arguments = parser.parse_args(argv)
     network, configuration = checkpoint.load(arguments.checkpoint)
-    manifest = export_network(network, configuration, arguments.output, precision=arguments.precision)
+    manifest = export_network(network, configuration, arguments.out, precision=arguments.precision)
     assert manifest.deviation is not None  # for the type checker: just measured
     print(
-        f"{printable(arguments.output)}: {arguments.output.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "
+        f"{printable(arguments.out)}: {arguments.out.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "
         f"{manifest.opset}, relative error {manifest.deviation.relative:.1e} against torch float64\n"
-        f"{printable(manifest_path(arguments.output))}: {manifest.model}, {manifest.mode}, "
+        f"{printable(manifest_path(arguments.out))}: {manifest.model}, {manifest.mode}, "
         f"{printable(', '.join(manifest.classes))}"
     )
     return 0

@@ -178,7 +178,7 @@ def set_compute_capabilities(api: Api, config: Any, wanted: tuple[str, ...]) -> 
     if not wanted:
         return
     if api.backend != "tensorrt-rtx":
-        raise MerError("--compute-capability needs --backend tensorrt-rtx: TensorRT builds for the GPU in the machine")
+        raise MerError("--compute-capability needs --library tensorrt-rtx: TensorRT builds for the GPU in the machine")
     known = {name: value for name, value in api.module.ComputeCapability.__members__.items() if name.startswith("SM")}
     config.num_compute_capabilities = len(wanted)
     for index, capability in enumerate(wanted):

@@ -16,12 +16,14 @@ from mer.text import printable
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, then write best.onnx with its manifest beside the run's best.safetensors; return the exit code."""
     options = mer.train.parser()
-    options.add_argument("--engine", action="store_true", help="also build a TensorRT plan, as mer-build-trt does")
+    options.add_argument_group("engine").add_argument(
+        "--build-plan", action="store_true", help="also build a TensorRT plan, as mer-build-trt does"
+    )
     given = options.parse_args(argv)
     checkpoint = mer.train.train(given)
     exported = _export(checkpoint)
-    if given.engine and checkpoint is not None and exported:
-        return build_cli.main([str(checkpoint), "-o", str(checkpoint.with_suffix(".plan"))])
+    if given.build_plan and checkpoint is not None and exported:
+        return build_cli.main([str(checkpoint), "--out", str(checkpoint.with_suffix(".plan"))])
     return 0
 
 

@@ -52,7 +52,7 @@ def plan_copies(labels: NDArray[np.int64], *, factor: float, seed: Sequence[int]
         MerError: If `factor` is below 1.
     """
     if factor < 1.0:
-        raise MerError(f"oversampling to {factor} times the most frequent class asked; expected at least 1")
+        raise MerError(f"oversampling to {factor} times the most frequent class given; expected at least 1")
     rng = np.random.default_rng([*seed, 0])
     classes, counts = np.unique(labels, return_counts=True)
     target = round(factor * int(counts.max())) if len(counts) else 0

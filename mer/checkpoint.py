@@ -164,7 +164,7 @@ def _description(path: Path, data: bytes) -> dict[str, Any]:
     except ValueError:
         header = None
     if not isinstance(header, dict):
-        raise MerError(f"{path} is no safetensors file, or a damaged one; expected one written by mer-train")
+        raise MerError(f"{path} is not a safetensors file, or a damaged one; expected one written by mer-train")
     try:
         description = from_json(header["__metadata__"]["mer"])
         version = description["format"]

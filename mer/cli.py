@@ -1,10 +1,9 @@
 """The border of every command: what goes wrong is one sentence and an exit code, never a traceback.
 
-Errors of the user, limits of the system, an output that takes nothing more, Ctrl-C; and what nobody foresaw, which is
-a sentence as well, with the name of a private file that holds what is needed to mend it.
+Errors of the user, limits of the system, an output that takes nothing more, Ctrl-C; and unexpected errors, which are
+a sentence as well, with the name of a private file that holds what is needed to fix them.
 """
 
-import argparse
 import contextlib
 import errno
 import functools
@@ -17,7 +16,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from typing import Final, NoReturn, ParamSpec, TextIO
+from typing import Final, ParamSpec, TextIO
 
 from mer.errors import Defect, MerError
 from mer.media.source_name import source_name
@@ -41,17 +40,6 @@ _ADVICE: Final = {
     errno.ENAMETOOLONG: "use a shorter name",
 }
 """What to do about errors of the system that nothing in this program could have avoided."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints quote no password and cannot act on the terminal.
-
-    `*` may have put any file name among the options.
-    """
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and end with exit code 2."""
-        super().error(printable(source_name(message)))
 
 
 def command(
@@ -84,7 +72,7 @@ def run(program: str, work: Callable[[], int], *, interrupted: str = "interrupte
 
     Returns:
         What `work` returned; 1 or 2 after an error of the user, 1 if nobody reads the output or it takes nothing more,
-        130 after Ctrl-C, 70 after what nobody foresaw.
+        130 after Ctrl-C, 70 after an unexpected error.
 
     Raises:
         SystemExit: Of argparse, which has said why.
@@ -142,10 +130,7 @@ def as_error(error: BaseException, *, about: str = "") -> MerError:
         advice = _ADVICE.get(error.errno or 0, "give another file or folder, or make this one usable")
         return MerError(f"{start}{what}{error.strerror or error}; {advice}")
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Defect(
-        f"{start}something went wrong that nobody foresaw ({reason}); this is a defect, "
-        f"please report it{_report(error)}"
-    )
+    return Defect(f"{start}unexpected error ({reason}); this is a defect, please report it{_report(error)}")
 
 
 def print_error(program: str, error: MerError) -> None:

@@ -142,7 +142,7 @@ def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str
     if strange := [name for name in tables if name not in SYSTEMS]:
         near = difflib.get_close_matches(strange[0], SYSTEMS, n=1)
         raise MerError(
-            f"{path}: [{strange[0]}] is no system; " + (f"did you mean [{near[0]}]?" if near else _choices())
+            f"{path}: [{strange[0]}] is not a model; " + (f"did you mean [{near[0]}]?" if near else _choices())
         )
     _refuse(common, ("model",), f"{path}: ")
     common = _checked(common, f"{path}: ")
@@ -194,11 +194,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
     defaults = {field.name: field.default for field in fields(TrainSettings)}
     checked: dict[str, Any] = {}
-    for name, value in values.items():
+    for key, value in values.items():
+        name = key.replace("-", "_")
         if name not in defaults:
             near = difflib.get_close_matches(name, defaults, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(defaults)}"
-            raise MerError(f"{source}{name} does not exist; {hint}")
+            raise MerError(f"{source}{key} does not exist; {hint}")
         checked[name] = _converted(
             f"{source}{name.replace('_', '-') if source == '--' else name}", value, defaults[name]
         )

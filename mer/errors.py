@@ -1,4 +1,4 @@
-"""The errors a user can cause, and the one that nobody foresaw."""
+"""The errors a user can cause, and the unexpected one."""
 
 
 class MerError(Exception):
@@ -18,6 +18,6 @@ class UsageError(MerError):
 
 
 class Defect(MerError):
-    """Something that nobody foresaw; the message says where its report is (see `mer.cli.as_error`)."""
+    """An unexpected error; the message says where its report is (see `mer.cli.as_error`)."""
 
     exit_code = 70  # EX_SOFTWARE of sysexits.h

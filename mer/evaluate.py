@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
-from mer.cli import Parser, command
+from mer import option_help
+from mer.cli import command
 from mer.data import READERS
 from mer.errors import UsageError
 from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
@@ -17,18 +18,23 @@ from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.metrics import COMPOSITE_CLASSES
+from mer.parser import Parser
 from mer.terminal import open_console
 
-_RECOGNITION = """\
-Figures of finished mer-train runs (RUN...), of a trained network on any data (--weights), or both in one
-table. Accuracy, UF1 and UAR come from counts summed over the folds; intervals hold 95 % of the draws of a
-bootstrap over subjects.
-"""
+_KINDS: Final = ", ".join(READERS)
+_RECOGNITION: Final = (
+    "Report finished mer-train runs (RUN...), a trained model on any data (--weights), or both in one table. Accuracy, "
+    "UF1 and UAR come from counts summed over the folds, with 95 % intervals from a bootstrap over subjects."
+)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
-    options = Parser(prog="mer-evaluate", description=__doc__)
+    options = Parser(
+        prog="mer-evaluate",
+        description="Evaluate training runs, trained models and spotting.",
+        examples=("mer-evaluate recognition runs/mmew", "mer-evaluate spotting --set set"),
+    )
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands)
     add_spotting(commands)
@@ -39,29 +45,42 @@ def parser() -> argparse.ArgumentParser:
 
 def add_recognition(commands: Any) -> None:
     """Add the subcommand `recognition` to an argparse group of subcommands."""
-    options = commands.add_parser("recognition", help="how well classes are recognised", description=_RECOGNITION)
-    options.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folders written by mer-train")
-    options.add_argument("--weights", action="append", default=[], help="'shipped', a .safetensors or an .onnx file")
-    options.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
-    options.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
-    options.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
-    options.add_argument(
-        "--truth",
-        nargs="+",
-        default=[],
-        type=Path,
-        metavar="JSON",
-        help="instead: truth files beside their videos",
+    options = commands.add_parser(
+        "recognition",
+        help="accuracy, UF1 and UAR of classification",
+        description=_RECOGNITION,
+        examples=(
+            "mer-evaluate recognition runs/mmew runs/mmew-conv2d --out tables",
+            "mer-evaluate recognition --weights shipped --dataset manifest --root clips.csv --json",
+        ),
     )
-    options.add_argument("--composite", action="store_true", help="--weights: the three classes of MEGC2019")
-    options.add_argument("--cache", type=Path, help="where clips of --dataset are kept between calls")
-    options.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor cores to use")
-    options.add_argument("--out", type=Path, help="folder for metrics.json, table.md, table.csv and pictures")
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    options.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folders written by mer-train")
+    options.add_argument("--json", action="store_true", help=option_help.JSON)
+    model = options.add_argument_group("model")
+    model.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="'shipped', or a .safetensors or .onnx file; may be repeated",
+    )
+    model.add_argument("--composite", action="store_true", help="evaluate --weights on the three classes of MEGC2019")
+    data = options.add_argument_group("data")
+    data.add_argument("--dataset", choices=tuple(READERS), metavar="NAME", help=f"{option_help.DATASET}: {_KINDS}")
+    data.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
+    data.add_argument("--clips", type=Path, metavar="NPZ", help=option_help.CLIPS)
+    data.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help=option_help.TRUTH)
+    data.add_argument("--cache", type=Path, metavar="NPZ", help=option_help.CACHE)
+    output = options.add_argument_group("output")
+    output.add_argument("--out", type=Path, metavar="DIR", help=option_help.OUT)
+    processing = options.add_argument_group("processing")
+    processing.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help=f"{option_help.THREADS} (default: all)"
+    )
     options.set_defaults(command=recognition)
 
 
-@command("mer-evaluate", interrupted="stopped")
+@command("mer-evaluate", interrupted="interrupted")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-evaluate`; return the exit code."""
     given = parser().parse_args(argv)

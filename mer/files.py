@@ -106,7 +106,7 @@ def read_at_most(path: Path, most_bytes: int) -> bytes:
     if size > most_bytes:
         raise ValueError(f"it has {size:,} bytes, expected at most {most_bytes:,}")
     with path.open("rb") as file:
-        content = file.read(most_bytes + 1)  # what is no regular file states no size
+        content = file.read(most_bytes + 1)  # what is not a regular file states no size
     if len(content) > most_bytes:
         raise ValueError(f"it has more than {most_bytes:,} bytes")
     return content

@@ -28,6 +28,7 @@ class Frame:
         jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see
             `mer.media.jpeg.in_colour`.
         planes: The same as the decoder left it, for pictures that are not JPEG files.
+        lost_before: Frames between this one and the one before that the source knows it lost.
     """
 
     image: NDArray[np.uint8]
@@ -35,6 +36,7 @@ class Frame:
     index: int
     jpeg: NDArray[np.uint8] | None = None
     planes: "Planes | None" = None
+    lost_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)

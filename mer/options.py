@@ -6,36 +6,55 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from mer import option_help
+from mer.config import TrainSettings
 from mer.data import READERS
 from mer.errors import MerError, UsageError
 from mer.jobs import cluster
 from mer.metrics import COMPOSITE_CLASSES
 from mer.splits import PROTOCOLS
 
+_DEFAULTS: Final = TrainSettings()
+_KINDS: Final = ", ".join(READERS)
 _TRAINING: Final[Mapping[str, Mapping[str, Any]]] = {
-    "epochs": {"type": int, "help": "most passes over the training part (100)"},
-    "batch": {"type": int, "help": "clips an update (32)"},
-    "lr": {"type": float, "help": "largest learning rate (default: that of the system)"},
-    "warmup": {"type": int, "help": "updates over which the rate rises to --lr (100)"},
-    "halve-after": {"type": int, "help": "epochs without gain before the rate is halved (4)"},
-    "patience": {"type": int, "help": "epochs without gain before training stops (12)"},
-    "oversample": {"type": float, "help": "clips a class, in multiples of the most frequent (1)"},
-    "elastic": {"type": float, "help": "strength of random changes to encoded motion, flow only (0)"},
-    "seed": {"type": int, "help": "of everything drawn at random (0)"},
-    "max-minutes": {"type": float, "help": "most minutes a fold; keeps the best epoch so far"},
+    "epochs": {"type": int, "help": f"maximum number of epochs (default: {_DEFAULTS.epochs})"},
+    "batch": {"type": int, "help": f"batch size (default: {_DEFAULTS.batch})"},
+    "lr": {"type": float, "help": "maximum learning rate (default: the model's own)"},
+    "warmup": {"type": int, "help": f"steps over which the rate rises to --lr (default: {_DEFAULTS.warmup})"},
+    "halve-after": {
+        "type": int,
+        "help": f"epochs without improvement before the rate is halved (default: {_DEFAULTS.halve_after})",
+    },
+    "patience": {
+        "type": int,
+        "help": f"epochs without improvement before training stops (default: {_DEFAULTS.patience})",
+    },
+    "oversample": {"type": float, "help": f"{option_help.OVERSAMPLE} (default: {_DEFAULTS.oversample:g})"},
+    "elastic": {
+        "type": float,
+        "help": "strength of random changes to the motion of each clip, for --input flow "
+        f"(default: {_DEFAULTS.elastic:g})",
+    },
+    "seed": {"type": int, "help": f"{option_help.SEED} (default: {_DEFAULTS.seed})"},
+    "max-minutes": {"type": float, "help": "maximum minutes per fold (default: no limit)"},
 }
-"""Settings of `mer.config.TrainSettings` that are plain numbers."""
+"""Settings of `mer.config.TrainSettings` that are plain numbers. A file may give them, so argparse has no default."""
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where clips come from."""
     group = parser.add_argument_group("data")
-    group.add_argument("--dataset", choices=tuple(READERS), help="kind of data under --root")
-    group.add_argument("--root", type=Path, help="folder of the dataset, or a manifest CSV")
-    group.add_argument("--clips", type=Path, help="instead of both: an .npz with the arrays clips, labels, subjects")
-    group.add_argument("--classes", type=classes, help="class names with commas, or 'composite' for MEGC2019's three")
-    group.add_argument("--folds", type=Path, help="folds.json of an earlier run, to divide the people as it did")
-    group.add_argument("--cache", type=Path, help="file for clips, beside it a folder for features (default: in --out)")
+    group.add_argument("--dataset", choices=tuple(READERS), metavar="NAME", help=f"{option_help.DATASET}: {_KINDS}")
+    group.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
+    group.add_argument("--clips", type=Path, metavar="NPZ", help=option_help.CLIPS)
+    group.add_argument(
+        "--classes",
+        type=classes,
+        metavar="A,B,...",
+        help=f"{option_help.CLASSES} (default: {','.join(_DEFAULTS.classes)}; 'composite' is the three of MEGC2019)",
+    )
+    group.add_argument("--folds", type=Path, metavar="JSON", help=option_help.FOLDS)
+    group.add_argument("--cache", type=Path, metavar="NPZ", help=f"{option_help.CACHE} (default: in --out)")
 
 
 def add_training(group: Any, *, without: Sequence[str] = (), protocols: Sequence[str] = PROTOCOLS) -> None:
@@ -43,21 +62,28 @@ def add_training(group: Any, *, without: Sequence[str] = (), protocols: Sequence
 
     Args:
         group: Of `argparse.ArgumentParser.add_argument_group`.
-        without: Names of numbers that have no meaning for all systems of the command.
+        without: Names of numbers that have no meaning for all models of the command.
         protocols: Those the command knows.
     """
-    group.add_argument("--protocol", choices=protocols, help="default 5fold; 'all' trains on everybody")
+    group.add_argument(
+        "--protocol", choices=protocols, help=f"how subjects are split into folds (default: {_DEFAULTS.protocol})"
+    )
     for name, how in _TRAINING.items():
         if name not in without:
-            group.add_argument(f"--{name}", **how)
+            group.add_argument(f"--{name}", metavar="N", **how)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what does the work."""
-    parser.add_argument("--jobs", type=int, default=1, help="folds at a time on this machine (1)")
-    parser.add_argument("--threads", type=int, help="processor cores for each fold (default: all, divided by --jobs)")
-    cluster.add_option(parser)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if any")
+    group = parser.add_argument_group("processing")
+    group.add_argument("--jobs", type=int, default=1, metavar="N", help=option_help.JOBS)
+    group.add_argument(
+        "--threads", type=int, metavar="N", help=f"{option_help.THREADS} (default: all, divided by --jobs)"
+    )
+    cluster.add_option(group)
+    group.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train; 'auto' takes a GPU if any"
+    )
 
 
 def cores_for(given: argparse.Namespace) -> int:

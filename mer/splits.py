@@ -62,7 +62,7 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], protocol: Protoco
     if len(tables) < least:
         raise MerError(
             f"{len(tables)} subject(s) given; protocol {protocol!r} needs at least {least}, "
-            "because nobody may be in two parts; give more people or another protocol"
+            "because folds are subject-exclusive; give more subjects or another protocol"
         )
     parts = _divide(tables, min(_FOLDS, len(tables)), seed)
     tests: dict[str, list[tuple[str, ...]]] = {
@@ -99,9 +99,7 @@ def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str])
     for fold in folds:
         parts = Counter([*fold.train, *fold.stop, *fold.test])
         if shared := sorted(name for name, times in parts.items() if times > 1):
-            raise MerError(
-                f"{fold.name}: subject {shared[0]!r} is in two parts; people may not be shared between parts"
-            )
+            raise MerError(f"{fold.name}: subject {shared[0]!r} is in two parts; folds are subject-exclusive")
         if strange := sorted(set(parts) - known):
             raise MerError(f"{fold.name}: subject {strange[0]!r} is not in the data; use the folds of the same data")
         if missing := sorted(known - set(parts)):
@@ -109,8 +107,8 @@ def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str])
         trained = set().union(*(classes_of[name] for name in fold.train))
         if lacking := sorted(set(labels) - trained):
             raise MerError(
-                f"{fold.name}: nobody in the training part shows {lacking[0]!r}; "
-                "give clips of more people, or leave the class out with --classes"
+                f"{fold.name}: no subject of the training part shows {lacking[0]!r}; "
+                "give clips of more subjects, or leave the class out with --classes"
             )
 
 
@@ -137,7 +135,7 @@ def load(path: Path) -> tuple[list[Fold], str]:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a folds.json") from error
     except (KeyError, TypeError, ValueError) as error:
         raise MerError(
-            f"{path} is no folds.json ({error!r}); expected protocol, and folds with name, train, stop, test"
+            f"{path} is not a folds.json ({error!r}); expected protocol, and folds with name, train, stop, test"
         ) from None
     if stored.get("format") != _FORMAT:
         raise MerError(f"{path} has format {stored.get('format')!r}; this program reads {_FORMAT}")

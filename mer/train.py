@@ -9,44 +9,49 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from mer import missing, options
-from mer.cli import Parser, command
+from mer import missing, option_help, options
+from mer.cli import command
 from mer.config import TrainSettings, load_settings
 from mer.errors import MerError
 from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
+from mer.parser import Parser
 from mer.preprocess import CHANNELS
 from mer.terminal import open_console
 
-INTERRUPTED: Final = "stopped; give the same command again to go on"
+INTERRUPTED: Final = "interrupted; repeat the command to continue"
+_MODELS: Final = f"one of {', '.join(SYSTEMS)}"
 
-_EPILOG = """\
-A run that was stopped goes on when the same command is given again. The reported people never decide
-when training stops: that is done on people taken from the training part. Settings may come from a TOML
-file with the names of the long options as keys (max_minutes for --max-minutes); options win.
-"""
+_NOTES: Final = (
+    "An interrupted run continues when the same command is given again. Early stopping looks at a validation set of "
+    "subjects taken from the training part, never at the test set. The file of --config may hold the options under "
+    "'training' and --classes."
+)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the options of `mer-train`, for programs that add their own."""
-    parser = Parser(prog="mer-train", description=__doc__, epilog=_EPILOG)
+    parser = Parser(
+        prog="mer-train",
+        description="Train a model under a subject-exclusive protocol and report on the test set of each fold.",
+        notes=_NOTES,
+        examples=(
+            "mer-train --dataset mmew --root /data/MMEW --input flow --out runs/mmew",
+            "mer-train --dataset manifest --root clips.csv --model conv2d --protocol loso --out runs/own",
+        ),
+    )
     options.add_data(parser)
     training = parser.add_argument_group("training")
-    training.add_argument("--model", choices=tuple(SYSTEMS), help="default convlstm")
+    training.add_argument("--model", choices=tuple(SYSTEMS), metavar="NAME", help=f"{_MODELS} (default: convlstm)")
+    training.add_argument("--input", choices=tuple(CHANNELS), help=option_help.INPUT)
+    training.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
+    training.add_argument("--init", metavar="FILE", help=option_help.INIT)
     training.add_argument(
-        "--input", choices=tuple(CHANNELS), help="default gray; systems that make their own input take no other"
-    )
-    training.add_argument("--config", type=Path, help="TOML file of settings")
-    training.add_argument(
-        "--init", help="weights to begin with: a checkpoint of this model; for elrcn torchvision's vgg16"
-    )
-    training.add_argument(
-        "--backgrounds",
-        metavar="NPZ",
-        help="clips of ordinary motion to mix in (mer-data backgrounds)",
+        "--backgrounds", metavar="NPZ", help="clips of ordinary motion to mix in, as mer-data backgrounds writes them"
     )
     options.add_training(training)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
     options.add_machine(parser)
     return parser
 
@@ -123,7 +128,7 @@ def train(given: argparse.Namespace) -> Path | None:
     row = row_of_run(given.out)
     write_files(given.out, [row])
     show([row], console)
-    console.print(f"weights: {path or 'none, support vector machines leave their answers only'}")
+    console.print(f"weights: {path or 'none, support vector machines leave predictions only'}")
     return path
 
 

@@ -3,12 +3,13 @@
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from mer import __version__
 from realtime.namesake import problem
 
 if TYPE_CHECKING:
     from realtime.library import events, updates
 
-__all__ = ["events", "updates"]
+__all__ = ["__version__", "events", "updates"]
 
 if _problem := problem():
     warnings.warn(_problem, RuntimeWarning, stacklevel=2)

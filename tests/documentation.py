@@ -16,7 +16,7 @@ from mer.labels import CLASSES
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path
-    for top in (".", "mer", "engines", "realtime")
+    for top in (".", "docs", "examples", "mer", "engines", "realtime")
     for path in (ROOT / top).glob("**/*.md" if top != "." else "*.md")
 )
 LANGUAGES = ("sh", "python", "toml", "text")
@@ -30,9 +30,8 @@ NOT_RUN = {
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
-    r"python tests/benchmarks/bench_spotting\.py .*": "renders and replays for a quarter of an hour",
-    r"python tests/benchmarks/bench_moving_faces\.py .*": "renders, draws and replays for a quarter of an hour",
-    r"python tests/benchmarks/gpu_engines\.py .*": "measures a GPU",
+    r"\. \.venv/bin/activate": "the environment is the one that runs the tests",
+    r"python tests/benchmarks/\w+\.py.*": "measures for minutes to an hour; that it exists is tested instead",
 }
 """Commands that no test runs, as patterns of the whole line, each with its reason."""
 
@@ -42,21 +41,21 @@ SHORTER = (
     (r"201 202 [\d ]+(?=;)", "201 202"),
     (r"--seeds [\d ]+", "--seeds 1 "),
     (r"--jobs 4", "--jobs 2"),
-    (r"--fps-choices [\d ]+", ""),
+    (r"--rates [\d ]+", ""),
     (r"--shape (mmew|3000|400)", "--shape 1"),
     (r"--shape 2000", "--shape 11"),  # the fewest that show two classes on two people
     (r"--protocol 5fold", "--protocol holdout"),
     (r"--folds ", "--protocol holdout --folds "),
     (r"--epochs \d+", ""),
-    (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --events 1 --size 320x240"),
-    (r"mer-synth set (.*)", r"mer-synth set \1 --fps 30 --seconds 4 --events 1"),
-    (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --fps-choices 30"),
+    (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --n-events 1 --size 320x240"),
+    (r"mer-synth set (.*)", r"mer-synth set \1 --rates 30 --seconds 4 --n-events 1"),
+    (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --rates 30"),
     (r"mer-train (?!.*--model (?:lbp-top|mdmo))(.*)", r"mer-train \1 --model conv2d --epochs 1 --batch 4"),
     (r"(mer-train .*)", r"\1 --classes happiness,surprise --cache clips.npz"),
     (r"(mer-evaluate table1 .*)", r"\1 --models mdmo --epochs 1 --classes happiness,surprise --cache clips.npz"),
-    (r"mer-evaluate sensitivity ([^ ]+)", r"mer-evaluate sensitivity \1 --copies 1 --dial 1"),
+    (r"mer-evaluate sensitivity ([^ ]+)", r"mer-evaluate sensitivity \1 --copies 1 --sensitivities 1"),
     (r"mer-bench pipeline", "mer-bench pipeline interview.mp4 --rounds 1"),
-    (r"mer-bench engine", "mer-bench engine --runner onnxruntime --batch 1 --seconds 0.2"),
+    (r"mer-bench engine", "mer-bench engine --runners onnxruntime --batches 1 --measure-seconds 0.2"),
 )
 """What is exchanged in a command, in this order, so that it takes seconds and finds its data."""
 
@@ -132,11 +131,6 @@ def prepare(folder: Path, text: str, recording: Path) -> None:
 
 def _recording(path: Path, recording: Path) -> None:
     shutil.copyfile(recording, path)
-
-
-def _truth(path: Path, recording: Path) -> None:
-    shutil.copyfile(recording, path.with_name(recording.name))
-    shutil.copyfile(recording.with_suffix(".json"), path)
 
 
 def _study(folder: Path, recording: Path) -> None:
@@ -215,8 +209,6 @@ def _checkpoint(path: Path, _recording: Path) -> None:
 ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("interview.mp4", "interview.mp4", _recording),
     ("mer-bench pipeline", "interview.mp4", _recording),
-    ("--truth drawn.json", "drawn.json", _truth),
-    ("session1.mp4", "session1.mp4", _recording),
     ("frames/", "frames", _frames),
     ("study/", "study", _study),
     ("/data/MMEW", "data/MMEW", _mmew),
@@ -234,8 +226,8 @@ ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
 """What a reader has: the words of a page that take it for granted, where it lies, what makes it."""
 
 NAMES = {
-    "engines/README.md": "from fakes import event\nclip = event(1).clip\n",
-    "mer/data/README.md": "from pathlib import Path\nroot = Path('mmew-and-casme-sq')\n",
+    "docs/how-to/python.md": "from pathlib import Path\nfrom fakes import event\n"
+    "clip = event(1).clip\nroot = Path('mmew-and-casme-sq')\n",
 }
 """Names that the Python examples of a page take for granted."""
 

@@ -36,7 +36,7 @@ KINDS: Final = ("oldest", "pinned", "newest", "OpenCV 4.10")
 OPENCV: Final = ("opencv-python", "opencv-contrib-python")
 OPENCV_410: Final = "4.10.0.84"
 SCRIPTS: Final = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"])
-KNOWN: Final = ("--fps", "100", "--seconds", "6", "--events", "2")
+KNOWN: Final = ("--fps", "100", "--seconds", "6", "--n-events", "2")
 """The recording that is replayed everywhere: made once from the checkout, and once in each environment."""
 NEAR_S: Final = 0.05
 """How far a found apex may be from the true one: four frames at 100 frames/s, and one for rounding."""

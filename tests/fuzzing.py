@@ -19,7 +19,7 @@ from recordings import pictures
 ROOT: Final = Path(__file__).parent.parent
 DEFECTS: Final = (
     "the process that replayed it died",
-    "something went wrong that nobody foresaw",
+    "unexpected error",
     "Traceback",
 )
 """What mer-replay says when a recording took its process down or met a defect."""
@@ -283,7 +283,7 @@ def good_videos(folder: Path) -> dict[str, Path]:
 
 
 def spoilt_video(number: int, good: dict[str, Path], folder: Path, drawn: random.Random) -> tuple[str, Path]:
-    """Write one spoilt video or folder of pictures; return what it is and where."""
+    """Write one spoilt video or folder of frames; return what it is and where."""
     kinds = [*good, "folder"]
     suffix = kinds[number % len(kinds)]
     if suffix == "folder":
@@ -302,7 +302,7 @@ def spoilt_video(number: int, good: dict[str, Path], folder: Path, drawn: random
 
 
 def _spoilt_folder(path: Path, drawn: random.Random) -> tuple[str, Path]:
-    """Write a folder of pictures, one or all of them spoilt, or its frame rate."""
+    """Write a folder of frames, one or all of them spoilt, or its frame rate."""
     path.mkdir()
     suffix = drawn.choice((".png", ".jpg", ".bmp"))
     contents = [cv2.imencode(suffix, picture)[1].tobytes() for picture in pictures(6)]

@@ -35,7 +35,7 @@ def write_video(path: Path, images: list[NDArray[np.uint8]], *, fps: float = 50.
 
 
 def write_folder(path: Path, images: list[NDArray[np.uint8]], *, suffix: str = ".png") -> Path:
-    """Write a folder of pictures named 1, 2, ... 10, ... without leading zeros."""
+    """Write a folder of frames named 1, 2, ... 10, ... without leading zeros."""
     path.mkdir()
     for n, image in enumerate(images, start=1):
         cv2.imwrite(str(path / f"{n}{suffix}"), image)

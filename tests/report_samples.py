@@ -11,7 +11,7 @@ from mer.errors import MerError
 from mer.labels import CLASSES
 from mer.messages import Clip
 from realtime.messages import Event, Quality
-from realtime.output.exports import Found
+from realtime.output.exports.base import Found
 from realtime.output.report.gather import Gatherer
 from realtime.output.sinks import record_from_event
 from realtime.recordings.inputs import Recording
@@ -38,7 +38,7 @@ def summary(**fields: Any) -> dict[str, Any]:
         "repaired_stamps": 0,
         "notes": ["the header lies"],
         "face_coverage": 0.98,
-        "eye_distance_px": {"median": 92, "least": 88},
+        "eye_distance_px": {"median": 92, "minimum": 88},
         "events": 2,
         "labels": {"happiness": 1, "fear": 1},
         "rejected": {"blink": 1},
@@ -69,7 +69,7 @@ def gathered() -> Gatherer:
         found = tuple(e for e in (first, second) if e.interval.offset.index + 10 == index)
         turned_down = (interval(450, 490, reason="blink"),) if index == 500 else ()
         state = "absent" if 100 <= index < 120 else "tracked"
-        gatherer.add(update(index, index / 200, motion=motion, events=found, rejected=turned_down, face=state))
+        gatherer.update(update(index, index / 200, motion=motion, events=found, rejected=turned_down, face=state))
     return gatherer
 
 

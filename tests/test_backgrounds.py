@@ -35,7 +35,7 @@ def moved(u: int, v: int) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ordinary") / "a.mp4"
-    options = ("--fps", "60", "--seconds", "3", "--events", "0", "--size", "320x240")
+    options = ("--fps", "60", "--seconds", "3", "--n-events", "0", "--size", "320x240")
     assert mer_synth(["recording", str(path), *options]) == 0
     return path
 

@@ -68,7 +68,7 @@ def test_what_is_done_is_skipped(study: Path, replayed: list[float]) -> None:
     assert statuses(study) == ["skipped", "skipped"]
 
 
-@pytest.mark.parametrize("option", [["--again"], ["--fps", "25"]])
+@pytest.mark.parametrize("option", [["--overwrite"], ["--fps", "25"]])
 def test_what_is_done_is_done_again_if_asked_or_with_other_settings(
     study: Path, replayed: list[float], option: list[str]
 ) -> None:
@@ -367,7 +367,7 @@ def test_two_names_of_one_content_have_results_of_their_own(study: Path, replaye
 def test_what_is_passed_over_is_said_once(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     again = linked(study.parent / "annexed", study / "a.mp4")
     assert run(again) == 0
-    assert "1 file was passed over: 1 .png" in capsys.readouterr().out.replace("\n", " ")
+    assert "1 file was skipped: 1 .png" in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("replayed")

@@ -11,7 +11,7 @@ from realtime.commands.bench import main
 
 def test_every_way_and_every_stage_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "r.mp4"
-    assert synthesise(["recording", str(path), "--fps", "30", "--seconds", "1.5", "--events", "0"]) == 0
+    assert synthesise(["recording", str(path), "--fps", "30", "--seconds", "1.5", "--n-events", "0"]) == 0
     capsys.readouterr()
     assert main(["pipeline", str(path), "--rounds", "1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -169,8 +169,8 @@ def test_the_command_works_where_there_is_no_driver_and_ends_cleanly(small, tmp_
 
 
 def test_tensorrt_without_a_gpu_is_refused_with_the_way_out(small, tmp_path, capsys, no_gpu):
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--backend", "tensorrt"]) == 1
-    assert "--backend tensorrt-rtx, which needs no GPU" in capsys.readouterr().err
+    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--library", "tensorrt"]) == 1
+    assert "--library tensorrt-rtx, which needs no GPU" in capsys.readouterr().err
 
 
 def test_auto_without_gpu_and_without_rtx_says_both(monkeypatch, no_gpu):
@@ -335,7 +335,7 @@ def test_a_compute_capability_for_tensorrt_proper_is_refused(small, tmp_path, mo
     fake_tensorrt.install(monkeypatch, "10.3.0")
     options = BuildOptions(compute_capabilities=("8.9",))
 
-    with pytest.raises(MerError, match="needs --backend tensorrt-rtx"):
+    with pytest.raises(MerError, match="needs --library tensorrt-rtx"):
         build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
 
 

@@ -102,7 +102,7 @@ def test_a_plain_pickle_is_refused(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    with pytest.raises(MerError, match="no safetensors file"):
+    with pytest.raises(MerError, match="not a safetensors file"):
         checkpoint.load(path)
 
 

@@ -11,6 +11,7 @@ from test_house import PROJECT, ROOT
 
 from mer import cli
 from mer.errors import MerError, UsageError
+from mer.parser import Parser
 
 
 def ends_with(error: BaseException) -> int:
@@ -112,7 +113,7 @@ def test_what_a_message_quotes_cannot_act_on_the_terminal(capsys: pytest.Capture
 
 
 def test_an_argument_that_is_not_known_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = cli.Parser(prog="mer-test")
+    parser = Parser(prog="mer-test")
     parser.add_subparsers().add_parser("part")
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(["part", "--\x1b]52;c;aGk=\x07"])

@@ -272,7 +272,7 @@ def test_what_is_no_address_is_refused(text: str, study: Path, capsys: pytest.Ca
     with pytest.raises(SystemExit) as ended:
         replay.main([str(study), "--out", "nowhere", f"--cluster={text}"])
     assert ended.value.code == 2
-    assert "is no address of a cluster" in capsys.readouterr().err
+    assert "is not the address of a cluster" in capsys.readouterr().err
 
 
 def test_an_address_where_nothing_listens_is_named(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

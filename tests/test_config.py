@@ -36,13 +36,13 @@ def test_lists_do_not_swallow_the_recordings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("fsp = 60", "has 'fsp', which is no option"),
+        ("fsp = 60", "has 'fsp', which is not an option"),
         ("fps = ", "is not TOML"),
         ("fps = [1, 2]", "give one value"),
         ('no-overlay = "yes"', "give true or false"),
         ("fps = true", "give a value"),
         ('fps = "quick"', "argument --fps"),
-        ('version = "x"', "no option"),
+        ('version = "x"', "not an option"),
     ],
 )
 def test_a_wrong_file_ends_with_one_line_and_exit_code_2(

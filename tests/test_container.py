@@ -165,7 +165,7 @@ def test_a_file_without_stamps_names_the_rate_that_is_assumed(
     path = write(tmp_path / f"a.{kind}", pictures(20), codec=codec, pix_fmt=pix_fmt, fps=100, format_name=kind)
     frames, notes = read(path)
     assert len(frames) == 20
-    assert "the file holds no time stamps" in notes[0]
+    assert "the file has no time stamps" in notes[0]
     assert "give --fps" in notes[0]
     assert rate in notes[0]
     frames, notes = read(path, fps=100.0)

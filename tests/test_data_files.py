@@ -91,7 +91,7 @@ def test_empty_folder_is_named(tmp_path):
 
 def test_unknown_dataset_lists_the_known_ones(tmp_path):
     with pytest.raises(
-        UsageError, match=r"'casme' is no dataset; choose one of mmew, casme2, samm, smic-hs, casme-sq,"
+        UsageError, match=r"'casme' is not a dataset; choose one of mmew, casme2, samm, smic-hs, casme-sq,"
     ):
         mer.data.load("casme", tmp_path)
 

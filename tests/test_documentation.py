@@ -52,51 +52,68 @@ WITH_TOML = [page for page in PAGES if any(block.language == "toml" for block in
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds of a face with one micro-expression."""
     path = tmp_path_factory.mktemp("documentation") / "recording.mp4"
-    short = ("--fps", "60", "--seconds", "4", "--events", "1", "--size", "320x240", "--distractors", "none")
+    short = ("--fps", "60", "--seconds", "4", "--n-events", "1", "--size", "320x240", "--distractors", "none")
     assert synthesise(["recording", str(path), *short]) == 0
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stream(recording: Path) -> Iterator[str]:
     """The address of that face as Motion JPEG, a camera that never ends."""
     with serve(documentation.face_pictures(recording), fps=30.0, rounds=20) as url:
         yield url
 
 
-@pytest.fixture
-def environment(tmp_path: Path, stream: str) -> dict[str, str]:
-    """Of a shell whose home is an empty folder, with our programs in its path and a camera."""
-    (tmp_path / "lsl_api.cfg").write_text(LSL_ON_LOOPBACK)
-    (tmp_path / "work").mkdir()
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reader's home folder. All pages share it, so that a command that several of them name is run once."""
+    path = tmp_path_factory.mktemp("home")
+    (path / "lsl_api.cfg").write_text(LSL_ON_LOOPBACK)
+    (path / "work").mkdir()
+    return path
+
+
+@pytest.fixture(scope="session")
+def already_run() -> set[str]:
+    """Commands, as they are run, that have worked in that home."""
+    return set()
+
+
+@pytest.fixture(scope="session")
+def environment(home: Path, stream: str) -> dict[str, str]:
+    """Of a shell with our programs in its path and a camera."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        "HOME": str(tmp_path),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "LSLAPICFG": str(tmp_path / "lsl_api.cfg"),
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "LSLAPICFG": str(home / "lsl_api.cfg"),
         "STREAM": stream,
     }
 
 
 @pytest.mark.timeout(3600)  # a page holds up to a dozen commands, and the machine may be busy
+@pytest.mark.xdist_group("documentation")
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)
 def test_the_commands_of_a_page_work_one_after_the_other(
-    page: Path, recording: Path, environment: dict[str, str], tmp_path: Path
+    page: Path, recording: Path, environment: dict[str, str], home: Path, already_run: set[str]
 ) -> None:
     wanted = [command for command in commands(page) if not reason_not_to_run(command)]
     for words, module in NEEDS.items():
         if any(words in command for command in wanted):
             pytest.importorskip(module, reason=f"{module} is not installed")
-    folder = tmp_path / "work"
+    folder = home / "work"
     documentation.prepare(folder, page.read_text(encoding="utf-8"), recording)
     for command in wanted:
         run = shorter(command)
+        if run in already_run:
+            continue
         code, output = (watched if run.startswith("mer-live") else finished)(run, folder, environment)
         expected = 130 if run.startswith("mer-live") and "--save-config" not in run else 0
         assert code == expected, f"{command}\nwas run as\n{run}\n{output}"
         assert "Traceback" not in output
+        already_run.add(run)
 
 
 def finished(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
@@ -154,6 +171,7 @@ def test_a_command_that_is_not_run_is_accepted_at_least(command: str, monkeypatc
         getattr(importlib.import_module(module), function)(options)
 
 
+@pytest.mark.xdist_group("documentation")
 def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
     """With the environment that is there in place of the one it installs, and a shorter recording."""
     folder = tmp_path / "checkout"
@@ -164,7 +182,7 @@ def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
         os.utime(folder / name, (0, 0))  # older than the installation
     (folder / ".venv/.core-installed").touch()
     makefile = (ROOT / "Makefile").read_text()
-    short = makefile.replace("--fps 200 --seconds 20 --events 6", "--fps 60 --seconds 4 --events 1 --size 320x240")
+    short = makefile.replace("--fps 200 --seconds 20 --n-events 6", "--fps 60 --seconds 4 --n-events 1 --size 320x240")
     assert short != makefile
     (folder / "Makefile").write_text(short)
     code, output = finished("make demo", folder, environment)
@@ -172,11 +190,12 @@ def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
     assert "1 of 1 found" in output
 
 
+@pytest.mark.xdist_group("documentation")
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
 def test_the_python_examples_of_a_page_work(
-    page: Path, recording: Path, environment: dict[str, str], tmp_path: Path
+    page: Path, recording: Path, environment: dict[str, str], home: Path
 ) -> None:
-    folder = tmp_path / "work"
+    folder = home / "work"
     documentation.prepare(folder, page.read_text(encoding="utf-8"), recording)
     for program in documentation.python_examples(page):
         ended = subprocess.run(
@@ -220,6 +239,13 @@ def test_a_documented_extra_exists(extra: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", (ROOT / "README.md").read_text()))))
 def test_a_documented_target_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "script", sorted(set(re.findall(r"\btests/benchmarks/(\w+\.py)", "\n".join(p.read_text() for p in PAGES))))
+)
+def test_a_benchmark_that_is_named_exists(script: str) -> None:
+    assert (ROOT / "tests" / "benchmarks" / script).is_file()
 
 
 @pytest.mark.parametrize(

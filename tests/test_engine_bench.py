@@ -16,7 +16,7 @@ from engines.unfolding import unfold
 from mer.errors import MerError
 from realtime.commands.bench import main
 
-QUICK = ["--batch", "1", "2", "--seconds", "0.05"]
+QUICK = ["--batches", "1", "2", "--measure-seconds", "0.05"]
 
 
 def load_script(name):
@@ -119,7 +119,7 @@ def test_the_table_leaves_out_empty_columns_and_names_the_unmeasured(report, cap
 
 
 def test_the_command_prints_json(model, capsys):
-    assert main(["engine", str(model), "--json", "--runner", "onnxruntime", *QUICK]) == 0
+    assert main(["engine", str(model), "--json", "--runners", "onnxruntime", *QUICK]) == 0
     printed = json.loads(capsys.readouterr().out)
 
     assert {row["runner"] for row in printed["rows"]} == {"onnxruntime"}
@@ -130,7 +130,7 @@ def test_the_command_prints_json(model, capsys):
     ("options", "code", "words"),
     [
         (["missing.onnx"], 1, "missing.onnx does not exist"),
-        (["--seconds", "0"], 2, "must be positive"),
+        (["--measure-seconds", "0"], 2, "must be positive"),
         (["--python", "tensorrt"], 2, "expected RUNNER=COMMAND"),
     ],
 )

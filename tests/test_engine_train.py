@@ -46,7 +46,7 @@ def test_training_ends_with_an_engine(clips, tmp_path):
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
 )
 def test_training_can_end_with_a_tensorrt_plan(clips, tmp_path):
-    assert train.main(["--clips", str(clips), *QUICK, "--out", str(tmp_path / "run"), "--engine"]) == 0
+    assert train.main(["--clips", str(clips), *QUICK, "--out", str(tmp_path / "run"), "--build-plan"]) == 0
 
     assert load_pair(tmp_path / "run" / "best.plan")[0].target is not None
 

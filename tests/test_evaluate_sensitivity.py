@@ -88,14 +88,14 @@ def test_the_advice_says_when_nothing_is_seen_and_when_it_rests_on_little():
 def recording(tmp_path_factory) -> Path:
     """Six seconds of a face that keeps still."""
     path = tmp_path_factory.mktemp("sensitivity") / "still.mp4"
-    options = ["--fps", "40", "--seconds", "6", "--events", "0", "--size", "400x300", "--distractors", "none"]
+    options = ["--fps", "40", "--seconds", "6", "--n-events", "0", "--size", "400x300", "--distractors", "none"]
     assert synthesise(["recording", str(path), *options]) == 0
     return path
 
 
 def test_a_still_recording_sees_what_is_large_enough(recording, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="matplotlib (extra `train`) is not installed")
-    options = ["--copies", "1", "--dial", "1", "--amplitude", "2", "4", "--out", str(tmp_path), "--seed", "1"]
+    options = ["--copies", "1", "--sensitivities", "1", "--amplitude", "2", "4", "--out", str(tmp_path), "--seed", "1"]
     assert main(["sensitivity", str(recording), *options]) == 0
     assert "Advice: --sensitivity 1" in capsys.readouterr().out
     result = json.loads((tmp_path / "sensitivity.json").read_text())
@@ -129,7 +129,7 @@ def test_a_recording_that_cannot_be_used_is_named(tmp_path, capsys):
 def test_true_intervals_of_a_recording_are_classified(tmp_path, capsys):
     pytest.importorskip("torch", reason="torch (extra `train`) is not installed")
     video = tmp_path / "r.mp4"
-    options = ["--fps", "60", "--seconds", "4.2", "--events", "1", "--size", "320x240", "--distractors", "none"]
+    options = ["--fps", "60", "--seconds", "4.2", "--n-events", "1", "--size", "320x240", "--distractors", "none"]
     assert synthesise(["recording", str(video), *options, "--amplitude", "3", "3"]) == 0
     capsys.readouterr()
     truth = str(video.with_suffix(".json"))

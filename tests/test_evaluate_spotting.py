@@ -183,7 +183,7 @@ def test_the_command_compares_one_recording(tmp_path: Path, capsys: pytest.Captu
     truth = write_truth(tmp_path / "a.json", (100, 139), (300, 339))
     events = write_events(tmp_path / "a" / "events.jsonl", (100, 139), (900, 939))
 
-    assert main(["spotting", "--truth", str(truth), "--events", str(events), "--json"]) == 0
+    assert main(["spotting", "--truth", str(truth), "--results", str(events), "--json"]) == 0
 
     figures = json.loads(capsys.readouterr().out)["all"]
     assert (figures["f1"], figures["false_per_minute"]) == (0.5, 2.0)
@@ -225,7 +225,7 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path, capsys: pytest.Capture
     events = tmp_path / "events.jsonl"
     events.write_text(line + "\n")
 
-    assert main(["spotting", "--truth", str(truth), "--events", str(events)]) == 1
+    assert main(["spotting", "--truth", str(truth), "--results", str(events)]) == 1
 
     assert "line 1 is not an event" in capsys.readouterr().err
 

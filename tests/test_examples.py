@@ -24,7 +24,7 @@ def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     recording = str(folder / "a.mp4")
-    assert mer_synth(["recording", recording, "--fps", "100", "--seconds", "4", "--events", "1", "--seed", "5"]) == 0
+    assert mer_synth(["recording", recording, "--fps", "100", "--seconds", "4", "--n-events", "1", "--seed", "5"]) == 0
     return folder
 
 

@@ -20,11 +20,14 @@ import realtime
 import realtime.recordings.recording
 from mer.errors import MerError
 from realtime.commands.replay import main
+from realtime.messages import Mark
 from realtime.output import clips, extras
 from realtime.output.clips import Films, strip_png
-from realtime.output.exports import Found, boris, eaf, srt
-from realtime.output.sinks import record_from_event
-from realtime.screen.keys import Mark, record_from_mark
+from realtime.output.exports.base import Found
+from realtime.output.exports.boris import boris
+from realtime.output.exports.eaf import eaf
+from realtime.output.exports.srt import srt
+from realtime.output.sinks import record_from_event, record_from_mark
 
 if sys.platform != "win32":
     import resource
@@ -127,8 +130,10 @@ def test_a_strip_shows_13_pictures() -> None:
 def test_a_film_covers_the_event_and_its_margins_in_slow_motion(tmp_path: Path) -> None:
     films = Films(tmp_path)
     for index in range(221):
-        assert films.add(update(index, index / 200)) == []
-    (film,) = films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+        films.update(update(index, index / 200))
+    assert films.files(found()) == {}
+    films.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+    (film,) = films.files(found()).values()
     (tmp_path / "film.mp4").write_bytes(film)
     capture = cv2.VideoCapture(str(tmp_path / "film.mp4"))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(50.0)
@@ -178,7 +183,7 @@ def test_nothing_is_written_that_was_not_asked_for(recording: Path) -> None:
 
 
 def test_exports_and_clips_lie_beside_the_events(recording: Path) -> None:
-    files = replayed(recording, "--export", "eaf,boris,srt", "--clips", "png")
+    files = replayed(recording, "--export", "eaf,boris,srt", "--event-clips", "png")
     assert files == {
         "events.eaf",
         "events.boris.csv",
@@ -194,15 +199,15 @@ def test_what_is_asked_for_later_is_made_later(recording: Path) -> None:
 
 
 def test_files_of_an_earlier_result_go_with_it(recording: Path) -> None:
-    replayed(recording, "--export", "srt", "--clips", "png")
-    assert replayed(recording, "--export", "eaf", "--again") == {"events.eaf"}
+    replayed(recording, "--export", "srt", "--event-clips", "png")
+    assert replayed(recording, "--export", "eaf", "--overwrite") == {"events.eaf"}
 
 
 def test_a_format_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["a.mp4", "--out", "out", "--export", "srt,docx"])
     assert ended.value.code == 2
-    assert "'docx' is no format" in capsys.readouterr().err
+    assert "'docx' is not a format" in capsys.readouterr().err
 
 
 def test_elan_without_its_library_is_told_before_anything_is_replayed(
@@ -217,12 +222,12 @@ def test_elan_without_its_library_is_told_before_anything_is_replayed(
 def test_a_film_that_did_not_come_out_whole_is_an_error(tmp_path: Path) -> None:
     films = Films(tmp_path)
     for index in range(221):
-        films.add(update(index, index / 200))
+        films.update(update(index, index / 200))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))  # as a full disk, of which the encoder says nothing
     try:
         with pytest.raises(MerError, match="could be read back"):
-            films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+            films.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
@@ -239,6 +244,6 @@ def test_a_film_is_made_where_the_results_are_and_for_their_owner_only(
 
     monkeypatch.setattr(clips, "_encoded", written)
     films = Films(tmp_path)
-    films.add(update(100, 0.5))
-    films.add(update(101, 0.505, events=(event(1, first=100, last=101),)))
+    films.update(update(100, 0.5))
+    films.update(update(101, 0.505, events=(event(1, first=100, last=101),)))
     assert modes == [0o600]

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from realtime.face_size import ADVISED_PX, median_and_least, notes
+from realtime.face_size import ADVISED_PX, median_and_minimum, notes
 from realtime.messages import Totals
 from realtime.screen.log import closing_lines
 from realtime.timing import Timing
@@ -14,8 +14,8 @@ from realtime.timing import Timing
     ("frames", "expected"),
     [({}, None), ({50: 1}, (50, 50)), ({30: 1, 90: 2}, (90, 30)), ({30: 2, 90: 2}, (30, 30)), ({7: 3, 8: 2}, (7, 7))],
 )
-def test_median_and_least(frames, expected):
-    assert median_and_least(Counter(frames)) == expected
+def test_median_and_minimum(frames, expected):
+    assert median_and_minimum(Counter(frames)) == expected
 
 
 def test_a_face_that_is_large_enough_is_no_note():
@@ -26,7 +26,7 @@ def test_a_face_that_is_large_enough_is_no_note():
 def test_a_small_face_is_a_note_that_says_what_to_do():
     (note,) = notes(Counter({39: 10, 20: 1}))
 
-    assert "39 pixels between the eyes (least 20), 40 or more are needed" in note
+    assert "39 pixels between the eyes (minimum 20), 40 or more are needed" in note
     assert "move the camera closer" in note
 
 
@@ -35,4 +35,4 @@ def test_the_closing_line_names_the_eye_distance():
 
     head = closing_lines("a.mp4", totals=totals, timing=Timing(), notes=(), missing=0)[0]
 
-    assert "face in 50 % of them (eyes 80 px apart, least 80)" in head
+    assert "face in 50 % of them (eyes 80 px apart, minimum 80)" in head

@@ -73,7 +73,7 @@ def test_what_a_thousand_pictures_lack_is_one_note(tmp_path: Path) -> None:
         (folder / f"{n}.png").write_bytes(b"junk")
     _, numbers, notes = read(folder)
     assert numbers == list(range(5))
-    assert notes == "994 pictures (6.png, 7.png, 8.png, ...) left out: they cannot be decoded as pictures"
+    assert notes == "994 pictures (6.png, 7.png, 8.png, ...) left out: they cannot be decoded"
 
 
 def test_the_size_that_most_pictures_have_is_that_of_the_recording(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_picture_of_a_thousand_megapixels_is_not_decoded(tmp_path: Path, monke
 
 
 def test_a_single_picture_is_not_a_recording(tmp_path: Path) -> None:
-    with pytest.raises(MerError, match=r"holds a single picture, 1\.png; expected all frames"):
+    with pytest.raises(MerError, match=r"contains a single frame, 1\.png; expected all frames"):
         FrameReader(write_folder(tmp_path / "f", pictures(1)), fps=FPS)
 
 

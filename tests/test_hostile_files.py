@@ -60,7 +60,7 @@ def deep_toml(tmp_path: Path) -> Path:
 
 
 def test_deep_json_as_a_truth(deep_json: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert mer.evaluate.main(["spotting", "--truth", str(deep_json), "--events", str(deep_json)]) == 1
+    assert mer.evaluate.main(["spotting", "--truth", str(deep_json), "--results", str(deep_json)]) == 1
     assert "nested too deeply" in capsys.readouterr().err
 
 

@@ -19,22 +19,25 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP_LEVEL = {
     "mer",
+    "docs",
     "examples",
     "engines",
     "realtime",
     "tests",
+    "mkdocs.yml",
     "pyproject.toml",
     "README.md",
     "Makefile",
     "LICENSE",
     "CHANGELOG.md",
+    "CITATION.cff",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "constraints.txt",
     "lock-core.txt",
     "lock-all.txt",
 }
-TARGETS = ("help", "install", "demo", "test", "test-environments", "check", "bench", "lock", "sbom")
+TARGETS = ("help", "install", "demo", "test", "test-environments", "check", "docs", "coverage", "bench", "lock", "sbom")
 
 
 def tracked() -> list[str]:

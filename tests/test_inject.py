@@ -13,7 +13,7 @@ from mer.synth.cli import main
 from mer.synth.injection.meshes import shown_pictures, smoothed
 from mer.synth.injection.planes import Picture, PlaneReader
 
-ONE_EVENT = ("--events", "1", "--seed", "3", "--crf", "0", "--amplitude", "3", "3")
+ONE_EVENT = ("--n-events", "1", "--seed", "3", "--crf", "0", "--amplitude", "3", "3")
 
 
 def pictures_of(path: Path) -> list[Picture]:
@@ -29,7 +29,7 @@ def same(a: Picture, b: Picture) -> bool:
 def folder(tmp_path_factory) -> Path:
     """A recording of a still face with uneven frame times, and copies of it with events, with none and of size 0."""
     out = tmp_path_factory.mktemp("inject")
-    source = ["recording", str(out / "source.mp4"), "--fps", "30", "--seconds", "4", "--events", "0"]
+    source = ["recording", str(out / "source.mp4"), "--fps", "30", "--seconds", "4", "--n-events", "0"]
     look = ["--size", "320x240", "--distractors", "standard", "--clock", "variable"]
     assert main([*source, *look, "--codec", "h264", "--quality", "90"]) == 0
     copies = {"drawn": ONE_EVENT, "none": ("--none", "--crf", "0"), "zero": (*ONE_EVENT, "--amplitude", "0", "0")}
@@ -134,9 +134,9 @@ def test_a_recording_without_a_face_can_be_copied(tmp_path):
     ("options", "expected"),
     [
         (("--amplitude", "3", "1"), "expected 0 < low <= high"),
-        (("--duration", "0.2", "2"), "length of a micro-expression"),
+        (("--event-duration", "0.2", "2"), "length of a micro-expression"),
         (("--crf", "30"), "0 (lossless) to 10"),
-        (("--events", "0"), "--none"),
+        (("--n-events", "0"), "--none"),
         (("--pause", "0", "1"), "0.1 <= low"),
     ],
 )
@@ -175,7 +175,7 @@ def test_repeated_pictures_are_told_from_still_ones():
 
 
 def test_where_the_camera_repeats_a_picture_the_movement_stands_still(tmp_path):
-    options = ["--fps", "60", "--seconds", "4", "--events", "0", "--size", "240x180", "--duplicates", "0.4"]
+    options = ["--fps", "60", "--seconds", "4", "--n-events", "0", "--size", "240x180", "--duplicates", "0.4"]
     assert main(["recording", str(tmp_path / "r.mp4"), *options, "--quality", "95"]) == 0
     repeated = json.loads((tmp_path / "r.json").read_text())["repeated_frames"]
     assert main(["inject", str(tmp_path / "r.mp4"), str(tmp_path / "d.mp4"), *ONE_EVENT]) == 0

@@ -75,7 +75,7 @@ def test_one_name_in_two_places_gets_the_folders_in_front(tmp_path: Path) -> Non
     assert folders(files, tmp_path / "out") == ["x/a", "y/a", "a.avi"]
 
 
-@pytest.mark.parametrize(("argument", "message"), [("empty", "holds no recording"), ("*.mp4", "in quotes")])
+@pytest.mark.parametrize(("argument", "message"), [("empty", "contains no recording"), ("*.mp4", "in quotes")])
 def test_what_names_no_recording_is_told_and_spoils_nothing_else(tmp_path: Path, argument: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     search = find_recordings([tmp_path / argument, touch(tmp_path / "x/a.mp4")], tmp_path / "out")
@@ -94,7 +94,7 @@ def test_a_picture_above_videos_hides_none_of_them(tmp_path: Path) -> None:
         touch(tmp_path / "study" / name)
     search = find_recordings([tmp_path / "study"], tmp_path / "out")
     assert [recording.path.name for recording in search.recordings] == ["a.mp4", "b.mp4"]
-    assert search.notes == (f"{tmp_path / 'study'}: 1 file was passed over: 1 .png",)
+    assert search.notes == (f"{tmp_path / 'study'}: 1 file was skipped: 1 .png",)
 
 
 def test_frames_above_videos_are_a_recording_beside_them(tmp_path: Path) -> None:
@@ -125,20 +125,20 @@ def test_what_was_passed_over_is_named_by_kind(tmp_path: Path) -> None:
     for name in (*(f"{n}.txt" for n in range(10)), "b.docx", "c/d.docx", "README", "a.mp4", ".hidden", "fps"):
         touch(tmp_path / "study" / name)
     search = find_recordings([tmp_path / "study"], tmp_path / "out")
-    assert search.notes == (f"{tmp_path / 'study'}: 13 files were passed over: 10 .txt, 2 .docx, 1 without suffix",)
+    assert search.notes == (f"{tmp_path / 'study'}: 13 files were skipped: 10 .txt, 2 .docx, 1 without suffix",)
 
 
 def test_of_a_pattern_too(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.txt"):
         touch(tmp_path / name)
     search = find_recordings([tmp_path / "*"], tmp_path / "out")
-    assert search.notes == (f"{tmp_path / '*'}: 1 file was passed over: 1 .txt",)
+    assert search.notes == (f"{tmp_path / '*'}: 1 file was skipped: 1 .txt",)
 
 
 def test_a_folder_without_recordings_says_what_is_in_it(tmp_path: Path) -> None:
     touch(tmp_path / "study/one.jpg")
     search = find_recordings([tmp_path / "study"], tmp_path / "out")
-    assert "no folder of frames; 1 file was passed over: 1 .jpg" in str(search.errors[0])
+    assert "no folder of frames; 1 file was skipped: 1 .jpg" in str(search.errors[0])
 
 
 def test_a_tiff_of_several_pages_is_a_recording_and_of_one_page_a_frame(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_damaged_jpeg_in_a_folder_is_left_out_and_named(tmp_path: Path, monkey
     monkeypatch.setattr(np, "fromfile", unreadable(folder / "7.jpg", np.fromfile))
     with FrameReader(folder, fps=50.0, grey=True) as reader:
         assert len(list(reader)) == 5
-    assert "3 pictures (3.jpg, 5.jpg, 7.jpg) left out: they cannot be decoded as pictures" in reader.notes
+    assert "3 pictures (3.jpg, 5.jpg, 7.jpg) left out: they cannot be decoded" in reader.notes
 
 
 def test_a_grey_picture_has_three_equal_colours(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def session(number):
     assert live(["--camera", recording, *events, "--duration", "0.1"]) == 0
     assert live(["--camera", "http://127.0.0.1:9/nobody"]) == 1
     assert live(["--camera", recording, "--events", "/nowhere/events.jsonl"]) == 1
-    assert replay([recording, "--out", str(out / "results"), "--again"]) == 0
+    assert replay([recording, "--out", str(out / "results"), "--overwrite"]) == 0
     for update in realtime.updates(recording):
         break
 

@@ -15,7 +15,8 @@ from recordings import pictures, write_video
 import realtime.commands.live
 from mer.media.video import FrameReader
 from realtime.capture.thread import Capture
-from realtime.commands.live import live, main
+from realtime.commands.live import main
+from realtime.session import live
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = (

@@ -170,7 +170,7 @@ def test_saved_options_leave_the_secret_out_and_say_so(tmp_path: Path, capsys: p
     assert main(["--camera", f"rtsp://user:{SECRET}@cam/1", "--fps", "30", "--save-config", str(path)]) == 0
     assert path.read_text() == "# camera was left out: it holds a password or token\nfps = 30.0\n"
     said = capsys.readouterr().out
-    assert "--camera is left out, because it holds a password or token; give it again or set MER_CAMERA" in said
+    assert "--camera was left out because it holds a password or token; give it again or set MER_CAMERA" in said
     assert SECRET not in said
 
 

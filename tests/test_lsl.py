@@ -11,10 +11,10 @@ import pytest
 from fakes import event, update
 
 from mer.errors import MerError, UsageError
+from realtime.messages import Mark
 from realtime.output import lsl_network
 from realtime.output.lsl import ClockMap, Outlets
 from realtime.output.lsl_network import interface_of
-from realtime.screen.keys import Mark
 
 pylsl = pytest.importorskip("pylsl", reason="pylsl is not installed")
 

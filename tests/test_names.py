@@ -74,7 +74,7 @@ def test_a_count_after_a_point_is_not_a_decimal() -> None:
 def test_numbers_that_tie_are_ordered_by_name_and_told() -> None:
     names = in_playing_order(["img01.png", "img2.png", "img1.png"])
     assert names == ["img01.png", "img1.png", "img2.png"]
-    assert "do not count frames evenly" in number_frames(names).note
+    assert "do not number frames evenly" in number_frames(names).note
 
 
 def test_a_superscript_digit_is_not_a_number() -> None:

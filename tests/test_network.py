@@ -57,7 +57,7 @@ def command(module: str) -> str:
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, list[str]]:
     """A recording of four seconds, and how making it went."""
     folder = tmp_path_factory.mktemp("synth")
-    options = ("--fps", "30", "--seconds", "4", "--events", "1")
+    options = ("--fps", "30", "--seconds", "4", "--n-events", "1")
     return folder / "r.avi", *offences(folder, command("mer.synth.cli"), ["recording", str(folder / "r.avi"), *options])
 
 

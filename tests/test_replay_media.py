@@ -15,7 +15,7 @@ import realtime.commands.replay
 import realtime.recordings.recording
 from mer.messages import FaceCrop, Interval, Moment
 from realtime.commands.replay import main
-from realtime.messages import Update
+from realtime.update import Update
 
 
 class Timed(FakePipeline):

@@ -38,7 +38,7 @@ def opened(folder: Path, *, source: Path = SOURCE) -> RecordingFolder:
 
 def finish(folder: Path, *files: str) -> None:
     with opened(folder) as results:
-        results.write(update(160, 0.8, events=(event(1),)))
+        results.update(update(160, 0.8, events=(event(1),)))
         results.finish({"source": str(SOURCE), "files": sorted(files)}, dict.fromkeys(files, b"content"))
 
 

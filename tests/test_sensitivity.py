@@ -59,8 +59,10 @@ def test_keys_stop_at_the_ends_of_the_dial(pipeline: Pipeline) -> None:
         for _ in range(20):
             said = keys(key)
         assert pipeline.sensitivity == end
-        assert "end of the dial" in said
+        assert "(the limit)" in said
 
 
 def test_both_programs_start_at_normal() -> None:
-    assert options.parser("mer-replay", "").parse_args([]).sensitivity == LEVELS["normal"]
+    parser = options.parser("mer-replay", "", examples=())
+    options.add_recognition(parser)
+    assert parser.parse_args([]).sensitivity == LEVELS["normal"]

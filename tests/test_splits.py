@@ -92,7 +92,7 @@ def test_too_few_people_are_refused(protocol: splits.Protocol, least: int) -> No
 def test_a_class_of_one_person_cannot_be_trained_and_reported() -> None:
     subjects = [f"S{i}" for i in range(6)] * 2 + ["S0"]
     labels = ["a"] * 6 + ["b"] * 6 + ["rare"]
-    with pytest.raises(MerError, match="nobody in the training part shows 'rare'"):
+    with pytest.raises(MerError, match="no subject of the training part shows 'rare'"):
         splits.make_folds(subjects, labels, "5fold", seed=0)
 
 
@@ -123,8 +123,8 @@ def test_leaking_folds_are_refused(folds: list[Fold], named: str) -> None:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("{", "no folds.json"),
-        ("[]", "no folds.json"),
+        ("{", "not a folds.json"),
+        ("[]", "not a folds.json"),
         (json.dumps({"format": 1, "protocol": "5fold", "folds": [{"name": "f"}]}), "train"),
         (json.dumps({"format": 1, "protocol": "5fold", "folds": []}), "0 fold"),
         (json.dumps({"format": 2, "protocol": "5fold", "folds": []}), "format 2"),

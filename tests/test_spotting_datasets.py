@@ -47,7 +47,7 @@ def test_casme_sq_is_evaluated_whichever_of_its_folders_were_replayed(
     write_events(events, (9, 21), (40, 54), fps=30.0)
     capsys.readouterr()
 
-    assert main(["spotting", "--dataset", "casme-sq", "--root", str(root), "--events", str(results), "--json"]) == 0
+    assert main(["spotting", "--dataset", "casme-sq", "--root", str(root), "--results", str(results), "--json"]) == 0
 
     figures = json.loads(capsys.readouterr().out)
     whole = figures["all"]
@@ -61,7 +61,7 @@ def test_samm_long_videos_are_evaluated_once_they_were_replayed(
 ) -> None:
     root, results = tmp_path / "SAMM-LV", tmp_path / "results"
     samm_lv(root, ["006", "006_1_2", 1, 10, 20, 30, 21, "Micro - 1/2", "4", None], frames={"006_1": 40})
-    command = ["spotting", "--dataset", "samm-lv", "--root", str(root), "--events", str(results), "--json"]
+    command = ["spotting", "--dataset", "samm-lv", "--root", str(root), "--results", str(results), "--json"]
     assert main(command) == 1
     assert "1 of 1 recordings of samm-lv have no results" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ from mer.synth import corpus
 from mer.synth.cli import main
 from mer.synth.mjpeg import MjpegWriter
 
-TINY = ("--fps", "30", "--seconds", "4.2", "--events", "1", "--size", "160x120")
+TINY = ("--fps", "30", "--seconds", "4.2", "--n-events", "1", "--size", "160x120")
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
 
 def test_what_the_file_shows_agrees_with_its_truth(tmp_path):
     out = tmp_path / "r.avi"
-    options = ["--fps", "100", "--seconds", "4.2", "--events", "1", "--size", "240x200", "--distractors", "none"]
+    options = ["--fps", "100", "--seconds", "4.2", "--n-events", "1", "--size", "240x200", "--distractors", "none"]
     assert main(["recording", str(out), "--amplitude", "3", "3", "--seed", "2", *options]) == 0
     truth = json.loads((tmp_path / "r.json").read_text())
     grey = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32) for frame in frames_of(out)]
@@ -77,7 +77,7 @@ def test_what_the_file_shows_agrees_with_its_truth(tmp_path):
 
 def test_a_recording_holds_every_class_with_pauses_between(tmp_path):
     out = tmp_path / "r.mp4"
-    options = ("--fps", "30", "--seconds", "12", "--events", "6", "--size", "160x120", "--distractors", "hard")
+    options = ("--fps", "30", "--seconds", "12", "--n-events", "6", "--size", "160x120", "--distractors", "hard")
     assert main(["recording", str(out), *options]) == 0
     truth = json.loads(out.with_suffix(".json").read_text())
     events = truth["events"]
@@ -97,7 +97,7 @@ def test_a_recording_holds_every_class_with_pauses_between(tmp_path):
 @pytest.mark.parametrize("clock", ["variable", "lossy"])
 def test_uneven_clocks_are_in_the_file_and_in_the_truth(tmp_path, clock):
     out = tmp_path / "r.mp4"
-    options = ("--fps", "60", "--seconds", "4.2", "--events", "1", "--size", "160x120", "--clock", clock)
+    options = ("--fps", "60", "--seconds", "4.2", "--n-events", "1", "--size", "160x120", "--clock", clock)
     assert main(["recording", str(out), *options]) == 0
     truth = json.loads(out.with_suffix(".json").read_text())
     capture = cv2.VideoCapture(str(out))
@@ -214,7 +214,7 @@ def test_an_unfinished_video_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--events", "20"], 2, "raise --seconds or lower --events"),
+        (["--n-events", "20"], 2, "raise --seconds or lower --n-events"),
         (["--fps", "0"], 2, "expected 10 to 1000"),
         (["--size", "161x120"], 2, "even sides"),
         (["--amplitude", "3", "1"], 2, "low <= high"),
@@ -271,7 +271,7 @@ def test_a_folder_without_usable_portraits_is_refused(tmp_path, capsys):
         (["--shape", "casme"], "expected mmew or a number"),
         (["--shape", "0"], "at least 1"),
         (["--jobs", "0"], "at least 1"),
-        (["--fps-choices", "3"], "10 to 1000"),
+        (["--rates", "3"], "10 to 1000"),
     ],
 )
 def test_impossible_corpora_are_refused(tmp_path, capsys, arguments, words):

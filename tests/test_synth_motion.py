@@ -15,7 +15,7 @@ from mer.synth.portrait import packaged_portrait
 from mer.synth.scene import Expressed, Scene
 from mer.synth.timeline import Timeline
 
-TINY = ("--fps", "30", "--seconds", "1", "--events", "0", "--size", "160x120", "--distractors", "none")
+TINY = ("--fps", "30", "--seconds", "1", "--n-events", "0", "--size", "160x120", "--distractors", "none")
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
@@ -101,7 +101,7 @@ def test_a_recording_with_a_real_head_says_so_and_repeats_itself(tmp_path):
 
 
 def test_duplicate_frames_are_as_many_as_asked_for_and_named(tmp_path):
-    options = ["--duplicates", "0.4", "--fps", "60", "--seconds", "2", "--events", "0", "--size", "160x120"]
+    options = ["--duplicates", "0.4", "--fps", "60", "--seconds", "2", "--n-events", "0", "--size", "160x120"]
     assert main(["recording", str(tmp_path / "r.avi"), *options]) == 0
     repeated = json.loads((tmp_path / "r.json").read_text())["repeated_frames"]
     frames = frames_of(tmp_path / "r.avi")
@@ -111,7 +111,9 @@ def test_duplicate_frames_are_as_many_as_asked_for_and_named(tmp_path):
 
 def test_h264_has_sharper_frames_at_every_key_frame(tmp_path):
     options = ["--codec", "h264", "--quality", "30", "--key-every", "10", "--distractors", "standard"]
-    assert main(["recording", str(tmp_path / "r.mp4"), "--fps", "30", "--seconds", "2", "--events", "0", *options]) == 0
+    assert (
+        main(["recording", str(tmp_path / "r.mp4"), "--fps", "30", "--seconds", "2", "--n-events", "0", *options]) == 0
+    )
     import av
 
     with av.open(str(tmp_path / "r.mp4")) as container:
@@ -158,7 +160,7 @@ def test_live_link_time_codes_are_read(tmp_path):
 
 
 def test_the_path_of_a_head_is_measured_in_a_recording(tmp_path, capsys):
-    options = ["--fps", "30", "--seconds", "3", "--events", "0", "--distractors", "none", "--size", "320x240"]
+    options = ["--fps", "30", "--seconds", "3", "--n-events", "0", "--distractors", "none", "--size", "320x240"]
     assert main(["recording", str(tmp_path / "r.mp4"), *options, "--head-path", "webcam", "--seed", "2"]) == 0
     assert main(["head-path", str(tmp_path / "r.mp4"), str(tmp_path / "p.csv")]) == 0
     assert "median speed" in capsys.readouterr().out

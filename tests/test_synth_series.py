@@ -11,7 +11,7 @@ from mer.errors import UsageError
 from mer.synth import series
 from mer.synth.cli import main
 
-TINY = ["--fps", "20", "--seconds", "1", "--events", "0", "--distractors", "none", "--jobs", "1"]
+TINY = ["--rates", "20", "--seconds", "1", "--n-events", "0", "--distractors", "none", "--jobs", "1"]
 FACES = [Path(f"{k}.jpg") for k in range(10)]
 
 
@@ -66,7 +66,7 @@ def test_a_folder_with_another_set_is_left_alone(tmp_path: Path, capsys: pytest.
 
 
 def test_impossible_settings_are_refused_before_anything_is_rendered(tmp_path: Path) -> None:
-    assert main(["set", "--out", str(tmp_path / "s"), "--events", "90"]) == 2
+    assert main(["set", "--out", str(tmp_path / "s"), "--n-events", "90"]) == 2
 
     assert not (tmp_path / "s").exists()
     with pytest.raises(UsageError):

@@ -186,7 +186,7 @@ def test_bad_files_of_settings_are_named(tmp_path: Path, text: str, named: str) 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--models", "resnet"), "'resnet' is no system"),
+        (("--models", "resnet"), "'resnet' is not a model"),
         (("--epochs", "0"), "--epochs is 0"),
         (("--jobs", "0"), "--jobs is 0"),
         (("--dataset", "mmew"), "either --clips"),

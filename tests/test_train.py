@@ -168,7 +168,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert run_it(toy, tmp_path / "whole", *options) == 0
     undo = interrupted_after(2, monkeypatch)
     assert run_it(toy, tmp_path / "broken", *options) == 130
-    assert "same command again" in capsys.readouterr().err
+    assert "repeat the command" in capsys.readouterr().err
     undo()
     assert run_it(toy, tmp_path / "broken", *options) == 0
     name = "fold-1/predictions.csv"
@@ -234,7 +234,7 @@ def test_without_a_warm_up_the_rate_is_full_at_once() -> None:
 def test_training_on_everybody_reports_the_stopping_part_as_such(toy: Path, tmp_path: Path) -> None:
     assert run_it(toy, tmp_path / "run", "--protocol", "all", "--epochs", "2") == 0
     [row] = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert row["protocol"] == "all, on its stopping subjects (optimistic)"
+    assert row["protocol"] == "all, on its validation subjects (optimistic)"
     folds, _ = splits.load(tmp_path / "run" / "folds.json")
     assert row["figures"]["subjects"] == len(folds[0].stop)
 

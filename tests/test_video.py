@@ -156,7 +156,7 @@ def test_refuses_a_side_file_without_a_rate_in_it(tmp_path: Path, text: str) -> 
 
 def test_refuses_a_folder_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no pictures here")
-    with pytest.raises(MerError, match="holds no pictures"):
+    with pytest.raises(MerError, match="contains no frames"):
         FrameReader(tmp_path, fps=100.0)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.cli import Parser, command
+from mer import option_help
+from mer.cli import command
 from mer.data import backgrounds
 from mer.data.datasets import READERS, check
 from mer.errors import UsageError
 from mer.files import write_atomically
+from mer.parser import Parser
 from mer.terminal import open_console
 
 
@@ -26,27 +28,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 even with bad rows, which are listed; 1 if the layout is wrong; 2 for bad arguments.
     """
-    parser = Parser(prog="mer-data", description="Look at a dataset before trusting it; cut clips of ordinary motion.")
+    parser = Parser(
+        prog="mer-data",
+        description="Check annotated datasets, and cut clips of ordinary motion for training.",
+        examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     looking = commands.add_parser(
         "check",
-        help="print what is there and name every bad row",
-        description="Print subjects, clips, classes, rates and durations of a dataset, and every bad row with its "
-        "reason. Ends with status 1 if a file, folder or column of the published layout is missing.",
+        help="summarise a dataset and list its invalid rows",
+        description="Print subjects, clips, classes, frame rates and durations of a dataset, and every invalid row "
+        "with its reason.",
+        notes="Exit codes: 0 success, also with invalid rows; 1 a file, folder or column of the published layout is "
+        "missing; 2 invalid options.",
+        examples=("mer-data check casme2 /data/CASME2", "mer-data check manifest clips.csv --json"),
     )
-    looking.add_argument("dataset", metavar="DATASET", choices=list(READERS), help=", ".join(READERS))
-    looking.add_argument("root", metavar="ROOT", type=Path, help="folder of the dataset; for manifest the CSV")
-    looking.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    looking.add_argument(
+        "dataset", metavar="DATASET", choices=list(READERS), help=f"kind of dataset: {', '.join(READERS)}"
+    )
+    looking.add_argument("root", metavar="ROOT", type=Path, help=option_help.ROOT)
+    looking.add_argument("--json", action="store_true", help=option_help.JSON)
     looking.set_defaults(run=_check)
     cutting = commands.add_parser(
         "backgrounds",
         help="cut clips of ordinary motion, for mer-train --backgrounds",
-        description="Cut clips at random out of recordings in which nobody shows a micro-expression, for training on "
-        "faces that move. One recording should show one person. The file holds pictures of faces.",
+        description="Cut random clips from recordings in which nobody shows a micro-expression, for training on faces "
+        "that move. Each recording should show one person. The file holds pictures of faces.",
+        examples=(
+            "mer-data backgrounds interview.mp4 --out ordinary.npz",
+            "mer-data backgrounds day1.mp4 day2.mp4 --seed 3 --out ordinary.npz",
+        ),
     )
     cutting.add_argument("recordings", metavar="RECORDING", nargs="+", type=Path, help="video or folder of frames")
-    cutting.add_argument("--out", required=True, type=Path, metavar="NPZ", help="file to write")
-    cutting.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    cutting.add_argument("--out", required=True, type=Path, metavar="NPZ", help=option_help.OUT)
+    cutting.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     cutting.set_defaults(run=_backgrounds)
     arguments = parser.parse_args(argv)
     arguments.run(arguments)

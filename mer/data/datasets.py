@@ -111,5 +111,5 @@ def read_annotations(name: str, root: Path) -> Annotations:
         MerError: If the layout is wrong; the message names the file or column that was missed.
     """
     if name not in READERS:
-        raise UsageError(f"{name!r} is no dataset; choose one of {', '.join(READERS)}")
+        raise UsageError(f"{name!r} is not a dataset; choose one of {', '.join(READERS)}")
     return READERS[name](root if name == "manifest" else require_root(root))

@@ -51,13 +51,13 @@ def read_frame_list(path: Path) -> FrameList:
     """Look at the frames of a recording; those of a folder are not decoded.
 
     Args:
-        path: A folder of pictures, or a video file or TIFF of several pages, whose frames are numbered from 0.
+        path: A folder of frames, or a video file or TIFF of several pages, whose frames are numbered from 0.
 
     Returns:
         Their numbers; empty if nothing is at `path`.
 
     Raises:
-        MerError: If it is a file that is no video.
+        MerError: If it is a file that is not a video.
     """
     fps = None
     numbers: tuple[int | None, ...] = ()

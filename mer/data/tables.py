@@ -75,7 +75,7 @@ def read_workbook(path: Path) -> dict[str, Grid]:
     """Return every sheet of an xlsx file as rows of cells.
 
     Raises:
-        MerError: If the file is no workbook or openpyxl is not installed.
+        MerError: If the file is not a workbook or openpyxl is not installed.
     """
     try:
         import openpyxl
@@ -163,7 +163,7 @@ def rows_by_position(path: Path, name: str, grid: Grid, columns: Sequence[str], 
         name: The sheet, for messages.
         grid: Its cells.
         columns: Our names of its columns from the left.
-        numeric: Columns of which one at least holds a number in a row of data; titles and notes are passed over.
+        numeric: Columns of which one at least holds a number in a row of data; titles and notes are skipped.
 
     Raises:
         MerError: If no row fits.

@@ -92,4 +92,4 @@ def load(path: Path) -> Predictions:
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give the folder of a finished run") from error
     except (ValueError, IndexError, csv.Error) as error:
-        raise MerError(f"{path} is no table of predictions ({error}); train again") from error
+        raise MerError(f"{path} is not a table of predictions ({error}); train again") from error

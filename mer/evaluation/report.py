@@ -51,7 +51,7 @@ def row_of_run(run: Path) -> Row:
     if unfinished := [name for name in folds if not (run / name / "result.json").is_file()]:
         raise MerError(
             f"{run}: {len(unfinished)} of {len(folds)} folds are not finished, the first is {unfinished[0]}; "
-            "give mer-train the same command again to go on"
+            "repeat the mer-train command to continue"
         )
     results = [_json(run / name / "result.json") for name in folds]
     together = predictions.join([predictions.load(run / name / "predictions.csv") for name in folds])
@@ -61,7 +61,7 @@ def row_of_run(run: Path) -> Row:
         "system": settings["model"],
         "note": _note(settings),
         "input": settings["input"],
-        "protocol": "all, on its stopping subjects (optimistic)" if protocol == "all" else protocol,
+        "protocol": "all, on its validation subjects (optimistic)" if protocol == "all" else protocol,
         "data": described["data"]["name"],
         "parameters": results[0]["parameters"],
         "seconds_per_epoch": _mean(results, "seconds_per_epoch"),

@@ -17,6 +17,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mer import option_help
 from mer.errors import MerError, UsageError
 from mer.evaluation import detection
 from mer.evaluation.matching import compare, read_truth
@@ -33,11 +34,12 @@ DIAL: Final = (0.6, 1.0, 1.5)
 """Sensitivities tried: low, normal and high."""
 RESULT: Final = "sensitivity.json"
 PICTURE: Final = "sensitivity.png"
-_ABOUT: Final = """\
-Draws micro-expressions of many sizes into copies of each recording, replays them, and says from which size on they are
-found, how many events are found where nothing was drawn, and which --sensitivity to choose. It answers "could this
-set-up have seen it?". Needs about as long as replaying each recording copies x dial times.
-"""
+_ABOUT: Final = (
+    "Estimate from which size on micro-expressions would be detected in your own recordings: synthetic ones of many "
+    "sizes are drawn into copies of each recording, which are then replayed. Reports the recall by size, the false "
+    "alarms where nothing was drawn, and which --sensitivity to choose. Takes about as long as (copies + 1) x "
+    "sensitivities replays."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +55,37 @@ def add_sensitivity(commands: Any) -> None:
     """Add the subcommand `sensitivity` to an argparse group of subcommands."""
     options = commands.add_parser(
         "sensitivity",
-        help="what could have been seen in recordings of one's own",
+        help="detectable size of micro-expressions in your own recordings",
         description=_ABOUT,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        examples=(
+            "mer-evaluate sensitivity interview.mp4 --out sensitivity",
+            "mer-evaluate sensitivity day1.mp4 day2.mp4 --copies 8 --sensitivities 0.6 1 --json",
+        ),
     )
     options.add_argument("recordings", nargs="+", type=Path, metavar="RECORDING", help="video files of a face")
-    options.add_argument("--out", type=Path, metavar="DIR", help=f"folder for {RESULT} and {PICTURE}")
-    options.add_argument(
+    options.add_argument("--json", action="store_true", help=option_help.JSON)
+    drawing = options.add_argument_group("drawing")
+    drawing.add_argument(
         "--amplitude",
         nargs=2,
         type=float,
         default=AMPLITUDE_PERCENT,
         metavar=("LOW", "HIGH"),
-        help="sizes to draw, percent of the distance between the eyes",
+        help=option_help.AMPLITUDE,
     )
-    options.add_argument("--copies", type=int, default=COPIES, help="copies with events of each recording")
-    options.add_argument(
-        "--dial", nargs="+", type=float, default=DIAL, metavar="SENSITIVITY", help="values of --sensitivity to try"
+    drawing.add_argument(
+        "--copies", type=int, default=COPIES, metavar="N", help="copies of each recording with micro-expressions"
     )
-    options.add_argument("--engine", default="auto", help="engine of mer-replay; of no effect on what is found")
-    options.add_argument("--seed", type=int, default=0, help="of times, classes and sizes")
-    options.add_argument("--jobs", type=int, default=1, help="recordings replayed at a time")
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    drawing.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
+    recognition = options.add_argument_group("recognition")
+    recognition.add_argument(
+        "--sensitivities", nargs="+", type=float, default=DIAL, metavar="LEVEL", help="values of --sensitivity to try"
+    )
+    recognition.add_argument("--engine", default="auto", metavar="NAME|PATH", help=option_help.ENGINE)
+    output = options.add_argument_group("output")
+    output.add_argument("--out", type=Path, metavar="DIR", help=option_help.OUT)
+    processing = options.add_argument_group("processing")
+    processing.add_argument("--jobs", type=int, default=1, metavar="N", help=option_help.JOBS)
     options.set_defaults(command=sensitivity)
 
 
@@ -95,7 +106,7 @@ def sensitivity(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="mer-sensitivity-") as temporary:
         folder = Path(temporary)
         copies, left_out = _copied(given.recordings, folder, settings, given.copies)
-        dial = {value: _measured(copies, folder, value, given) for value in sorted(set(given.dial))}
+        dial = {value: _measured(copies, folder, value, given) for value in sorted(set(given.sensitivities))}
         about = [_about(one) for one in copies]
     result = {
         "schema": 1,

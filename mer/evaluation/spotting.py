@@ -109,7 +109,7 @@ def figures(recordings: Sequence[Spotted], *, only: str | None = None) -> dict[s
 def recognition_f1(hits: Iterable[Pair]) -> float | None:
     """Return the macro F1 of recognition over hits, None if no hit has a true class.
 
-    Classes are those that occur among the hits, as truth or as answer; "none" is no class but a missed answer.
+    Classes are those that occur among the hits, as truth or as answer; "none" is not a class but a missed prediction.
     """
     named = [(p.truth.label, p.found.label) for p in hits if p.truth and p.found and p.truth.label != UNLABELLED]
     true_names = {truth for truth, _ in named}

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mer import option_help
 from mer.data import READERS, Recording, intervals
 from mer.errors import MerError, UsageError
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
@@ -21,31 +22,40 @@ EVENTS_FILE: Final = "events.jsonl"
 SUMMARY_FILE: Final = "summary.json"
 SET_FILE: Final = "set.json"
 RESULTS: Final = "results"
-_ABOUT: Final = f"""\
-A found event is a hit if its interval and a true one have an intersection over union of {HIT_IOU} or more in frames,
-both ends included, one to one. Figures are pooled over all recordings. Give either truths and events one by one, or a
-folder that mer-synth set made, or a dataset of long videos; with the last two, --events is the --out of mer-replay.
-"""
+_KINDS: Final = ", ".join(READERS)
+_ABOUT: Final = (
+    f"Compare spotted events with the truth. An event is a hit if its interval and a true one have an intersection "
+    f"over union of {HIT_IOU} or more in frames, both ends included, one to one. Figures are pooled over all "
+    "recordings."
+)
 
 
 def add_spotting(commands: Any) -> None:
     """Add the subcommand `spotting` to an argparse group of subcommands."""
-    options = commands.add_parser("spotting", help="how well micro-expressions are found", description=_ABOUT)
-    options.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help="truth files of mer-synth")
-    options.add_argument("--set", type=Path, metavar="FOLDER", help="folder of recordings, each with its truth")
-    options.add_argument(
-        "--dataset", choices=tuple(READERS), help="kind of data under --root, such as casme-sq, samm-lv"
+    options = commands.add_parser(
+        "spotting",
+        help="precision, recall and F1 of spotting",
+        description=_ABOUT,
+        examples=(
+            "mer-evaluate spotting --set set",
+            "mer-evaluate spotting --dataset samm-lv --root SAMM-LV --results results --json",
+        ),
     )
-    options.add_argument("--root", type=Path, help="folder of the dataset")
-    options.add_argument(
-        "--events",
+    options.add_argument("--json", action="store_true", help=option_help.JSON)
+    data = options.add_argument_group("data")
+    data.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help=option_help.TRUTH)
+    data.add_argument("--set", type=Path, metavar="DIR", help="folder that mer-synth set has filled")
+    data.add_argument("--dataset", choices=tuple(READERS), metavar="NAME", help=f"{option_help.DATASET}: {_KINDS}")
+    data.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
+    data.add_argument(
+        "--results",
         nargs="+",
         default=[],
         type=Path,
         metavar="PATH",
-        help=f"{EVENTS_FILE} for each --truth; else the folder of results (default: {RESULTS} in the folder of --set)",
+        help=f"an {EVENTS_FILE} for each --truth; otherwise the folder that mer-replay --out has filled (default: "
+        f"{RESULTS} in the folder of --set)",
     )
-    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.set_defaults(command=spotting)
 
 
@@ -60,17 +70,17 @@ def spotting(given: argparse.Namespace) -> None:
     if (given.dataset is None) != (given.root is None):
         raise UsageError("--dataset and --root go together; give both")
     if given.truth:
-        if len(given.truth) != len(given.events):
+        if len(given.truth) != len(given.results):
             raise UsageError(
-                f"{len(given.events)} --events for {len(given.truth)} --truth; give one for each, in order"
+                f"{len(given.results)} --results for {len(given.truth)} --truth; give one for each, in order"
             )
-        recordings = [_one(truth, events) for truth, events in zip(given.truth, given.events)]
-    elif len(given.events) > 1 or (given.dataset is not None and not given.events):
-        raise UsageError("give one folder with --events: what mer-replay wrote with --out")
+        recordings = [_one(truth, events) for truth, events in zip(given.truth, given.results)]
+    elif len(given.results) > 1 or (given.dataset is not None and not given.results):
+        raise UsageError("give one folder with --results: the --out of mer-replay")
     elif given.set is not None:
-        recordings = read_set(given.set, given.events[0] if given.events else given.set / RESULTS)
+        recordings = read_set(given.set, given.results[0] if given.results else given.set / RESULTS)
     else:
-        recordings = read_dataset(given.dataset, given.root, given.events[0])
+        recordings = read_dataset(given.dataset, given.root, given.results[0])
     result = summarise(recordings)
     if given.json:
         print(json.dumps(result, indent=1, allow_nan=False))
@@ -86,7 +96,9 @@ def read_set(folder: Path, results: Path) -> list[Spotted]:
     """
     truths = sorted(path for path in folder.glob("*.json") if path.name != SET_FILE) if folder.is_dir() else []
     if not truths:
-        raise MerError(f"{folder} holds no truth files; give a folder that `mer-synth set --out {folder}` has filled")
+        raise MerError(
+            f"{folder} contains no truth files; give a folder that `mer-synth set --out {folder}` has filled"
+        )
     missing = [path.stem for path in truths if not (results / path.stem / EVENTS_FILE).is_file()]
     if missing:
         raise MerError(
@@ -154,7 +166,7 @@ def read_events(path: Path) -> list[Label]:
     """Read found events as `mer-replay` writes them to `events.jsonl`.
 
     Raises:
-        MerError: If there is no such file, or a line of it is no event.
+        MerError: If there is no such file, or a line of it is not an event.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

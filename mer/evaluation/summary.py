@@ -68,7 +68,7 @@ def _composite(predictions: Predictions) -> Mapping[str, Any] | None:
     if not kept.any():
         return None
     counts = metrics.confusion(truth[kept], answers[kept], left_out + 1)
-    # Misses into "others" stay in the rows' sums; the column itself is no class.
+    # Misses into "others" stay in the rows' sums; the column itself is not a class.
     recall = metrics.recalls(counts)[:left_out]
     f1 = metrics.f1_scores(counts)[:left_out]
     return {

@@ -129,12 +129,12 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
         "",
         f"{setting.data}: {setting.clips} clips of {setting.subjects} people, {setting.reported} clips reported; "
         f"classes {', '.join(setting.classes)}; "
-        f"protocol {setting.protocol}, the same folds for every system (`folds.json`), nobody in two parts of a fold. "
-        "Accuracy, UF1 and UAR in percent, with 95 % intervals by bootstrap over people; UF1 and UAR from counts "
+        f"protocol {setting.protocol}, the same subject-exclusive folds for every model (`folds.json`). "
+        "Accuracy, UF1 and UAR in percent, with 95 % intervals by bootstrap over subjects; UF1 and UAR from counts "
         "summed over folds. "
         f"The paper's figures are of {paper.DATA} (226 clips, 5 classes, its own five folds): only its order of "
         "systems can be compared with ours, and that only as far as the intervals allow. Seconds to train a fold and "
-        f"milliseconds to answer one clip were taken on the machine that ran the fold{beside}.",
+        f"milliseconds to classify one clip were taken on the machine that ran the fold{beside}.",
         "",
         _line(COLUMNS),
         _line(["---"] * len(COLUMNS)),

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import missing, options
+from mer import missing, option_help, options
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation.report import row_of_run
@@ -26,35 +26,48 @@ from mer.terminal import open_console
 EXIT_PARTIAL: Final = 3
 """Some systems failed, the others are in the table."""
 ORDER: Final = tuple(SYSTEMS)
-_ABOUT: Final = """\
-Trains and reports all systems over the same folds, each in a folder below RUN, and writes table1.md, .csv, .json, .png
-and table2.png beside the paper's figures. A run that was stopped goes on when the same command is given again; a system
-that fails is in the table with its reason and does not end the others. Exit code: 0 all done, 1 nothing could be done,
-2 options that make no sense, 3 some systems failed, 130 interrupted.
-"""
-_HOW: Final = """\
-Each system has the learning rate and the input of its source (mer.models.registry). --config: a TOML file of settings
-for all, and a table for each system that differs ([convlstm], then epochs = 20); options win over both.
-"""
+_ABOUT: Final = (
+    "Train and report all models of the paper's Table 1 over the same folds, each in a folder below DIR, and write "
+    "table1.md, .csv, .json, .png and table2.png beside the paper's figures."
+)
+_NOTES: Final = (
+    "Each model has the learning rate and the input of its source (mer.models.registry). The file of --config may have "
+    "a table for each model that differs, such as [convlstm] with epochs = 20. --input reaches the models without an "
+    "input of their own, --init only elrcn. An interrupted run continues when the command is repeated. Exit codes: 0 "
+    "success; 1 nothing could be trained; 2 invalid options; 3 some models failed, with the reason in the table; 130 "
+    "interrupted."
+)
 
 
 def add_table1(commands: Any) -> None:
     """Add the subcommand `table1` to an argparse group of subcommands."""
-    parser = commands.add_parser("table1", help="the whole of the paper's Table 1", description=_ABOUT, epilog=_HOW)
+    parser = commands.add_parser(
+        "table1",
+        help="train and compare all models of the paper's Table 1",
+        description=_ABOUT,
+        notes=_NOTES,
+        examples=(
+            "mer-evaluate table1 --dataset mmew --root /data/MMEW --out runs/table1 --jobs 4",
+            "mer-evaluate table1 --dataset manifest --root clips.csv --models mdmo,conv3d --out runs/two",
+        ),
+    )
+    parser.add_argument("--json", action="store_true", help=option_help.JSON)
     options.add_data(parser)
     training = parser.add_argument_group("training")
     training.add_argument(
-        "--models", type=options.names, default=ORDER, metavar="A,B,...", help=f"of {','.join(ORDER)} (all)"
+        "--models",
+        type=options.names,
+        default=ORDER,
+        metavar="A,B,...",
+        help=f"models, separated by commas (default: {', '.join(ORDER)})",
     )
-    training.add_argument("--input", choices=("gray", "residual", "flow"), help="of conv3d, conv2d, convlstm (gray)")
-    training.add_argument(
-        "--config", type=Path, help="TOML file of settings, with a table for each system that differs"
-    )
-    training.add_argument("--init", help="torchvision's VGG-16 as safetensors, for elrcn")
+    training.add_argument("--input", choices=("gray", "residual", "flow"), help=option_help.INPUT)
+    training.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
+    training.add_argument("--init", metavar="FILE", help=option_help.INIT)
     options.add_training(training, without=("lr", "elastic"), protocols=("5fold", "loso", "holdout"))
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the table")
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
     options.add_machine(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(command=table1)
 
 
@@ -69,14 +82,14 @@ def table1(given: argparse.Namespace) -> int:
     """
     missing.check("training", *missing.TRAINING)
     if unknown := [name for name in given.models if name not in SYSTEMS]:
-        raise UsageError(f"--models: {unknown[0]!r} is no system; choose among {', '.join(SYSTEMS)}")
+        raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
     names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
     chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
     settings = load_each(given.config, chosen, names)
     if rgb := [name for name in names if settings[name].input == "rgb"]:
         raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
     if settings[names[0]].protocol == "all":
-        raise MerError("protocol 'all' reports nobody; choose 5fold, loso or holdout")
+        raise MerError("protocol 'all' has no test set; choose 5fold, loso or holdout")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Late: torch takes seconds to import, and wrong options need not wait for it.
     from mer.training.claim import claim_folds
@@ -226,7 +239,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _show(lines: Sequence[Line], about: Setting, console: Console) -> None:
-    table = Table(title=f"{about.data}, {about.protocol}: percent with 95 % intervals over people")
+    table = Table(title=f"{about.data}, {about.protocol}: percent with 95 % intervals over subjects")
     for name in COLUMNS[:-2]:
         table.add_column(
             name, justify="left" if name in ("system", "input") else "right", no_wrap=name not in COLUMNS[2:3]

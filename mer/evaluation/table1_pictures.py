@@ -49,7 +49,7 @@ def draw_table_1(path: Path, lines: Sequence[Line], setting: Setting) -> None:
         axes.spines[side].set_visible(False)
     axes.set_title(
         f"{setting.data}: {setting.reported} clips reported, {setting.subjects} people, {setting.protocol}\n"
-        "blue: here, with 95 % intervals over people; "
+        "blue: here, with 95 % intervals over subjects; "
         f"red: the paper, on {paper.DATA}",
         fontsize=9.5,
         loc="left",

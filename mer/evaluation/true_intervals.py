@@ -16,7 +16,7 @@ def read_samples(truths: Sequence[Path]) -> list[Sample]:
         truths: Truth files as `mer-synth` writes them, each beside its recording.
 
     Raises:
-        MerError: If a file is no truth file, its recording is missing, or none of them has an event.
+        MerError: If a file is not a truth file, its recording is missing, or none of them has an event.
     """
     samples = [sample for truth in truths for sample in _samples(truth)]
     if not samples:

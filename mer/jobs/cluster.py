@@ -51,8 +51,8 @@ _ALONE: Final = {
 _LONGEST_FOLDER: Final = 30
 """Below the folder Ray makes sockets, whose paths may have 107 characters, of which it needs 75."""
 _HELP: Final = (
-    "spread the work as Ray tasks: 'local' on this machine, 'auto' or HOST:PORT on the cluster of which this machine "
-    "is one; files must lie where all its machines see them under the same path, and the cluster must be trusted"
+    "distribute the work as Ray tasks: 'local' on this machine; 'auto' or HOST:PORT on a cluster you trust that this "
+    "machine belongs to, with files under the same paths on all its machines"
 )
 _CONNECT: Final = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
@@ -67,7 +67,7 @@ def address(text: str) -> str:
     if text in (LOCAL, "auto") or re.fullmatch(r"[\w.-]+:[0-9]{1,5}|\[[0-9A-Fa-f:]+\]:[0-9]{1,5}", text):
         return text
     raise argparse.ArgumentTypeError(
-        f"{text!r} is no address of a cluster; give local, auto, or HOST:PORT as `ray start --head` printed it"
+        f"{text!r} is not the address of a cluster; give local, auto, or HOST:PORT as `ray start --head` printed it"
     )
 
 

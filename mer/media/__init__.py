@@ -1,1 +1,1 @@
-"""Pictures and frames from files: videos, JPEG, folders of pictures."""
+"""Pictures and frames from files: videos, JPEG, folders of frames."""

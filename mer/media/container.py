@@ -115,10 +115,10 @@ def video_of(container: InputContainer, name: str) -> VideoStream:
     """
     streams = container.streams.video
     if not streams:
-        raise MerError(f"{name} holds no video{' but audio' if container.streams.audio else ''}; expected a video")
+        raise MerError(f"{name} contains no video{' but audio' if container.streams.audio else ''}; expected a video")
     moving = [stream for stream in streams if not stream.disposition & _NO_PICTURES]
     if not moving:
-        raise MerError(f"{name} holds no video but audio with a cover picture; expected a video")
+        raise MerError(f"{name} contains no video but audio with a cover picture; expected a video")
     stream = moving[0]
     if stream.codec_context is None:
         raise MerError(

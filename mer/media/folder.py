@@ -1,4 +1,4 @@
-"""A folder of pictures as a recording: order, times, sizes and depth of its frames."""
+"""A folder of frames as a recording: order, times, sizes and depth of its frames."""
 
 import mmap
 from collections import Counter, defaultdict
@@ -26,14 +26,14 @@ SAMPLED: Final = 16
 Read = tuple[NDArray[np.uint8], float, NDArray[np.uint8] | None]
 """BGR or grey, its time in seconds, and the JPEG picture that grey is the luma of."""
 
-_UNREADABLE: Final = "cannot be decoded as pictures"
+_UNREADABLE: Final = "cannot be decoded"
 _ANOTHER_SIZE: Final = "differ in size from the others"
 _TOO_LARGE: Final = f"have more than {MAX_PIXELS // 1_000_000} megapixels"
 _PAGES: Final = "have several pages, and so are recordings of their own"
 
 
 class Folder:
-    """Frames of a folder of pictures; times are their numbers over the frame rate.
+    """Frames of a folder of frames; times are their numbers over the frame rate.
 
     Frames whose number is missing, which cannot be decoded or differ in size are gaps: the times of the others stay
     right.
@@ -54,10 +54,10 @@ class Folder:
     def __init__(self, path: Path, *, fps: float | None, grey: bool) -> None:
         found = frame_files(path)
         if not found.files:
-            raise MerError(f"folder {path} holds no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
+            raise MerError(f"folder {path} contains no frames; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
         if len(found.files) == 1:
             raise MerError(
-                f"folder {path} holds a single picture, {found.files[0].name}; expected all frames of a video"
+                f"folder {path} contains a single frame, {found.files[0].name}; expected all frames of a video"
             )
         self.fps = fps or rate_of_pictures(path, beside=path)
         self.claimed_frames: int | None = len(found.files)

@@ -20,7 +20,7 @@ _MIN_EVEN: Final = 0.9
 _MAX_STRAYS: Final = 0.1
 """Share of pictures without a number among numbered ones up to which they are not frames."""
 _MAX_POSITION: Final = 10**9
-_UNCOUNTED: Final = "the names do not count frames evenly: the pictures were taken as consecutive"
+_UNCOUNTED: Final = "the names do not number frames evenly: the frames were taken as consecutive"
 
 _Part = tuple[int, int, str]
 _Fit = tuple[float, str, list[int]]
@@ -100,9 +100,9 @@ def frame_files(folder: Path) -> FrameFiles:
     strays = strays if 0 < len(strays) <= _MAX_STRAYS * len(names) else []
     notes = []
     if doubled:
-        notes.append(f"{listed(doubled)} left out: of the same name as another picture, in another format")
+        notes.append(f"{listed(doubled)} left out: same name as another frame, in another format")
     if strays:
-        notes.append(f"{listed(strays)} left out: without a number among pictures that have one")
+        notes.append(f"{listed(strays)} left out: without a number among frames that have one")
     left_out = set(strays)
     return FrameFiles(
         tuple(folder / name for name in in_playing_order(name for name in names if name not in left_out)), tuple(notes)

@@ -1,4 +1,4 @@
-"""Recordings as frames with trustworthy times: video files and folders of pictures. Torch-free."""
+"""Recordings as frames with trustworthy times: video files and folders of frames. Torch-free."""
 
 import math
 import os
@@ -34,7 +34,7 @@ _set_log_level(0)  # silent
 
 
 class FrameReader:
-    """Frames of a video file or of a folder of pictures, in order, each once.
+    """Frames of a video file or of a folder of frames, in order, each once.
 
     Use as a context manager and iterate once::
 
@@ -44,7 +44,7 @@ class FrameReader:
     Times are seconds on the container's time line, which starts with the first of its streams, video or audio.
 
     Args:
-        path: A video file, a folder of pictures in natural order of their names, or a TIFF of several pages.
+        path: A video file, a folder of frames in natural order of their names, or a TIFF of several pages.
         fps: Frame rate that overrides the recording's own time stamps. Folders and TIFFs need it, or a file
             `fps` or `fps.txt` in the folder that holds the number.
         grey: Whether luma is enough; `mer.media.jpeg.in_colour` has the colours of such a frame.
@@ -78,7 +78,9 @@ class FrameReader:
             self._decode()
         if not self._ahead:
             self.close()
-            raise MerError(f"{path} holds no frame that can be decoded; is the recording complete?{self._why_none()}")
+            raise MerError(
+                f"{path} contains no frame that can be decoded; is the recording complete?{self._why_none()}"
+            )
         height, width = self._ahead[0].image.shape[:2]
         self.size_wh = (width, height)
         self.rate_hz = self._rate_of_first_frames()
@@ -202,7 +204,7 @@ def _open(path: Path, *, fps: float | None, grey: bool) -> VideoFile | Folder | 
         str(path).encode()
     except UnicodeEncodeError:  # OpenCV would take the process down with it
         name = str(path).encode(errors="backslashreplace").decode()
-        raise MerError(f"the name {name} is no valid UTF-8; rename it") from None
+        raise MerError(f"the name {name} is not valid UTF-8; rename it") from None
     try:
         status = path.stat()
     except OSError as error:
@@ -210,9 +212,9 @@ def _open(path: Path, *, fps: float | None, grey: bool) -> VideoFile | Folder | 
     if stat.S_ISDIR(status.st_mode):
         return Folder(path, fps=fps, grey=grey)
     if not stat.S_ISREG(status.st_mode):
-        raise MerError(f"{path} is neither a file nor a folder; give a video file or a folder of pictures")
+        raise MerError(f"{path} is neither a file nor a folder; give a video file or a folder of frames")
     if status.st_size == 0:
-        raise MerError(f"{path} is empty; give a video file or a folder of pictures")
+        raise MerError(f"{path} is empty; give a video file or a folder of frames")
     if path.suffix.lower() in STACK_SUFFIXES:
         return Stack(path, fps=fps, grey=grey)
     if path.suffix.lower() in PICTURE_SUFFIXES:
@@ -222,7 +224,7 @@ def _open(path: Path, *, fps: float | None, grey: bool) -> VideoFile | Folder | 
 
 def _why_not_there(path: Path, error: OSError) -> str:
     if not os.path.lexists(path):
-        return f"{path} does not exist; give a video file or a folder of pictures"
+        return f"{path} does not exist; give a video file or a folder of frames"
     if isinstance(error, FileNotFoundError):
         return f"{path} is a link to {os.readlink(path)}, which does not exist; fetch it first (as with datalad get)"  # noqa: PTH115
-    return f"{path} cannot be opened ({error.strerror}); give a video file or a folder of pictures"
+    return f"{path} cannot be opened ({error.strerror}); give a video file or a folder of frames"

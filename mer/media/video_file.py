@@ -55,7 +55,7 @@ class VideoFile:
         if not stamped and fps is None:
             origin = "assumed" if stream.codec_context.framerate in (None, 0) else "what its header states"
             self._assumption = (
-                f"the file holds no time stamps; {self.fps:g} frames/s is {origin}: give --fps if it was recorded at "
+                f"the file has no time stamps; {self.fps:g} frames/s is {origin}: give --fps if it was recorded at "
                 "another rate"
             )
         self._decoder = Decoder(self._container, stream, grey=grey, threads=DECODER_THREADS, threading="FRAME")

@@ -5,8 +5,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from mer.cli import Parser, command, say_to
+from mer import option_help
+from mer.cli import command, say_to
+from mer.parser import Parser
 from mer.synth import corpus, curves, head_path, recording, script, series
 from mer.synth.conditions import CONDITIONS, SET_CONDITIONS
 from mer.synth.injection.command import add_head_path, add_inject
@@ -26,50 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="mer-synth", description="Make synthetic micro-expressions by warping real portraits.")
+def _parser() -> Parser:
+    parser = Parser(
+        prog="mer-synth",
+        description="Make synthetic micro-expressions by warping real portraits.",
+        examples=("mer-synth recording out.mp4 --seed 1", "mer-synth inject interview.mp4 drawn.mp4"),
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser(
-        "recording",
-        help="one recording with its truth as JSON",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    one.set_defaults(run=_recording)
-    one.add_argument("out", type=Path, metavar="OUT", help="video to write, .mp4 or .avi; the truth goes to OUT.json")
-    one.add_argument("--face", type=Path, metavar="PORTRAIT", help="picture of a face; else scikit-image's astronaut")
-    defaults = script.Settings()
-    one.add_argument("--fps", type=float, default=defaults.fps, help="frames per second")
-    one.add_argument("--seconds", type=float, default=defaults.seconds, help="length")
-    one.add_argument("--events", type=int, default=defaults.events, help="number of micro-expressions")
-    one.add_argument("--size", type=_size, default="640x480", metavar="WxH", help="size of the picture in pixels")
-    one.add_argument(
-        "--amplitude",
-        type=float,
-        nargs=2,
-        default=defaults.amplitude_percent,
-        metavar=("LOW", "HIGH"),
-        help="peak displacement in percent of the distance between the eyes",
-    )
-    one.add_argument("--distractors", choices=script.LEVELS, default=defaults.distractors, help="what else moves")
-    one.add_argument("--clock", choices=script.CLOCKS, default=defaults.clock, help="how regularly frames come")
-    one.add_argument(
-        "--head-path",
-        metavar="PATH",
-        help="real head to follow: a CSV file of `mer-synth head-path`, measured, or "
-        + ", ".join(head_path.built_in()),
-    )
-    one.add_argument(
-        "--curves",
-        metavar="CURVES",
-        help="real speech, expressions and blinks: a CSV file with ARKit's names, measured, or "
-        + ", ".join(curves.built_in()),
-    )
-    one.add_argument("--iod", type=float, metavar="PIXELS", help="distance between the eyes (default: by the size)")
-    one.add_argument("--duplicates", type=float, default=0.0, metavar="SHARE", help="frames that repeat the last one")
-    one.add_argument("--seed", type=int, default=defaults.seed, help="the same seed gives the same file")
-    one.add_argument("--codec", choices=sorted(CODECS), help="ffv1 (lossless) goes to .avi, the others to .mp4")
-    one.add_argument("--quality", type=_quality, default=80, help="of mjpeg and h264, 1 to 100")
-    one.add_argument("--key-every", type=_count, default=12, metavar="FRAMES", help="h264: frames between key frames")
+    _add_recording(commands)
     _add_set(commands)
     _add_corpus(commands)
     add_inject(commands)
@@ -77,65 +44,129 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_set(commands: "argparse._SubParsersAction[Parser]") -> None:
-    several = commands.add_parser(
+def _add_recording(commands: Any) -> None:
+    defaults = script.Settings()
+    parser = commands.add_parser(
+        "recording",
+        help="one recording with its truth as JSON",
+        description="Render a synthetic recording and its truth. The same options and seed give the same file.",
+        examples=(
+            "mer-synth recording out.mp4 --seed 1",
+            "mer-synth recording out.mp4 --fps 60 --head-path measured --curves measured --codec h264",
+        ),
+    )
+    parser.set_defaults(run=_recording)
+    parser.add_argument("out", type=Path, metavar="OUT", help=".mp4 or .avi file to write; the truth goes to OUT.json")
+    parser.add_argument("--seed", type=int, default=defaults.seed, metavar="N", help=option_help.SEED)
+    content = parser.add_argument_group("content")
+    content.add_argument(
+        "--face", type=Path, metavar="PORTRAIT", help="picture of a face (default: scikit-image's astronaut)"
+    )
+    _add_script(content, defaults)
+    content.add_argument(
+        "--head-path",
+        metavar="PATH",
+        help="head motion: 'measured', a CSV file of mer-synth head-path, or one of "
+        f"{', '.join(head_path.built_in())} (default: a still head)",
+    )
+    content.add_argument(
+        "--curves",
+        metavar="CURVES",
+        help="speech, expressions and blinks: 'measured', a CSV file with ARKit's names, or one of "
+        f"{', '.join(curves.built_in())} (default: none)",
+    )
+    video = parser.add_argument_group("video")
+    video.add_argument("--fps", type=float, default=defaults.fps, help=option_help.FPS)
+    video.add_argument("--size", type=_size, default="640x480", metavar="WxH", help="frame size in pixels")
+    video.add_argument(
+        "--iod", type=float, metavar="PIXELS", help="inter-ocular distance in pixels (default: by the frame size)"
+    )
+    video.add_argument("--clock", choices=script.CLOCKS, default=defaults.clock, help="regularity of the time stamps")
+    video.add_argument(
+        "--duplicates", type=float, default=0.0, metavar="SHARE", help="share of frames that repeat the one before"
+    )
+    video.add_argument(
+        "--codec",
+        choices=sorted(CODECS),
+        help="video codec; ffv1 is lossless and needs .avi, the others .mp4 (default: by the suffix of OUT)",
+    )
+    video.add_argument(
+        "--quality", type=_quality, default=80, metavar="N", help="quality of mjpeg and h264, from 1 to 100"
+    )
+    video.add_argument(
+        "--key-every",
+        type=_count,
+        default=12,
+        metavar="N",
+        help="frames from one key frame of h264 to the next",
+    )
+
+
+def _add_script(group: Any, defaults: script.Settings) -> None:
+    """Add the options that say what happens in a recording."""
+    group.add_argument("--seconds", type=float, default=defaults.seconds, metavar="S", help=option_help.SECONDS)
+    group.add_argument("--n-events", type=int, default=defaults.events, metavar="N", help=option_help.N_EVENTS)
+    _add_amplitude(group, defaults.amplitude_percent)
+    group.add_argument(
+        "--distractors", choices=script.LEVELS, default=defaults.distractors, help=option_help.DISTRACTORS
+    )
+
+
+def _add_amplitude(group: Any, default: tuple[float, float]) -> None:
+    group.add_argument(
+        "--amplitude", type=float, nargs=2, default=default, metavar=("LOW", "HIGH"), help=option_help.AMPLITUDE
+    )
+
+
+def _add_set(commands: Any) -> None:
+    parser = commands.add_parser(
         "set",
-        help="long recordings of many people, rates, clocks and codecs, to measure a spotter with",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        help="long recordings of many people, frame rates, clocks and codecs, to evaluate a spotter",
+        description="Render recordings to evaluate a spotter with, one for each seed and frame rate. The conditions "
+        "'moving' add real head motion, speech, blinks, webcam compression, repeated frames, and 40 to 180 pixels "
+        "between the eyes. An interrupted set continues when the command is repeated.",
+        examples=("mer-synth set --out set --seeds 1 2 3", "mer-synth set --out set --rates 60 --conditions moving"),
     )
-    several.set_defaults(run=_set)
-    like = series.LIKE
-    several.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill, or to go on with")
-    several.add_argument("--faces", type=Path, metavar="DIR", help="portraits, in turns; else variations of one")
-    several.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N", help="one recording a rate for each")
-    several.add_argument("--fps", type=float, nargs="+", default=series.RATES_FPS, help="frame rates")
-    several.add_argument("--seconds", type=float, default=like.seconds, help="length of each recording")
-    several.add_argument("--events", type=int, default=like.events, help="micro-expressions in each")
-    several.add_argument(
-        "--amplitude",
-        type=float,
-        nargs=2,
-        default=like.amplitude_percent,
-        metavar=("LOW", "HIGH"),
-        help="peak displacement, %% of the eye distance",
+    parser.set_defaults(run=_set)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N", help="random seeds")
+    content = parser.add_argument_group("content")
+    content.add_argument("--faces", type=Path, metavar="DIR", help=option_help.FACES)
+    _add_script(content, series.LIKE)
+    content.add_argument("--conditions", choices=SET_CONDITIONS, default="script", help=option_help.CONDITIONS)
+    content.add_argument(
+        "--rates", type=float, nargs="+", default=series.RATES_FPS, metavar="FPS", help=option_help.RATES
     )
-    several.add_argument("--distractors", choices=script.LEVELS, default=like.distractors, help="what else moves")
-    several.add_argument(
-        "--conditions",
-        choices=SET_CONDITIONS,
-        default="script",
-        help="moving: real heads, speech, blinks, webcam compression, duplicate frames, 40 to 180 px between the eyes",
-    )
-    several.add_argument("--jobs", type=int, default=2, help="processes")
+    processing = parser.add_argument_group("processing")
+    processing.add_argument("--jobs", type=int, default=2, metavar="N", help=option_help.JOBS)
 
 
-def _add_corpus(commands: "argparse._SubParsersAction[Parser]") -> None:
-    many = commands.add_parser(
-        "corpus", help="short clips with a manifest CSV", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+def _add_corpus(commands: Any) -> None:
+    parser = commands.add_parser(
+        "corpus",
+        help="short clips with a manifest CSV, to train on",
+        description="Render clips and manifest.csv. The conditions 'usual' are meant for training; 'other' leave their "
+        "ranges, to test what was trained on them. An interrupted corpus continues when the command is repeated.",
+        examples=(
+            "mer-synth corpus --out corpus --shape mmew",
+            "mer-synth corpus --out test --faces portraits --shape 400 --conditions other",
+        ),
     )
-    many.set_defaults(run=_corpus)
-    many.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill")
-    many.add_argument("--faces", type=Path, metavar="DIR", help="portraits, one identity a picture; else variations")
-    many.add_argument("--shape", default="mmew", metavar="mmew|N", help="MMEW's subjects and classes, or N clips")
-    many.add_argument("--seed", type=int, default=0, help="the same seed gives the same corpus")
-    many.add_argument("--jobs", type=int, default=2, help="processes")
-    many.add_argument(
-        "--fps-choices", type=float, nargs="+", default=corpus.FPS_CHOICES, metavar="FPS", help="rates to draw from"
+    parser.set_defaults(run=_corpus)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
+    content = parser.add_argument_group("content")
+    content.add_argument("--faces", type=Path, metavar="DIR", help=option_help.FACES)
+    content.add_argument(
+        "--shape", default="mmew", metavar="mmew|N", help="subjects and classes as in MMEW, or the number of clips"
     )
-    many.add_argument(
-        "--amplitude",
-        type=float,
-        nargs=2,
-        default=corpus.AMPLITUDE_PERCENT,
-        metavar=("LOW", "HIGH"),
-        help="peak displacement in percent of the distance between the eyes",
+    _add_amplitude(content, corpus.AMPLITUDE_PERCENT)
+    content.add_argument("--conditions", choices=tuple(CONDITIONS), default="usual", help=option_help.CONDITIONS)
+    content.add_argument(
+        "--rates", type=float, nargs="+", default=corpus.FPS_CHOICES, metavar="FPS", help=option_help.RATES
     )
-    many.add_argument(
-        "--conditions",
-        choices=tuple(CONDITIONS),
-        default="usual",
-        help="light, noise, compression, head and kind of movement; 'other' to measure what 'usual' has trained",
-    )
+    processing = parser.add_argument_group("processing")
+    processing.add_argument("--jobs", type=int, default=2, metavar="N", help=option_help.JOBS)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -161,7 +192,7 @@ def _recording(arguments: argparse.Namespace) -> None:
     settings = script.Settings(
         fps=arguments.fps,
         seconds=arguments.seconds,
-        events=arguments.events,
+        events=arguments.n_events,
         size_wh=arguments.size,
         amplitude_percent=tuple(arguments.amplitude),
         distractors=arguments.distractors,
@@ -193,12 +224,12 @@ def _recording(arguments: argparse.Namespace) -> None:
 def _set(arguments: argparse.Namespace) -> None:
     like = script.Settings(
         seconds=arguments.seconds,
-        events=arguments.events,
+        events=arguments.n_events,
         amplitude_percent=tuple(arguments.amplitude),
         distractors=arguments.distractors,
     )
     faces = find_portraits(arguments.faces) if arguments.faces else ()
-    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.fps, like=like, conditions=arguments.conditions)
+    plans = series.plan(arguments.seeds, faces=faces, fps=arguments.rates, like=like, conditions=arguments.conditions)
     with progress("recordings") as report:
         series.build(arguments.out, plans, jobs=arguments.jobs, progress=report)
     where = printable(arguments.out)
@@ -214,7 +245,7 @@ def _corpus(arguments: argparse.Namespace) -> None:
             shape=arguments.shape,
             seed=arguments.seed,
             jobs=arguments.jobs,
-            fps_choices=arguments.fps_choices,
+            fps_choices=arguments.rates,
             amplitude_percent=tuple(arguments.amplitude),
             conditions=arguments.conditions,
             progress=report,

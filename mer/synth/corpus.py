@@ -138,7 +138,7 @@ def check(
     if isinstance(shape, str) and shape != "mmew" and not shape.isdigit():
         raise UsageError(f"shape {shape!r} given; expected mmew or a number of clips")
     if shape != "mmew" and int(shape) < 1:
-        raise UsageError(f"{shape} clips asked for; expected at least 1")
+        raise UsageError(f"{shape} clips given; expected at least 1")
     if seed < 0:
         raise UsageError(f"seed {seed} given; expected a whole number from 0")
     if jobs < 1:

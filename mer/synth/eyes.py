@@ -1,4 +1,4 @@
-"""Blinks and gaze: the two movements of the eyes that are no micro-expressions."""
+"""Blinks and gaze: the two movements of the eyes that are not micro-expressions."""
 
 from typing import Final
 

@@ -138,7 +138,7 @@ def read_columns(file: Path, columns: Sequence[str]) -> NDArray[np.float64]:
     """Return (n, len(columns)) numbers of a CSV file, whose other columns and lines that begin with # are left out.
 
     Raises:
-        MerError: If the file cannot be read, a column is missing or a cell is no finite number.
+        MerError: If the file cannot be read, a column is missing or a cell is not a finite number.
     """
     try:
         lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line and line[0] != "#"]

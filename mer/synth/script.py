@@ -73,7 +73,7 @@ class Settings:
         elif self.events and self.seconds < least:
             problem = (
                 f"{self.events} events need at least {least:g} s (the first comes after {FIRST_EVENT_S:g} s, with "
-                f"pauses of {MIN_PAUSE_S:g} s); {self.seconds:g} s given: raise --seconds or lower --events"
+                f"pauses of {MIN_PAUSE_S:g} s); {self.seconds:g} s given: raise --seconds or lower --n-events"
             )
         elif min(self.size_wh) < 120 or max(self.size_wh) > 4096 or any(side % 2 for side in self.size_wh):
             problem = f"size {self.size_wh[0]}x{self.size_wh[1]} given; expected even sides of 120 to 4096 pixels"

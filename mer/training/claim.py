@@ -48,7 +48,7 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
         if now[part].get(name) != known[part, name]:
             raise MerError(
                 f"{out} holds a run whose {name} is {known[part, name]}, now it is {now[part].get(name)}; "
-                "give the same settings and data to go on, or another --out folder"
+                "give the same settings and data to continue it, or another --out folder"
             )
 
 

@@ -60,7 +60,7 @@ def read_npz(path: Path) -> ClipData:
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror or error}; give an .npz file") from error
     except (ValueError, AttributeError, EOFError) as error:  # pickles; .npy instead of .npz
-        raise MerError(f"{path} is no .npz file of plain arrays; expected clips, labels and subjects") from error
+        raise MerError(f"{path} is not an .npz file of plain arrays; expected clips, labels and subjects") from error
     if missing := [name for name in ("clips", "labels", "subjects") if name not in found]:
         raise MerError(f"{path} has no array {missing[0]!r}; expected clips, labels and subjects")
     clips, labels, subjects = found["clips"], found["labels"].astype(str), found["subjects"].astype(str)

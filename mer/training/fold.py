@@ -158,7 +158,7 @@ def _part(job: Job, subjects: tuple[str, ...]) -> NDArray[np.int64]:
 
 
 def _stop_part(job: Job, fold: Fold, seed: tuple[int, int]) -> Examples:
-    """Return the clips of the stopping subjects, mixed with ordinary motion of recordings kept for that if there is."""
+    """Return the clips of the validation subjects, mixed with ordinary motion of recordings kept for that."""
     own = _part(job, fold.stop)
     clips, truth = job.encoded[own], job.truth[own]
     if job.backgrounds is not None:
@@ -182,7 +182,7 @@ def _training_part(job: Job, fold: Fold, seed: tuple[int, int], encode: Encode, 
 
 
 def _finish(job: Job, fold: Fold, fitted: Fitted, stop: Examples) -> dict[str, Any]:
-    """Calibrate on the stopping subjects, answer for the reported ones, save."""
+    """Calibrate on the validation subjects, answer for the reported ones, save."""
     settings = job.settings
     logits = fitted.logits(stop.clips)
     temperature = calibrate.fit_temperature(logits, stop.truth)

@@ -1,4 +1,4 @@
-"""One fold: epochs until the stopping subjects gain nothing any more, resumable."""
+"""One fold: epochs until the validation subjects gain nothing any more, resumable."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -52,10 +52,10 @@ class Epoch:
         epoch: From 1.
         loss: Mean cross-entropy while training, with dropout.
         accuracy: While training, with dropout.
-        stop_loss: Cross-entropy on the stopping subjects.
-        stop_accuracy: Accuracy on the stopping subjects.
+        stop_loss: Cross-entropy on the validation subjects.
+        stop_accuracy: Accuracy on the validation subjects.
         lr: Learning rate of the epoch.
-        seconds: For training and the look at the stopping subjects.
+        seconds: For training and the look at the validation subjects.
         clips_per_s: Training speed.
     """
 
@@ -75,7 +75,7 @@ class History:
 
     Attributes:
         lr: Learning rate of the next epoch.
-        best_epoch: Epoch with the least loss on the stopping subjects, 0 before the first.
+        best_epoch: Epoch with the least loss on the validation subjects, 0 before the first.
         halved_at: Last epoch that improved or halved the learning rate.
         epochs: Everything so far.
         ended_by: Why it ended, empty while it goes on: "patience", "epochs" or "time".

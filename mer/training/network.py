@@ -29,7 +29,7 @@ class NetworkSystem:
     """The networks of `mer.models`."""
 
     def fit(self, task: Task) -> Fitted:
-        """Train until the stopping subjects gain nothing any more; keeps the best epoch."""
+        """Train until the validation subjects gain nothing any more; keeps the best epoch."""
         settings = task.settings
         torch.manual_seed(int(np.random.default_rng(task.seed).integers(2**31)))
         model = networks.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(task.device)

@@ -115,7 +115,7 @@ def _spread(shared: Shared, folds: Sequence[Fold], spread: Spread, console: Cons
 
 
 def keep_best(out: Path, folds: Sequence[str], stop_losses: Sequence[float]) -> Path | None:
-    """Copy the weights of the fold with the least loss on its stopping subjects; None if none were kept."""
+    """Copy the weights of the fold with the least loss on its validation subjects; None if none were kept."""
     best = out / min(zip(stop_losses, folds))[1] / "best.safetensors"
     if not best.exists():
         return None

@@ -1,7 +1,7 @@
 """Support vector machines as systems, for the classical features of Table 1. Needs scikit-learn.
 
 From the sources: a support vector machine with a polynomial kernel.
-Assumed: degree 2, features standardised over the training part, and C chosen on the stopping subjects,
+Assumed: degree 2, features standardised over the training part, and C chosen on the validation subjects,
 who are never the reported ones, so that these systems get the same help as the networks do.
 
 A fitted machine is not kept: scikit-learn's own format is a pickle, which can run any code when it is
@@ -29,7 +29,7 @@ class SvmSystem:
     """Features of clips, standardised, under a support vector machine with a polynomial kernel."""
 
     def fit(self, task: Task) -> Fitted:
-        """Fit one machine for each C and keep the one whose calibrated loss on the stopping subjects is least.
+        """Fit one machine for each C and keep the one whose calibrated loss on the validation subjects is least.
 
         Raises:
             MerError: If the training part has one class only.
@@ -53,7 +53,7 @@ class SvmSystem:
         seconds = time.perf_counter() - started
         task.console.print(
             f"{task.fold}: {len(task.train.truth)} clips, {machine.n_support} support vectors, C {strength:g}; "
-            f"stopping subjects loss {loss:.3f}; {seconds:.1f} s",
+            f"validation subjects loss {loss:.3f}; {seconds:.1f} s",
             highlight=False,
         )
         right = machine.decide(theirs).argmax(1) == task.stop.truth

@@ -48,7 +48,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
             ends = f"ended by {history.ended_by}" if history.ended_by else f"at most {max(left, 0.0):.0f} min left"
             star = " *" if history.best_epoch == row.epoch else ""
             console.print(
-                f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; stopping subjects "
+                f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; validation subjects "
                 f"loss {row.stop_loss:.3f}, accuracy {row.stop_accuracy:.3f}{star}; "
                 f"lr {row.lr:.1e}, {row.seconds:.1f} s, {row.clips_per_s:.1f} clips/s, {ends}",
                 soft_wrap=True,
@@ -96,7 +96,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
 
 
 def draw_curves(path: Path, log: Path) -> None:
-    """Draw loss and accuracy of all folds: thin while training, thick on the stopping subjects."""
+    """Draw loss and accuracy of all folds: thin while training, thick on the validation subjects."""
     from matplotlib.figure import Figure  # late: part of the training extra
 
     rows = read_log(log)
@@ -111,7 +111,7 @@ def draw_curves(path: Path, log: Path) -> None:
         axes.grid(alpha=0.3)
     figure.axes[1].set_ylim(0, 1)
     if len({row["fold"] for row in rows}) <= 6:
-        figure.axes[0].legend(title="stopping subjects", fontsize="small")
+        figure.axes[0].legend(title="validation subjects", fontsize="small")
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())

@@ -90,7 +90,7 @@ class MultipartJpeg:
 
     def _fill(self) -> bool:
         if time.monotonic() > self._due_s:
-            self.error = f"a picture did not arrive in {self._timeout_s:g} s"
+            self.error = f"a frame did not arrive in {self._timeout_s:g} s"
             return False
         try:
             block = self._read(_BLOCK)

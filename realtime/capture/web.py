@@ -123,7 +123,7 @@ def _answer(url: str, *, first_byte: int = 0) -> http.client.HTTPResponse:
         finally:
             overdue.cancel()
         if first_byte and answer.status != http.client.PARTIAL_CONTENT:
-            raise MerError(f"{url} does not send the part of the video that was asked for; download it first")
+            raise MerError(f"{url} does not send the requested part of the video; download it first")
         return answer
 
 

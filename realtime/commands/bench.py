@@ -18,16 +18,18 @@ from rich.table import Table
 
 from engines.bench import add_engine_command
 from engines.select import open_engine
-from mer.cli import Parser, command
+from mer import option_help
+from mer.cli import command
 from mer.errors import UsageError
 from mer.face import geometry
 from mer.face.cutting import cut
 from mer.face.landmarker import Landmarker
 from mer.media.video import FrameReader
+from mer.parser import Parser
 from mer.terminal import open_console
 from realtime.options import count
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import replay
 from realtime.timing import Timing
 
 PLAIN_FRAMES: Final = 300
@@ -52,18 +54,28 @@ class Speed:
 
 def add_pipeline_command(commands: Any) -> None:
     """Add `pipeline` to the subcommands of `mer-bench`."""
-    text = "Replays a recording, stage by stage, and beside it finds landmarks on every frame, in turn."
-    parser = commands.add_parser("pipeline", help="speed of mer-replay by stage", description=text)
-    parser.add_argument("file", nargs="?", type=Path, help="recording (default: a synthetic one, 640x480, 200 fps)")
-    parser.add_argument("--rounds", type=count, default=3, metavar="N", help="repetitions of each (default 3)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser = commands.add_parser(
+        "pipeline",
+        help="speed of mer-replay by stage",
+        description="Measure mer-replay stage by stage, in turns with a pipeline that finds landmarks on every frame.",
+        examples=("mer-bench pipeline", "mer-bench pipeline interview.mp4 --rounds 5 --json"),
+    )
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="recording (default: a synthetic one, 640x480, 200 fps)"
+    )
+    parser.add_argument("--rounds", type=count, default=3, metavar="N", help="number of repetitions")
+    parser.add_argument("--json", action="store_true", help=option_help.JSON)
     parser.set_defaults(run=_run)
 
 
 @command("mer-bench")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = Parser(prog="mer-bench", description="Measures parts of mer-live on this machine.")
+    parser = Parser(
+        prog="mer-bench",
+        description="Measure the speed of mer-live on this machine.",
+        examples=("mer-bench pipeline", "mer-bench engine --json"),
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_engine_command(commands)
     add_pipeline_command(commands)
@@ -123,7 +135,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "synthetic.mp4"
-            if synthesise(["recording", str(path), "--fps", "200", "--seconds", "8", "--events", "3"]):
+            if synthesise(["recording", str(path), "--fps", "200", "--seconds", "8", "--n-events", "3"]):
                 raise UsageError("no synthetic recording could be made; name a recording")
             report = measure(path, rounds=arguments.rounds)
     print(json.dumps(report, indent=2, allow_nan=False)) if arguments.json else print_report(report, open_console())

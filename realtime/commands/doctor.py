@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from mer import missing
-from mer.cli import Parser, command
+from mer import missing, option_help
+from mer.cli import command
 from mer.errors import MerError
 from mer.face.model_file import download_face_model, find_face_model
+from mer.parser import Parser
 from mer.terminal import open_console
 from mer.text import printable
-from realtime.capture import cameras
+from realtime.capture.cameras import devices
 from realtime.commands import installation
 from realtime.commands.installation import Finding, State
 from realtime.output.versions import component_versions
@@ -60,12 +61,18 @@ def examine(console: Console) -> list[Finding]:
 @command("mer-doctor")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-doctor`; returns 0 if live and replay can start, else 1."""
-    parser = Parser(prog="mer-doctor", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser = Parser(
+        prog="mer-doctor",
+        description="Check what works on this machine: libraries, models, cameras, GPU, terminal. Say what to do about "
+        "the rest.",
+        notes="Exit codes: 0 mer-live and mer-replay can start; 1 they cannot.",
+        examples=("mer-doctor", "mer-doctor --json"),
+    )
+    parser.add_argument("--json", action="store_true", help=option_help.JSON)
     parser.add_argument(
         "--download-face-model",
         action="store_true",
-        help="first get the face landmarker model from Google (3.8 MB); nothing else here uses the network",
+        help="first download the face landmarker model from Google (3.8 MB); nothing else here uses the network",
     )
     given = parser.parse_args(argv)
     console = open_console()
@@ -98,7 +105,7 @@ def _looked(topic: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
     try:
         yield from look()
     except Exception as error:  # damaged packages end in whatever their code stumbles over
-        yield Finding(topic, "broken", f"not looked at: {missing.sentence(error)}", "mend what is broken above first")
+        yield Finding(topic, "broken", f"not looked at: {missing.sentence(error)}", "fix what is broken above first")
 
 
 def _face_model() -> Iterator[Finding]:
@@ -137,7 +144,7 @@ def _landmarker() -> Iterator[Finding]:
 
 
 def _cameras() -> Iterator[Finding]:
-    found = cameras.find()
+    found = devices.find()
     if not found:
         yield Finding("cameras", "missing", "none", "connect one, or use a file or a stream address")
     for camera in found:
@@ -146,7 +153,7 @@ def _cameras() -> Iterator[Finding]:
             advice = "add yourself to the group that owns the device (often `video`) and log in again"
             yield Finding(topic, "broken", f"{camera.name}; no permission to read it", advice)
             continue
-        modes, advice = cameras.modes(camera.device)
+        modes, advice = devices.modes(camera.device)
         yield Finding(topic, "works", "\n".join([camera.name, *modes]), advice)
 
 

@@ -6,94 +6,45 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from rich.console import Console
 
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from engines.select import BACKENDS, open_engine
+from mer import option_help
 from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
 from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
-from realtime.capture.session_clock import SessionStart
-from realtime.capture.source import LiveSource, Source, is_stream, open_source
+from realtime.capture.live_source import LiveSource
+from realtime.capture.source import CHOICES, Source, is_stream, open_source
 from realtime.capture.thread import Capture
-from realtime.messages import Event, Update
+from realtime.messages import Mark
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
 from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
-from realtime.output.records import STDOUT, Records, say
+from realtime.output.records import STDOUT, Lines, Records, say
 from realtime.output.session_recording import SessionRecording
-from realtime.output.sinks import record_from_event
+from realtime.output.sink import Sink
 from realtime.pipeline import Pipeline
 from realtime.screen.graphics import choose
-from realtime.screen.keys import Keys, Mark, record_from_mark
+from realtime.screen.keys import Keys
 from realtime.screen.log import Log, closing_lines
 from realtime.screen.overlay import Header, Overlay
+from realtime.session import deliver, live
 
-WAIT_S: Final = 0.1
-"""Longest wait for a frame before signals and the end are looked for."""
 CAMERA_VARIABLE: Final = "MER_CAMERA"
 """Holds what `--camera` would, for addresses with a password: a command line is seen by everybody on the machine."""
 _ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
-
-
-def live(
-    pipeline: Pipeline, capture: Capture, *, stop: threading.Event, duration_s: float | None = None
-) -> Iterator[Update]:
-    """Run a started capture through the pipeline until it ends, is stopped or `duration_s` is over.
-
-    What was captured before a stop is still processed, and what is open then is decided.
-
-    Args:
-        pipeline: Fresh; `capture` writes its buffer.
-        capture: Started here.
-        stop: Ends the session when set.
-        duration_s: Longest session in seconds on the source's clock, from the first frame.
-
-    Yields:
-        One update a frame, one for news or events while there is none, and one more for what was open at the end.
-
-    Raises:
-        BaseException: What went wrong in the capture thread.
-    """
-    buffer = pipeline.buffer
-    until_s = np.inf
-    capture.start()
-    try:
-        while not buffer.exhausted:
-            crop = buffer.get(WAIT_S)
-            if stop.is_set():
-                capture.stop()
-            if crop is None:
-                if (update := pipeline.waiting()) is not None:
-                    yield update
-                continue
-            if until_s == np.inf and duration_s is not None:
-                until_s = crop.time_s + duration_s
-            if crop.time_s >= until_s:
-                break
-            started_s = time.perf_counter()
-            update = pipeline.step(crop)
-            pipeline.timing.add("decide", time.perf_counter() - started_s)
-            pipeline.timing.add("total", capture.since_arrival_s(crop.index))
-            yield update
-    finally:
-        capture.stop()
-    while (last := pipeline.finish()) is not None:
-        yield last
 
 
 @command("mer-live")
@@ -105,8 +56,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = options.parser("mer-live", "Spot and classify micro-expressions live. q or Ctrl-C ends it.")
-    parser.add_argument(
+    parser = options.parser(
+        "mer-live",
+        "Spot and classify micro-expressions live. Press q or Ctrl-C to stop.",
+        examples=(
+            "mer-live --camera 0 --fps 60 --events events.jsonl",
+            "mer-live --camera rtsp://192.168.1.20/stream --json",
+        ),
+    )
+    parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and exit")
+    _add_source(parser)
+    options.add_recognition(parser)
+    _add_output(parser)
+    display = parser.add_argument_group("display")
+    display.add_argument("--no-overlay", action="store_true", help="print plain lines instead of drawing the overlay")
+    options.add_pictures(display)
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("source")
+    group.add_argument(
         "--camera",
         default=os.environ.get(CAMERA_VARIABLE),
         required=CAMERA_VARIABLE not in os.environ,
@@ -114,68 +84,75 @@ def _parser() -> argparse.ArgumentParser:
         help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace "
         f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
-    parser.add_argument("--duration", type=options.seconds, metavar="S", help="end after so many seconds")
-    parser.add_argument(
-        "--events",
-        type=Path,
-        metavar="FILE",
-        help="append one JSON line for each event and mark; - prints them",
+    group.add_argument(
+        "--fps",
+        type=options.frame_rate,
+        help=f"{option_help.FPS} (default: as the source delivers; if given, it is requested from a camera, and "
+        "replaces the time stamps of other sources)",
     )
-    parser.add_argument(
-        "--json",
-        dest="events",
-        action="store_const",
-        const=STDOUT,
-        help="JSON lines, and nothing else, on the standard output",
+    group.add_argument("--width", type=options.pixels, metavar="PIXELS", help="frame width to request from a camera")
+    group.add_argument("--height", type=options.pixels, metavar="PIXELS", help="frame height to request from a camera")
+    group.add_argument("--fourcc", metavar="CODE", help="pixel format to request from a camera, such as MJPG")
+    group.add_argument(
+        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure time of the camera in ms (Linux)"
     )
-    parser.add_argument(
-        "--save-dir", type=Path, default=Path(), metavar="DIR", help="where the key s saves to (default: here)"
+    group.add_argument(
+        "--camera-backend",
+        choices=CHOICES,
+        default="auto",
+        help="library that reads cameras; with gstreamer, --camera also takes a pipeline",
     )
-    parser.add_argument(
-        "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
-    )
-    parser.add_argument(
-        "--lsl-interface",
-        default=LOOPBACK,
-        metavar="NAME",
-        help="with --lsl: network interface (name or address) whose network can find and read the streams, which carry "
-        f"this machine's name, or {EVERYWHERE} (default: {LOOPBACK}, this machine only)",
-    )
-    parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and leave")
-    parser.add_argument("--no-overlay", action="store_true", help="plain lines instead of the overlay")
-    parser.add_argument("--width", type=options.pixels, help="picture width to ask the camera for")
-    parser.add_argument("--height", type=options.pixels, help="picture height to ask the camera for")
-    parser.add_argument(
-        "--fps", type=options.frame_rate, help="rate to ask the camera for; overrides the time stamps of other sources"
-    )
-    parser.add_argument("--fourcc", metavar="CODE", help="pixel format to ask the camera for, such as MJPG")
-    parser.add_argument(
-        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure to set the camera to, in ms (Linux)"
-    )
-    parser.add_argument(
-        "--backend", choices=CAMERA_BACKENDS, default="auto", help="what reads cameras; gstreamer also takes a pipeline"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--reconnect",
         type=options.patience,
         default=PATIENCE_S,
         metavar="S",
-        help="try so long to open a camera or stream that went away; 0: its end is the end (default: 60)",
+        help="seconds to keep retrying a lost camera or stream (0: do not reconnect)",
     )
-    parser.add_argument(
-        "--record", type=Path, metavar="DIR", help="keep the video, the events and the options of the session"
+    group.add_argument(
+        "--duration", type=options.seconds, metavar="S", help="stop after S seconds (default: when the source ends)"
     )
-    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--events",
+        type=Path,
+        metavar="FILE",
+        help="append a JSON line for each event and mark; - writes them to standard output",
+    )
+    group.add_argument("--json", dest="events", action="store_const", const=STDOUT, help=option_help.JSON)
+    group.add_argument(
+        "--record", type=Path, metavar="DIR", help="save the video, the events and the options of the session"
+    )
+    group.add_argument(
+        "--save-dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where the key s saves the last event (default: the current folder)",
+    )
+    group.add_argument(
+        "--lsl", nargs="?", const="mer-live", metavar="NAME", help="send events and motion by Lab Streaming Layer"
+    )
+    group.add_argument(
+        "--lsl-interface",
+        default=LOOPBACK,
+        metavar="NAME",
+        help="network interface (name or address) whose network can find and read the LSL streams, which carry the "
+        f"name of this machine, or {EVERYWHERE} (default: {LOOPBACK}, this machine only)",
+    )
 
 
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Console) -> int:
     if args.save_config is not None:
         path, args.save_config = args.save_config, None
         left_out = config.save(parser, args, path)
-        print(printable(f"options are in {path}; use them with: mer-live --config {path}"))
+        print(printable(f"options saved to {path}; use them with: mer-live --config {path}"))
         for name in left_out:
             remedy = f" or set {CAMERA_VARIABLE}" if name == "camera" else ""
-            print(f"--{name} is left out, because it holds a password or token; give it again{remedy}")
+            print(f"--{name} was left out because it holds a password or token; give it again{remedy}")
         return 0
     into_recording = args.record is not None and args.events is None
     if into_recording:
@@ -217,9 +194,10 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
             recording.describe(feed.start)
             frames = recording.passing(frames)
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        lines = Lines(records, source=name, start=start)
 
         def mark(pressed: Mark) -> None:
-            records.write(record_from_mark(pressed, source=name) | (start.fields() if start else {}))
+            lines.mark(pressed)
             if outlets is not None:
                 outlets.mark(pressed)
 
@@ -230,14 +208,10 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
             source=name,
             save_dir=args.save_dir,
         )
+        sent: list[Sink] = [outlets] if outlets is not None else []
         with _screen(args, source, engine, pipeline, console, keys) as screen:
-            for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
-                for event in update.events:  # on disk before anybody is told of it
-                    records.write(_record(event, name, start))
-                if outlets is not None:
-                    outlets.update(update)
-                screen.update(update)
-                keys.update(update)
+            updates = live(pipeline, capture, stop=stop, duration_s=args.duration)
+            deliver(updates, [lines, *sent, screen, keys])
     face_notes = pipeline.face_notes(start_s=pipeline.totals.first_time_s)
     notes = (str(pipeline.cadence.rhythm), *feed.notes, *face_notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(
@@ -262,7 +236,7 @@ def _open(args: argparse.Namespace) -> Source:
         height=args.height,
         fourcc=args.fourcc,
         exposure_ms=args.exposure,
-        backend=args.backend,
+        backend=args.camera_backend,
     )
 
 
@@ -291,9 +265,9 @@ def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
 
 def _screen(
     args: argparse.Namespace, source: Source, engine: Engine, pipeline: Pipeline, console: Console, keys: Keys
-) -> Overlay | Log:
+) -> AbstractContextManager[Sink]:
     if args.no_overlay or args.events == STDOUT or not console.is_terminal:
-        return Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events))
+        return closing(Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events)))
     camera = source if isinstance(source, LiveSource) and not is_stream(args.camera) else None
     header = Header(
         source=source.description,
@@ -306,14 +280,6 @@ def _screen(
     )
     mode = choose(args.pictures, console, os.environ).mode
     return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys, pictures=mode)
-
-
-def _record(event: Event, name: str, start: SessionStart | None) -> dict[str, Any]:
-    """Return the line of an event; of a live source with the session's start, and the apex by the computer's clock."""
-    record = record_from_event(event, source=name)
-    if start is not None:
-        record |= {"apex_utc": start.utc_at(event.interval.apex.time_s), **start.fields()}
-    return record
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from engines.protocol import Engine
 from engines.select import open_engine
+from mer import option_help
 from mer.cli import command, print_error
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
@@ -22,21 +23,22 @@ from mer.media.video import FrameReader
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.messages import Update
 from realtime.output import compare, extras
 from realtime.output.report.index import INDEX_HTML, index
+from realtime.output.sink import Sink
 from realtime.pipeline import Pipeline
 from realtime.recordings import tally, workers
 from realtime.recordings.inputs import find_recordings
-from realtime.recordings.recording import Job, Screen, replay_recording, skip
+from realtime.recordings.recording import Job, replay_recording, skip
 from realtime.recordings.tally import Outcome
 from realtime.screen.graphics import choose
 from realtime.screen.overlay import Header, Overlay
 from realtime.screen.progress import Bar, BatchBar
+from realtime.update import Update
 
-_EPILOG: Final = (
-    "exit code: 0 all done, 1 nothing could be done, 2 options that make no sense, 3 some recordings failed and the "
-    "others are done, 130 interrupted. The same command goes on where an interrupted one stopped."
+_NOTES: Final = (
+    "Exit codes: 0 success; 1 nothing could be replayed; 2 invalid options; 3 some recordings failed and the others "
+    "are complete; 130 interrupted. Repeat the command to continue after an interruption."
 )
 _DIED: Final = (
     "the process that replayed it died, for lack of memory or because the recording upsets a decoder; "
@@ -52,25 +54,44 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = options.parser("mer-replay", "Spot and classify micro-expressions in recordings: lossless, repeatable.")
-    parser.epilog = _EPILOG
-    parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="video, folder of pictures, folder to search, or '**/*.mp4'"
+    parser = options.parser(
+        "mer-replay",
+        "Spot and classify micro-expressions in recordings: every frame, with the same result each time.",
+        examples=(
+            "mer-replay interview.mp4 --out results --report",
+            "mer-replay study/ --fps 200 --out results --jobs 4",
+        ),
+        notes=_NOTES,
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results go to DIR/<name of FILE>/")
     parser.add_argument(
-        "--truth", nargs="+", default=[], type=Path, metavar="JSON", help="compare with these truths, one for each FILE"
+        "files", nargs="+", type=Path, metavar="FILE", help="video, folder of frames, folder to search, or '**/*.mp4'"
     )
-    parser.add_argument("--fps", type=options.frame_rate, help="frame rate that overrides the time stamps of FILE")
-    parser.add_argument("--jobs", type=options.count, default=1, metavar="N", help="recordings at a time (default: 1)")
-    cluster.add_option(parser)
-    parser.add_argument(
-        "--again", action="store_true", help="do again what is done already; --truth, --overlay, --screenshot do, too"
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "--fps",
+        type=options.frame_rate,
+        help=f"{option_help.FPS} (default: by the time stamps of the recording, which it replaces)",
     )
+    source.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help=option_help.TRUTH)
+    options.add_recognition(parser)
     extras.add_options(parser)
-    parser.add_argument("--overlay", action="store_true", help="show what happens while it runs")
-    parser.add_argument("--screenshot", type=Path, metavar="SVG", help="draw the overlay as each event is reported")
+    _add_processing(parser)
+    display = parser.add_argument_group("display")
+    display.add_argument("--overlay", action="store_true", help="draw the overlay while a recording is replayed")
+    display.add_argument("--screenshot", type=Path, metavar="SVG", help="save the overlay as each event is reported")
+    options.add_pictures(display)
     return parser
+
+
+def _add_processing(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("processing")
+    group.add_argument("--jobs", type=options.count, default=1, metavar="N", help=option_help.JOBS)
+    cluster.add_option(group)
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="reprocess recordings that already have results; so do --truth, --overlay and --screenshot",
+    )
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
@@ -80,7 +101,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         raise errors[0]
     _check(args, len(recordings) + len(errors))
     truths: list[compare.Truth | None] = [compare.read_truth(path) for path in args.truth] or [None] * len(recordings)
-    again = bool(args.again or args.truth or args.overlay or args.screenshot)
+    again = bool(args.overwrite or args.truth or args.overlay or args.screenshot)
     wanted = extras.wanted_from(args)
     jobs = [
         Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.out, args.sensitivity)
@@ -167,7 +188,7 @@ def _ended(
 class _Screenshots:
     """A screen, and the overlay drawn into a file whenever an event is reported."""
 
-    def __init__(self, screen: Screen, overlay: Overlay, path: Path) -> None:
+    def __init__(self, screen: Sink, overlay: Overlay, path: Path) -> None:
         self._screen = screen
         self._overlay = overlay
         self._path = path
@@ -180,6 +201,9 @@ class _Screenshots:
             return
         self._overlay.export_svg(self._path)
 
+    def close(self) -> None:
+        self._screen.close()
+
 
 @contextmanager
 def _screen(
@@ -190,7 +214,7 @@ def _screen(
     name: str,
     frames: FrameReader,
     pipeline: Pipeline,
-) -> Iterator[Screen]:
+) -> Iterator[Sink]:
     header = _header(frames, engine, job.truth)
     mode = choose(args.pictures, console, os.environ).mode
     overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, pictures=mode)

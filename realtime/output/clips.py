@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.files import write_new
-from realtime.messages import Event, Update
+from realtime.messages import Event
+from realtime.output.exports.base import Found
+from realtime.update import Update
 
+CLIPS: Final = ("clips/event-*.png", "clips/event-*.mp4")
+"""Patterns of the names of all files."""
 MARGIN_S: Final = 0.25
 """Shown before the onset and, as far as it had been seen when the event was decided, after the offset."""
 SLOWER: Final = 4.0
@@ -42,8 +46,27 @@ def encode_picture(image: NDArray[np.uint8], suffix: str) -> bytes:
     return data.tobytes()
 
 
+class Strips:
+    """A strip of pictures (PNG) for each event."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def update(self, update: Update) -> None:
+        """Take one update."""
+        for event in update.events:
+            self._files[f"clips/event-{event.number:03d}.png"] = strip_png(event)
+
+    def files(self, _found: Found) -> dict[str, bytes]:
+        """Return name and content of each strip."""
+        return self._files
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Films:
-    """Keeps the last seconds of the face crop and cuts a film out for each event.
+    """A film of each event (VP9 in MP4, four times slower than life), cut out of the last seconds of the face crop.
 
     Args:
         folder: Where a film may lie while it is being made, readable by its owner only.
@@ -52,17 +75,27 @@ class Films:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._crops: deque[tuple[float, NDArray[np.uint8]]] = deque()
+        self._files: dict[str, bytes] = {}
 
-    def add(self, update: Update) -> list[bytes]:
-        """Take one update and return a film (VP9 in MP4, four times slower than life) of each of its events.
+    def update(self, update: Update) -> None:
+        """Take one update.
 
         Raises:
-            MerError: If this OpenCV has no encoder for it, or the film did not come out whole.
+            MerError: If this OpenCV has no encoder for films, or one did not come out whole.
         """
-        self._crops.append((update.time_s, update.crop))
-        while self._crops[0][0] < update.time_s - _KEPT_S:
+        crop = update.crop
+        self._crops.append((crop.time_s, crop.image))
+        while self._crops[0][0] < crop.time_s - _KEPT_S:
             self._crops.popleft()
-        return [self._film(event) for event in update.events]
+        for event in update.events:
+            self._files[f"clips/event-{event.number:03d}.mp4"] = self._film(event)
+
+    def files(self, _found: Found) -> dict[str, bytes]:
+        """Return name and content of each film."""
+        return self._files
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _film(self, event: Event) -> bytes:
         first_s = event.interval.onset.time_s - MARGIN_S
@@ -76,7 +109,7 @@ class Films:
             return _encoded(path, crops, rate_hz=event.quality.rate_hz / SLOWER, size_wh=size)
         except OSError as error:
             raise MerError(
-                f"the film of event {event.number} cannot be written ({error.strerror}); is the disk full?"
+                f"the clip of event {event.number} cannot be written ({error.strerror}); is the disk full?"
             ) from error
         finally:
             path.unlink(missing_ok=True)
@@ -86,7 +119,7 @@ def _encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, 
     """Write a film and return its content, once as many pictures could be read back as it was given."""
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"vp09"), rate_hz, size_wh)
     if not writer.isOpened():
-        raise MerError("this OpenCV has no VP9 encoder; use --clips png, or opencv-python from PyPI")
+        raise MerError("this OpenCV has no VP9 encoder; use --event-clips png, or opencv-python from PyPI")
     for crop in crops:
         writer.write(cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR))
     writer.release()
@@ -96,7 +129,5 @@ def _encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, 
         whole += 1
     reader.release()
     if whole != len(crops):  # a full disk, about which the encoder says nothing
-        raise MerError(
-            f"only {whole} of the {len(crops)} pictures of a film could be read back; is {path.parent} full?"
-        )
+        raise MerError(f"only {whole} of the {len(crops)} frames of a clip could be read back; is {path.parent} full?")
     return path.read_bytes()

@@ -120,7 +120,9 @@ class SessionRecording:
             self._write_all()
         except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
             reason = getattr(error, "strerror", None) or str(error)
-            self.error = f"{self._folder / VIDEO} could not be written any more ({reason}); the session goes on without"
+            self.error = (
+                f"{self._folder / VIDEO} could not be written any more ({reason}); the session continues without"
+            )
         if self.error:
             while self._queue.get() is not None:  # `add` has stopped; only what was waiting is thrown away
                 pass

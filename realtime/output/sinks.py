@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from mer.messages import Interval
-from realtime.messages import Event
+from realtime.messages import Event, Mark
 
 if sys.platform != "win32":
     import fcntl
@@ -64,6 +64,17 @@ def record_from_event(event: Event, *, source: str) -> dict[str, Any]:
             "engine_ms": round(latency.engine_ms, 2),
         },
         "engine": event.engine,
+    }
+
+
+def record_from_mark(mark: Mark, *, source: str) -> dict[str, Any]:
+    """Return a mark as what a line of the events file holds."""
+    return {
+        "schema": SCHEMA,
+        "source": source,
+        "mark": mark.number,
+        "time_s": round(mark.time_s, 6),
+        "utc": mark.utc.isoformat(timespec="milliseconds"),
     }
 
 

@@ -9,7 +9,7 @@ from engines.protocol import Engine
 from mer.media.video import FrameReader
 from mer.text import listed
 from realtime.capture.cadence import Rhythm
-from realtime.face_size import median_and_least
+from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
 from realtime.output.sinks import SCHEMA
 from realtime.output.versions import component_versions
@@ -41,7 +41,7 @@ def summarise(
         rhythm: How evenly frames came.
         face_notes: What was odd about the faces.
     """
-    eyes = median_and_least(totals.eye_distances)
+    eyes = median_and_minimum(totals.eye_distances)
     return {
         "schema": SCHEMA,
         "source": str(source),
@@ -59,7 +59,7 @@ def summarise(
         "repaired_stamps": frames.repaired_stamps,
         "notes": listed([*frames.notes, *face_notes]),
         "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
-        "eye_distance_px": {"median": eyes[0], "least": eyes[1]} if eyes else None,
+        "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
         "stages": timing.summary(),

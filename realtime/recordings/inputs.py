@@ -41,7 +41,7 @@ class Search:
     Attributes:
         recordings: Each once, in order.
         errors: What is wrong with arguments and with folders below them.
-        notes: What was passed over, one line for each argument.
+        notes: What was skipped, one line for each argument.
     """
 
     recordings: tuple[Recording, ...]
@@ -87,7 +87,7 @@ def _expand(argument: Path, tree: "_Tree") -> Iterator[Found]:
         if not inside and not tree.errors:
             passed = tree.passed_over()
             raise MerError(
-                f"folder {argument} holds no recording: no video, no TIFF of several pages, no folder of frames"
+                f"folder {argument} contains no recording: no video, no TIFF of several pages, no folder of frames"
                 + (f"; {passed}" if passed else "")
             )
         yield from inside
@@ -192,7 +192,7 @@ class _Tree:
         text = ", ".join(f"{count} {kind}" for kind, count in named)
         rest = kinds.total() - sum(count for _, count in named)
         were = "files were" if kinds.total() > 1 else "file was"
-        return f"{kinds.total()} {were} passed over: {text}" + (f", {rest} others" if rest else "")
+        return f"{kinds.total()} {were} skipped: {text}" + (f", {rest} others" if rest else "")
 
     def notes(self, argument: Path) -> Iterator[str]:
         """Yield what to say about an argument."""

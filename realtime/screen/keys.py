@@ -3,46 +3,20 @@
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mer.files import write_new
-from realtime.messages import Event, Update
+from realtime.messages import Event, Mark
 from realtime.output.clips import strip_png
-from realtime.output.sinks import SCHEMA, record_from_event
+from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
 from realtime.spotting.sensitivity import LEAST, MOST
+from realtime.update import Update
 
 STEP: Final = 1.25
 """Factor of one press of + or - on the dial of `--sensitivity`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A moment that somebody marked with the space bar.
-
-    Attributes:
-        number: Counts marks from 1.
-        time_s: Of the latest frame then, on the session's time line.
-        utc: The same by the computer's clock.
-    """
-
-    number: int
-    time_s: float
-    utc: datetime
-
-
-def record_from_mark(mark: Mark, *, source: str) -> dict[str, Any]:
-    """Return a mark as what a line of the events file holds."""
-    return {
-        "schema": SCHEMA,
-        "source": source,
-        "mark": mark.number,
-        "time_s": round(mark.time_s, 6),
-        "utc": mark.utc.isoformat(timespec="milliseconds"),
-    }
 
 
 class Keys:
@@ -80,6 +54,9 @@ class Keys:
         if update.events:
             self._last_event = update.events[-1]
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def __call__(self, key: str) -> str:
         """Do what a key asks for and return what to tell about it; empty for a key without meaning."""
         if key == "q":
@@ -97,14 +74,14 @@ class Keys:
         if self._latest is None:
             return "nothing to mark yet"
         self._marks += 1
-        mark = Mark(self._marks, self._latest.time_s, datetime.now(timezone.utc))
+        mark = Mark(self._marks, self._latest.crop.time_s, datetime.now(timezone.utc))
         self._on_mark(mark)
         return f"mark {mark.number} at {mark.time_s:.2f} s"
 
     def _sensitivity(self, factor: float) -> str:
         self._pipeline.sensitivity *= factor
         value = self._pipeline.sensitivity
-        end = " (the end of the dial)" if value in (LEAST, MOST) else ""
+        end = " (the limit)" if value in (LEAST, MOST) else ""
         return f"sensitivity {value:.2f}{end}"
 
     def _save(self) -> str:

@@ -115,7 +115,7 @@ class Faults:
         self.folder = folder
         self.kills = kills
         self.recording = folder / "recording.mp4"
-        made = ["recording", self.recording, "--fps", "100", "--seconds", "8", "--events", str(EVENTS), "--seed", "3"]
+        made = ["recording", self.recording, "--fps", "100", "--seconds", "8", "--n-events", str(EVENTS), "--seed", "3"]
         subprocess.run(
             [BIN / "mer-synth", *made, "--distractors", "none"], check=True, env=environment(), capture_output=True
         )
@@ -216,7 +216,7 @@ class Faults:
             session = Command(BIN / "mer-live", *given, start=limit)
             self._until_event(session, events)
             code = session.end()
-            fine = code == 1 and "the session goes on without" in session.said and told(session) == EVENTS
+            fine = code == 1 and "the session continues without" in session.said and told(session) == EVENTS
             outcome = "the recording stops, the session goes on; told at the end"
             yield row(f"file system full, --record ({how})", session, events, outcome, code, fine)
         how = "tmpfs of 4 kB" if can_mount() else "RLIMIT_FSIZE"

@@ -1,7 +1,7 @@
 """What the commands do with spoilt files: no traceback, no crash without a message, no hang, nothing else touched.
 
 Run: python tests/benchmarks/bench_fuzz.py [--videos 500 --files 200] [--seed 0]. Everything is made here, seeded and
-small: videos of three kinds and folders of pictures, and the other files that the commands read. Each is then spoilt
+small: videos of three kinds and folders of frames, and the other files that the commands read. Each is then spoilt
 (flipped bits, cut off, another kind's header, wrong extension, zeros, bytes put in, nothing left; in text also odd
 values in odd places) and given to the command that reads it:
 
@@ -143,7 +143,7 @@ class Fuzz:
 
     def _make_good_files(self) -> None:
         truth = self._inputs / "synthetic.mp4"
-        made = ["recording", str(truth), "--fps", "50", "--seconds", "4", "--events", "1", "--size", "320x240"]
+        made = ["recording", str(truth), "--fps", "50", "--seconds", "4", "--n-events", "1", "--size", "320x240"]
         if synthesise(made):
             raise SystemExit("no synthetic recording could be made")
         results = self._out / "synthetic"
@@ -198,14 +198,14 @@ class Fuzz:
         path = self._inputs / "truth.json"
         path.write_bytes(content)
         events = self._inputs / "events.jsonl"
-        return kind, path, "mer-evaluate", ["spotting", "--truth", path, "--events", events]
+        return kind, path, "mer-evaluate", ["spotting", "--truth", path, "--results", events]
 
     def _events(self) -> tuple[str, Path, str, list[str | Path]]:
         kind, content = self._spoil_json((self._inputs / "events.jsonl").read_bytes())
         path = self._inputs / "spoilt.jsonl"
         path.write_bytes(content)
         truth = self._inputs / "synthetic.json"
-        return kind, path, "mer-evaluate", ["spotting", "--truth", truth, "--events", path]
+        return kind, path, "mer-evaluate", ["spotting", "--truth", truth, "--results", path]
 
     def _manifest(self) -> tuple[str, Path, str, list[str | Path]]:
         kind, path = self._spoilt_text("spoilt.csv", (self._inputs / "manifest.csv").read_bytes())
@@ -224,7 +224,7 @@ class Fuzz:
         return kind, path
 
     def _replay_arguments(self, engine: Path) -> list[str | Path]:
-        return [self._good[".avi"], "--out", self._out / "with-engine", "--again", "--engine", engine]
+        return [self._good[".avi"], "--out", self._out / "with-engine", "--overwrite", "--engine", engine]
 
     def _replay(self, path: Path, out: Path, *more: str, limit_s: float) -> Ended:
         given = [path, "--out", out, "--engine", "onnxruntime", "--absolute-paths", *more]

@@ -50,7 +50,7 @@ import realtime.commands.live as program
 inner, decided = program.live, []
 def watched(*args, **kwargs):
     for update in inner(*args, **kwargs):
-        decided.append((update.index, time.monotonic()))
+        decided.append((update.crop.index, time.monotonic()))
         yield update
 program.live = watched
 code = program.main(sys.argv[2:])
@@ -258,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = given.recording or Path(folder) / "stream.mp4"
         if given.recording is None:
-            options = ["--fps", str(given.fps), "--seconds", "8", "--events", "3"]
+            options = ["--fps", str(given.fps), "--seconds", "8", "--n-events", "3"]
             if synthesise(["recording", str(path), *options]):
                 raise SystemExit("no synthetic recording could be made")
         shown = measure(path, fps=given.fps, seconds=60.0 * given.minutes)

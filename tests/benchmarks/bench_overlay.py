@@ -102,7 +102,7 @@ def pictures() -> list[NDArray[np.uint8]]:
     """Return four seconds of a synthetic face, 640 x 480."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "face.mp4"
-        if synthesise(["recording", str(path), "--fps", str(FPS), "--seconds", "4", "--events", "1"]):
+        if synthesise(["recording", str(path), "--fps", str(FPS), "--seconds", "4", "--n-events", "1"]):
             raise SystemExit("no synthetic recording could be made")
         capture, found = cv2.VideoCapture(str(path)), []
         while (read := capture.read())[0]:

@@ -2,11 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from mer import option_help
 from mer.labels import CLASSES
+from mer.options import names
 from mer.synth.head_path import write_path
 from mer.synth.injection.inject import Settings, inject
 from mer.synth.injection.measure import head_path
@@ -15,46 +17,58 @@ from mer.synth.reporting import event_table, progress
 from mer.terminal import open_console
 from mer.text import printable
 
-_ABOUT = """\
-Draw micro-expressions of known class, size and time into a real recording: the face mesh of each frame carries the
-displacement of the skin. Time stamps, rate and noise stay. To know what the program finds without them, make a copy
-with --none, which takes the same way through the same codec. Sound is left out.
-"""
+_CLASSES: Final = f"{option_help.CLASSES} (default: {','.join(CLASSES)})"
+_ABOUT: Final = (
+    "Draw micro-expressions of known class, size and time into a real recording: the face mesh of each frame carries "
+    "the displacement of the skin. Time stamps, frame rate and noise stay; sound is left out. To know what is found "
+    "without them, make a copy with --none, which goes through the same codec."
+)
 
 
 def add_inject(commands: Any) -> None:
     """Add the subcommand `inject` to an argparse group of subcommands."""
-    options = commands.add_parser(
+    like = Settings()
+    parser = commands.add_parser(
         "inject",
         help="micro-expressions drawn into a real recording",
         description=_ABOUT,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        examples=(
+            "mer-synth inject interview.mp4 drawn.mp4 --seed 1",
+            "mer-synth inject interview.mp4 bare.mp4 --none",
+        ),
     )
-    options.set_defaults(run=_run)
-    like = Settings()
-    options.add_argument("video", type=Path, metavar="VIDEO", help="a real recording of a face")
-    options.add_argument("out", type=Path, metavar="OUT", help=".mp4 to write; the truth goes to OUT.json")
-    options.add_argument("--none", action="store_true", help="draw nothing: the same copy for comparison")
-    options.add_argument("--seed", type=int, default=like.seed, help="the same seed gives the same events")
-    options.add_argument("--events", type=int, help="number of events; as many as there is room for if left out")
-    options.add_argument("--classes", nargs="+", choices=CLASSES, default=list(CLASSES), help="classes to draw")
+    parser.set_defaults(run=_run)
+    parser.add_argument("video", type=Path, metavar="VIDEO", help="a real recording of a face")
+    parser.add_argument("out", type=Path, metavar="OUT", help=".mp4 file to write; the truth goes to OUT.json")
+    parser.add_argument("--none", action="store_true", help="draw nothing: the same copy for comparison")
+    parser.add_argument("--seed", type=int, default=like.seed, metavar="N", help=option_help.SEED)
+    content = parser.add_argument_group("content")
+    content.add_argument(
+        "--n-events", type=int, metavar="N", help=f"{option_help.N_EVENTS} (default: as many as there is time for)"
+    )
+    content.add_argument("--classes", type=names, default=CLASSES, metavar="A,B,...", help=_CLASSES)
     for name, default, text in (
-        ("amplitude", like.amplitude_percent, "peak displacement in percent of the distance between the eyes"),
-        ("duration", like.duration_s, "seconds from onset to offset"),
-        ("pause", like.pause_s, "seconds from an offset to the next onset"),
+        ("amplitude", like.amplitude_percent, option_help.AMPLITUDE),
+        ("event-duration", like.duration_s, "range of seconds from onset to offset"),
+        ("pause", like.pause_s, "range of seconds from an offset to the next onset"),
     ):
-        options.add_argument(f"--{name}", type=float, nargs=2, default=default, metavar=("LOW", "HIGH"), help=text)
-    options.add_argument(
-        "--crf", type=int, default=like.crf, help=f"quality of x264, 0 (lossless) to {MAX_CRF} (still invisible)"
+        content.add_argument(f"--{name}", type=float, nargs=2, default=default, metavar=("LOW", "HIGH"), help=text)
+    video = parser.add_argument_group("video")
+    video.add_argument(
+        "--crf",
+        type=int,
+        default=like.crf,
+        metavar="N",
+        help=f"rate factor of x264, 0 (lossless) to {MAX_CRF}; no visible loss at any of them",
     )
 
 
 def _run(arguments: argparse.Namespace) -> None:
     settings = Settings(
         amplitude_percent=tuple(arguments.amplitude),
-        duration_s=tuple(arguments.duration),
+        duration_s=tuple(arguments.event_duration),
         pause_s=tuple(arguments.pause),
-        events=arguments.events,
+        events=arguments.n_events,
         labels=tuple(arguments.classes),
         none=arguments.none,
         crf=arguments.crf,
@@ -71,11 +85,14 @@ def _run(arguments: argparse.Namespace) -> None:
 def add_head_path(commands: Any) -> None:
     """Add the subcommand `head-path` to an argparse group of subcommands."""
     options = commands.add_parser(
-        "head-path", help="measure how a head moves, for --head-path", description="Measure the path of a head."
+        "head-path",
+        help="measure how a head moves, for --head-path",
+        description="Measure the path of a head in a real recording, for mer-synth recording --head-path.",
+        examples=("mer-synth head-path interview.mp4 head.csv", "mer-synth head-path talk.mp4 talk.csv"),
     )
     options.set_defaults(run=_measure)
     options.add_argument("video", type=Path, metavar="VIDEO", help="a real recording of a face")
-    options.add_argument("out", type=Path, metavar="CSV", help="file to write, for `mer-synth recording --head-path`")
+    options.add_argument("out", type=Path, metavar="CSV", help="file to write")
 
 
 def _measure(arguments: argparse.Namespace) -> None:

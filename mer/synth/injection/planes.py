@@ -79,7 +79,7 @@ class PlaneReader:
         format: Of all frames.
 
     Raises:
-        MerError: If the file holds no frame that can be decoded.
+        MerError: If the file contains no frame that can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +98,7 @@ class PlaneReader:
             raise
         if first is None:
             self.close()
-            raise MerError(f"{path} holds no frame that can be decoded; is the recording complete?")
+            raise MerError(f"{path} contains no frame that can be decoded; is the recording complete?")
         self._first = first
         self._turns = (getattr(first, "rotation", 0) or 0) // 90 % 4
         self.format = self._format(first)

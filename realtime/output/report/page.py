@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from mer.sampling import APEX, N_FRAMES
 from realtime.messages import Event
-from realtime.output.exports import Found
+from realtime.output.exports.base import Found
 from realtime.output.report import chart, pictures
 from realtime.output.report.gather import Finding, Gatherer
 from realtime.output.report.markup import Element, extend, page, tag
@@ -74,7 +74,11 @@ def _summary(found: Found) -> Element:
         ("duration", f"{summary['seconds']:.1f} s", f"{summary['frames']} frames, {width} x {height}"),
         ("frame rate", f"{summary['measured_fps']:.4g}/s", f"header: {summary['nominal_fps']:.4g}/s"),
         ("face in view", f"{100 * summary['face_coverage']:.0f} %", "of the frames"),
-        ("eye distance", f"{eyes['median']} px" if eyes else "-", f"least {eyes['least']} px" if eyes else "no face"),
+        (
+            "eye distance",
+            f"{eyes['median']} px" if eyes else "-",
+            f"minimum {eyes['minimum']} px" if eyes else "no face",
+        ),
         ("lost frames", str(lost), f"{summary['repaired_stamps']} time stamps repaired"),
     )
     cards = tag("dl", class_="figures")
@@ -160,7 +164,7 @@ def _event(finding: Finding, found: Found, colours: dict[str, int]) -> Element:
 
 def _strip(event: Event) -> Element:
     names = {0: "onset", APEX: "apex", N_FRAMES - 1: "offset"}
-    strip = tag("ol", class_="strip", aria_label="the 13 pictures that the model saw")
+    strip = tag("ol", class_="strip", aria_label="the 13 frames that the model saw")
     for number, (image, time_s) in enumerate(zip(event.clip.images, event.clip.times_s)):
         after_ms = 1000 * (time_s - event.clip.times_s[0])
         name = names.get(number, "")

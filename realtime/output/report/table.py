@@ -17,7 +17,7 @@ def quality_flags(event: Event) -> list[str]:
     quality = event.quality
     flags = []
     if quality.interpolated:
-        flags.append(f"fewer than 13 frames at {quality.rate_hz:.0f}/s: pictures are blended")
+        flags.append(f"fewer than 13 frames at {quality.rate_hz:.0f}/s: frames are blended")
     if quality.gap:
         flags.append("frames are missing")
     if quality.tracking < LOW_TRACKING:
