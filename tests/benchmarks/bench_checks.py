@@ -128,24 +128,23 @@ class Watch:
 
 
 def recordings(folder: Path, *, fps: int, seconds: float) -> dict[str, Path]:
-    """Render a recording and write the same frames in the other formats."""
-    made = {"Motion JPEG": folder / "mjpeg.avi", "MPEG-4": folder / "mpeg4.mp4", "JPEG pictures": folder / "pictures"}
+    """Render a recording and return it in each of the formats."""
+    rendered, still = folder / "rendered.mp4", folder / "pictures"
+    made = {"Motion JPEG": (folder / "a.avi", "MJPG"), "MPEG-4": (folder / "b.mp4", "mp4v")}
     given = ["--fps", str(fps), "--seconds", str(seconds), "--events", str(max(1, int(seconds // 3)))]
-    subprocess.run(
-        [BIN / "mer-synth", "recording", made["Motion JPEG"], *given, "--seed", "3"], check=True, capture_output=True
-    )
-    made["JPEG pictures"].mkdir()
-    with FrameReader(made["Motion JPEG"]) as frames:
-        writer: Any = None
+    subprocess.run([BIN / "mer-synth", "recording", rendered, *given, "--seed", "3"], check=True, capture_output=True)
+    still.mkdir()
+    with FrameReader(rendered) as frames, contextlib.ExitStack() as stack:
+        writers: list[cv2.VideoWriter] = []
         for frame in frames:
-            height, width = frame.image.shape[:2]
-            writer = writer or cv2.VideoWriter(
-                str(made["MPEG-4"]), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height)
-            )
-            writer.write(frame.image)
-            cv2.imwrite(str(made["JPEG pictures"] / f"{frame.index:05d}.jpg"), frame.image)
-        writer.release()
-    return made
+            size_wh = (frame.image.shape[1], frame.image.shape[0])
+            for path, code in made.values() if not writers else ():
+                writers.append(cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), fps, size_wh))
+                stack.callback(writers[-1].release)
+            for writer in writers:
+                writer.write(frame.image)
+            cv2.imwrite(str(still / f"{frame.index:05d}.jpg"), frame.image)
+    return {**{kind: path for kind, (path, _) in made.items()}, "JPEG pictures": still}
 
 
 def replayed(recording: Path, out: Path, *options: str) -> tuple[float, Watch]:
