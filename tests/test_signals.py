@@ -36,6 +36,6 @@ def test_a_batch_of_two_at_a_time_is_taken_up_where_a_signal_ended_it(
 
 def test_a_training_is_taken_up_where_a_signal_ended_it(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
-    clips = write_toy(tmp_path / "toy.npz", **toy_clips(5, 3))
+    clips = write_toy(tmp_path / "toy.npz", **toy_clips(3, 3))
     work = train_work(clips, CLASSES, "--epochs", "1")
     assert not stopped(work, tmp_path, signal.SIGHUP, group=True)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from signalled import BIN, Work, faults, moment, replay_work, run, train_work  # noqa: E402
-from toy_clips import CLASSES, write_toy  # noqa: E402
+from toy_clips import CLASSES, toy_clips, write_toy  # noqa: E402
 
 RECORDINGS = 4
 
@@ -59,7 +59,7 @@ def recordings(folder: Path) -> list[Work]:
 
 def trainings(folder: Path) -> list[Work]:
     """Write toy clips and return a training one fold after the other, and one of two at a time."""
-    clips = write_toy(folder / "toy.npz")
+    clips = write_toy(folder / "toy.npz", **toy_clips(3, 3))
     return [train_work(clips, CLASSES, "--epochs", "2", "--jobs", jobs) for jobs in ("1", "2")]
 
 
