@@ -118,6 +118,17 @@ def read_at_most(path: Path, most_bytes: int) -> bytes:
     return content
 
 
+def remove_half_files(folder: Path) -> None:
+    """Remove what `write_atomically` had begun in a folder and below it when its process was killed.
+
+    Args:
+        folder: In which nobody else is writing.
+    """
+    for part in folder.rglob(".*.part"):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
 def _remove_abandoned(path: Path) -> None:
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         with contextlib.suppress(OSError):  # another process was quicker
