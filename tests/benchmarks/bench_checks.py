@@ -131,7 +131,7 @@ def recordings(folder: Path, *, fps: int, seconds: float) -> dict[str, Path]:
     """Render a recording and return it in each of the formats."""
     rendered, still = folder / "rendered.mp4", folder / "pictures"
     made = {"Motion JPEG": (folder / "a.avi", "MJPG"), "MPEG-4": (folder / "b.mp4", "mp4v")}
-    given = ["--fps", str(fps), "--seconds", str(seconds), "--events", str(max(1, int(seconds // 3)))]
+    given = ["--fps", str(fps), "--seconds", str(seconds), "--n-events", str(max(1, int(seconds // 3)))]
     subprocess.run([BIN / "mer-synth", "recording", rendered, *given, "--seed", "3"], check=True, capture_output=True)
     still.mkdir()
     with FrameReader(rendered) as frames, contextlib.ExitStack() as stack:

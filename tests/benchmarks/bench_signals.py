@@ -50,7 +50,7 @@ def recordings(folder: Path) -> list[Work]:
     """Render a recording with an event and return a batch over copies of it."""
     study = folder / "study"
     study.mkdir()
-    made = ["recording", study / "1.mp4", "--fps", "60", "--seconds", "4", "--events", "1", "--distractors", "none"]
+    made = ["recording", study / "1.mp4", "--fps", "60", "--seconds", "4", "--n-events", "1", "--distractors", "none"]
     subprocess.run([BIN / "mer-synth", *made], check=True, cwd=ROOT, capture_output=True)
     for number in range(2, RECORDINGS + 1):
         shutil.copy(study / "1.mp4", study / f"{number}.mp4")
