@@ -143,7 +143,8 @@ class Overlay:
         ]
         screen.split_column(*(part for part in parts if strip_rows or part.name != "strip"))
         picture_rows = min(body_rows, (width // 3) // 2)
-        curve = Curve(history.last(CURVE_S), history.events, history.rejected, seconds=CURVE_S)
+        watchable = history.latest.spotting.watchable if history.latest else None
+        curve = Curve(history.last(CURVE_S), history.events, history.rejected, seconds=CURVE_S, watchable=watchable)
         columns = [
             Layout(Picture(history.latest, shown_as=shown_as), name="face", size=2 * picture_rows + 1),
             Layout(help_table() if self._helping else curve),

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from realtime.spotting.training import fit, streams
 from realtime.spotting.training.examples import Labelled
 from realtime.spotting.training.mixing import Example, Micro, Mixer, mirrored
 from realtime.spotting.training.responses import expressions, responses
+from realtime.spotting.training.visibility import Seen
 
 PORTRAIT_PX: Final = 320
 _ACTS: Final = {
@@ -62,6 +64,9 @@ def main() -> None:
             for rows in (stream.rows, mirrored(stream.rows)):
                 labelled.add(_with_truth(stream, rows, path.with_suffix(".json")), PeakFinder(motion, classes))
     models = [fit.fit(labelled.arrays(), seed=args.seed + k) for k in range(args.networks)]
+    seen = Seen(models, args.threshold)
+    for _ in range(args.examples // 4):
+        seen.add(mixer.example(), PeakFinder(motion, classes))
     written: list[dict[str, Any]] = [
         {"class": label, "units": list(units), "motion": [round(float(v), 4) for v in m]} for label, units, m in found
     ]
@@ -70,6 +75,7 @@ def main() -> None:
         "examples": args.examples,
         "peaks": len(labelled.kinds),
         "seed": args.seed,
+        "visibility": asdict(seen.fit()),
     }
     fit.write(args.out, models, threshold=args.threshold, expressions=written, about=about)
 
@@ -88,7 +94,7 @@ def _with_truth(stream: streams.Stream, rows: NDArray[np.float64], file: Path) -
     events = []
     for event in truth["events"]:
         onset, apex, offset = (float(event[key]["time_s"]) - start_s for key in ("onset", "apex", "offset"))
-        events.append(Micro(onset, apex, offset, event["label"]))
+        events.append(Micro(onset, apex, offset, event["label"], event["amplitude_percent"]))
     others = [
         (_ACTS[act["kind"]], act["start"]["time_s"] - start_s, act["end"]["time_s"] - start_s)
         for act in truth["distractors"]
