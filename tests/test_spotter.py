@@ -192,7 +192,7 @@ def test_the_decision_waits_for_what_follows_but_not_longer_than_a_third_of_a_se
 
 
 def test_what_could_be_seen_follows_from_the_motion_around(course):
-    course[0] = lambda time_s: 0.4 * np.sin(12.0 * time_s) if time_s > 6.0 else 0.0
+    course[0] = lambda time_s: 1.5 * np.sin(12.0 * time_s) if time_s > 6.0 else 0.0
 
     seen = [spotting.watchable for spotting in run(Spotter(), 9.0)]
 
