@@ -11,9 +11,9 @@ from mer.errors import MerError
 from mer.labels import CLASSES
 from mer.messages import Clip
 from realtime.messages import Event, Quality
-from realtime.output.exports.base import Found
+from realtime.output.fields import record_from_event
+from realtime.output.found import Found
 from realtime.output.report.gather import Gatherer
-from realtime.output.sinks import record_from_event
 from realtime.recordings.inputs import Recording
 from realtime.recordings.tally import Outcome
 

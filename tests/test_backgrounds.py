@@ -16,7 +16,7 @@ from mer.data.cli import main as mer_data
 from mer.errors import MerError
 from mer.messages import FaceCrop
 from mer.preprocess import encode, encode_flow
-from mer.synth.cli import main as mer_synth
+from mer.synthesise import main as mer_synth
 from mer.training.backgrounds import mix, read_backgrounds
 from mer.training.data import read_npz
 

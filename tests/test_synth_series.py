@@ -9,7 +9,7 @@ import pytest
 
 from mer.errors import UsageError
 from mer.synth import series
-from mer.synth.cli import main
+from mer.synthesise import main
 
 TINY = ["--rates", "20", "--seconds", "1", "--n-events", "0", "--distractors", "none", "--jobs", "1"]
 FACES = [Path(f"{k}.jpg") for k in range(10)]

@@ -16,10 +16,9 @@ from toy_clips import CLASSES, toy_clips, write_toy
 from mer import checkpoint, splits, train
 from mer.config import TrainSettings
 from mer.errors import MerError
-from mer.evaluation import predictions
 from mer.models import networks
 from mer.training import fold as fold_module
-from mer.training import loop
+from mer.training import loop, predictions
 from mer.training.forward import FastForward, plan_forward
 
 SMALL = ("--model", "conv3d", "--input", "residual", "--threads", "1", "--device", "cpu")

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
-from engines.select import BACKENDS, open_engine
+from engines.runtime.registry import NAMES
+from engines.select import open_engine
 from mer import option_help
 from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
@@ -34,13 +35,13 @@ from realtime.output.lsl import Outlets
 from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
 from realtime.output.records import STDOUT, Lines, Records, say
 from realtime.output.session_recording import SessionRecording
-from realtime.output.sink import Sink
 from realtime.pipeline import Pipeline
 from realtime.screen.graphics import choose
 from realtime.screen.keys import Keys
 from realtime.screen.log import Log, closing_lines
 from realtime.screen.overlay import Header, Overlay
 from realtime.session import deliver, live
+from realtime.sink import Sink
 
 CAMERA_VARIABLE: Final = "MER_CAMERA"
 """Holds what `--camera` would, for addresses with a password: a command line is seen by everybody on the machine."""
@@ -258,7 +259,7 @@ def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source
 def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
     """Return the engine; one that runs the shipped weights is replaced by ONNX Runtime if it fails on the way."""
     engine = open_engine(choice)
-    if choice not in ("auto", *BACKENDS):
+    if choice not in ("auto", *NAMES):
         return engine  # nothing here answers as somebody's own weights do
     return FallbackEngine(engine, reserve=lambda: open_engine("onnxruntime"), on_failure=on_failure)
 

@@ -10,7 +10,7 @@ from typing import Final
 from mer.files import write_new
 from realtime.messages import Event, Mark
 from realtime.output.clips import strip_png
-from realtime.output.sinks import record_from_event
+from realtime.output.fields import record_from_event
 from realtime.pipeline import Pipeline
 from realtime.spotting.sensitivity import LEAST, MOST
 from realtime.update import Update
