@@ -32,7 +32,7 @@ class FakeRuntime(types.ModuleType):
         self.failing: set[str] = set()
         self.live: dict[int, object] = {}
         self.launches = 0
-        self.recording = None
+        self.recording: list[Any] | None = None
         self._device = types.SimpleNamespace(name=name.encode() + b"\0", major=capability[0], minor=capability[1])
         self._devices = devices
         self._next = 1
@@ -146,11 +146,11 @@ class FakeRuntime(types.ModuleType):
 def install(monkeypatch: pytest.MonkeyPatch, runtime: FakeRuntime) -> FakeRuntime:
     """Make `from cuda.bindings import driver, runtime` give the stand-in."""
     driver = types.ModuleType("cuda.bindings.driver")
-    driver.cuInit = lambda flags: (runtime._status("cuInit"),)
+    vars(driver)["cuInit"] = lambda flags: (runtime._status("cuInit"),)
     bindings = types.ModuleType("cuda.bindings")
-    bindings.driver, bindings.runtime = driver, runtime
+    vars(bindings).update(driver=driver, runtime=runtime)
     package = types.ModuleType("cuda")
-    package.bindings = bindings
+    vars(package)["bindings"] = bindings
     for name, module in {
         "cuda": package,
         "cuda.bindings": bindings,

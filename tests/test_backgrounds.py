@@ -26,7 +26,7 @@ STILL = np.tile(np.array([128, 128, 0], np.uint8), (13, 90, 90, 1))
 
 def moved(u: int, v: int) -> NDArray[np.uint8]:
     """Return an encoded clip in which everything but the first frame moves by some steps."""
-    clip = STILL.copy()
+    clip: NDArray[np.uint8] = STILL.copy()
     clip[1:, ..., 0] = 128 + u
     clip[1:, ..., 1] = 128 + v
     return clip

@@ -33,7 +33,8 @@ def strata(background: float, *, cut: bool = False) -> dict[str, list[bool]]:
     event = Label("fear", (40, 60, 80), (0.4, 0.6, 0.8))
     made = moving_faces.Made("injected, calm", Path("a.mp4"), "a", Path("bare.mp4"))
     one = measured_faces.Replayed(made, Truth((event,), (), True), (Pair(event, event, 1.0),), 1.0, drawn)
-    return measured_faces.strata([one], {Path("bare.mp4"): bare}, {Path("a.mp4"): drawn})
+    strata: dict[str, list[bool]] = measured_faces.strata([one], {Path("bare.mp4"): bare}, {Path("a.mp4"): drawn})
+    return strata
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Silent:
 
     def __init__(self, *, going: Any = True) -> None:
         self.going = going
-        self.seen = []
+        self.seen: list[Any] = []
 
     def start(self, phase: Any, parent: Any, steps: Any) -> None:
         self.seen.append(phase)
@@ -90,6 +90,7 @@ def test_the_manifest_of_an_rtx_plan_names_versions_and_source(tmp_path: Path, n
     assert manifest.backend == "tensorrt-rtx"
     assert manifest.deviation is None
     assert manifest.classes == read_manifest(SHIPPED_MODEL).classes
+    assert manifest.target is not None
     assert manifest.target.compute_capabilities == ("8.9",)
     assert manifest.target.source_sha256 == sha256(SHIPPED_MODEL.read_bytes())
     assert manifest.target.tensorrt_version == tensorrt_api.load_api("tensorrt-rtx").version
@@ -309,11 +310,12 @@ def test_the_library_builds_in_a_thread_that_signals_do_not_wait_for(
     fake = fake_tensorrt.install(monkeypatch, "8.6.0")
     threads = []
     built = fake.Builder.build_serialized_network
-    monkeypatch.setattr(
-        fake.Builder,
-        "build_serialized_network",
-        lambda *given: threads.append(threading.current_thread()) or built(*given),
-    )
+
+    def watched(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return built(*given)
+
+    monkeypatch.setattr(fake.Builder, "build_serialized_network", watched)
     build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
 
     assert threads
@@ -351,7 +353,9 @@ def test_a_plan_for_one_clip_at_a_time_is_built_opened_and_compared(
 @needs_rtx
 def test_rtx_builds_for_one_clip_at_a_time(small: Any, tmp_path: Path, no_gpu: Any) -> None:
     assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--max-batch", "1"]) == 0
-    assert read_manifest(tmp_path / "m.plan").target.max_batch == 1
+    target = read_manifest(tmp_path / "m.plan").target
+    assert target is not None
+    assert target.max_batch == 1
 
 
 def test_a_layout_that_the_parser_of_8_6_refuses_is_refused_at_once(

@@ -124,7 +124,11 @@ def test_samm_rows_are_named_as_the_spreadsheet_shows_them(tmp_path: Path) -> No
 
 def test_smic_has_no_apex_and_finds_both_spellings_of_a_subject(tmp_path: Path) -> None:
     header = ["Subject", "Filename", "OnsetF", "OffsetF", "FirstF", "Emotion"]
-    rows = [[1, "s1_ne_01", 32950, 32969, 32950, "negative"], [11, "s11_sur_01", 5, 40, 1, "surprise"], [None] * 6]
+    rows: list[list[Any]] = [
+        [1, "s1_ne_01", 32950, 32969, 32950, "negative"],
+        [11, "s11_sur_01", 5, 40, 1, "surprise"],
+        [None] * 6,
+    ]
     write_workbook(tmp_path / "SMIC_all_cropped/HS/SMIC-HS-E_annotation_2019.xlsx", {"Sheet1": [header, *rows]})
     home = tmp_path / "SMIC_all_cropped/HS"
     write_frames(home / "s1/micro/negative/s1_ne_01", (f"reg_image{n:06d}.bmp" for n in range(32950, 32970)))

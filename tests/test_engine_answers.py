@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_opened_in_time_is_given_up(tmp_path: Path, monkey
 
 
 def test_a_file_that_ends_its_process_leaves_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").write_text("#!/bin/sh\nkill -SEGV $$\n")
     (tmp_path / "python").chmod(0o755)
     with pytest.raises(MerError, match=r"ended the process that opened it \(-11"):

@@ -22,6 +22,8 @@ QUICK = ["--batches", "1", "2", "--measure-seconds", "0.05"]
 
 def load_script(name: Any) -> Any:
     spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -88,7 +88,7 @@ def test_a_closed_engine_says_so(model: Any) -> None:
 @pytest.mark.parametrize("change", [{"classes": ["a", "b"]}, {"mode": "rgb"}])
 def test_a_manifest_of_another_model_is_refused(model: Any, tmp_path: Path, change: Any) -> None:
     manifest, content = load_pair(model)
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in change.items()}
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in change.items()}
     write_pair(tmp_path / "m.onnx", content, replace(manifest, **given))
 
     with pytest.raises(MerError, match="its manifest promises"):

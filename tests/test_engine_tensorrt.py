@@ -47,21 +47,21 @@ def plan(model: Any, tmp_path: Path) -> Any:
 
 
 def write_plan(path: Any, model: Any, *, content: Any = None, classes: Any = None, **target: Any) -> Any:
-    manifest, onnx = load_pair(model)
+    described, onnx = load_pair(model)
     content = fake_tensorrt.HEADER + onnx if content is None else content
-    fit = {
+    fit: dict[str, Any] = {
         "tensorrt_version": "10.3.0",
         "gpu": "NVIDIA Test 1",
         "compute_capabilities": ("9.0",),
-        "source_sha256": manifest.sha256,
+        "source_sha256": described.sha256,
         "max_batch": 4,
     } | target
     manifest: Manifest = replace(
-        manifest,
+        described,
         file=path.name,
         sha256=sha256(content),
         backend="tensorrt",
-        classes=classes or manifest.classes,
+        classes=classes or described.classes,
         target=Target(**fit),
     )
     write_pair(path, content, manifest)

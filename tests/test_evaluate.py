@@ -168,7 +168,7 @@ def test_a_checkpoint_on_any_clips(network: Path, toy: Path, capsys: pytest.Capt
     assert row["figures"]["clips"] == 36
     model, _ = checkpoint.load(network)
     with torch.no_grad():
-        answers = model(torch.from_numpy(toy_clips()["clips"])).argmax(1).tolist()  # type: ignore[arg-type]
+        answers = model(torch.from_numpy(toy_clips()["clips"])).argmax(1).tolist()
     right = sum(CLASSES[answer] == label for answer, label in zip(answers, toy_clips()["labels"]))
     assert row["figures"]["accuracy"]["value"] == pytest.approx(right / 36)
 

@@ -18,7 +18,7 @@ def drawn(curve: detection.Curve, *, n: int, seed: int = 0) -> tuple[np.ndarray,
     return sizes, generator.random(n) < curve.at(sizes)
 
 
-def row(*, found: int, false: float, sees: float | None = 1.0, minutes: float = 10.0) -> dict:
+def row(*, found: int, false: float, sees: float | None = 1.0, minutes: float = 10.0) -> dict[str, Any]:
     size = {"value": sees, "low": None, "high": None}
     return {
         "found": found,

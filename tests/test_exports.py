@@ -125,6 +125,7 @@ def test_annotations_of_one_tier_do_not_overlap(tmp_path: Path) -> None:
 
 def test_a_strip_shows_13_pictures() -> None:
     image = cv2.imdecode(np.frombuffer(strip_png(event(1)), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image is not None
     assert image.shape == (180, 13 * 180)
 
 

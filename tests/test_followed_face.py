@@ -65,15 +65,16 @@ def turned(degrees: float) -> NDArray[np.uint8]:
     """Return the portrait turned clockwise in its square."""
     middle = (PORTRAIT.shape[1] / 2, PORTRAIT.shape[0] / 2)
     turn = cv2.getRotationMatrix2D(middle, -degrees, 1.0)
-    return cv2.warpAffine(PORTRAIT, turn, PORTRAIT.shape[1::-1], borderValue=(90, 90, 90))
+    return np.asarray(cv2.warpAffine(PORTRAIT, turn, PORTRAIT.shape[1::-1], borderValue=(90, 90, 90)), np.uint8)
 
 
 def shaken(image: NDArray[np.uint8]) -> Scene:
     """Return a scene of one picture that trembles, as a hand-held camera does."""
 
     def scene(t: float) -> NDArray[np.uint8]:
-        shift = np.float32([[1, 0, 2 * np.sin(9 * t)], [0, 1, 2 * np.cos(7 * t)]])
-        return cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        shift = np.array([[1, 0, 2 * np.sin(9 * t)], [0, 1, 2 * np.cos(7 * t)]], np.float32)
+        moved = cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(moved, np.uint8)
 
     return scene
 
@@ -124,8 +125,9 @@ def test_of_an_upright_face_nothing_is_said(degrees: Any) -> None:
 
 def pixelated(*, side: int) -> Run:
     """Follow the portrait, which consists of so many squares in each direction from 1.0 to 2.5 s."""
-    coarse = cv2.resize(PORTRAIT, (side, side), interpolation=cv2.INTER_AREA)
-    coarse, clear = cv2.resize(coarse, PORTRAIT.shape[1::-1], interpolation=cv2.INTER_NEAREST), shaken(PORTRAIT)
+    small = cv2.resize(PORTRAIT, (side, side), interpolation=cv2.INTER_AREA)
+    coarse = np.asarray(cv2.resize(small, PORTRAIT.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    clear = shaken(PORTRAIT)
     return Run(lambda t: coarse if 1.0 <= t < 2.5 else clear(t), 3.5)
 
 
@@ -238,7 +240,8 @@ def test_the_eye_distance_is_measured_in_the_pixels_of_the_source() -> None:
                 tracker.crop(Frame(image, index / RATE_HZ, index)).eye_distance_px for index, image in enumerate(images)
             ]
 
-    usual, half, none = eyes([PORTRAIT, cv2.resize(PORTRAIT, None, fx=0.5, fy=0.5), np.full_like(PORTRAIT, 90)])
+    small = np.asarray(cv2.resize(PORTRAIT, None, fx=0.5, fy=0.5), np.uint8)
+    usual, half, none = eyes([PORTRAIT, small, np.full_like(PORTRAIT, 90)])
 
     assert usual == pytest.approx(41, abs=1)
     assert half == pytest.approx(usual / 2, rel=0.05)

@@ -1,6 +1,7 @@
 """Pictures in pixels: which terminals get them, and what really goes to a pseudo-terminal."""
 
 import base64
+import importlib.util
 import io
 import re
 import zlib
@@ -60,13 +61,13 @@ def test_a_pipe_and_a_terminal_without_colours_get_no_pixels() -> None:
 
 
 def test_sixel_needs_to_know_how_large_cells_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphics.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     assert choose("auto", terminal(), {"TERM": "foot"}).mode == "blocks"
     assert choose("sixel", terminal(), {"TERM": "foot"}).mode == "sixel"
 
 
 def test_sixel_without_its_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphics.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "mer-live[pictures]" in choose("auto", terminal(), {"TERM": "foot"}).reason
     with pytest.raises(UsageError, match=r"mer-live\[pictures\]"):
         choose("sixel", terminal(), {})

@@ -25,7 +25,7 @@ def test_systems_are_solved_with_a_right_side_of_two_dimensions(monkeypatch: pyt
             raise cv2.error("OpenCV 5: src2 is no matrix")
         return original(system, right_side, **options)
 
-    monkeypatch.setattr(motion.cv2, "solve", strict)
+    monkeypatch.setattr(cv2, "solve", strict)
     solution = motion._solve(np.diag([2.0, 4.0]), np.array([2.0, 8.0]))
     np.testing.assert_allclose(solution, [1.0, 2.0])
 

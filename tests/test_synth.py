@@ -95,7 +95,7 @@ def test_units_move_the_skin_where_facs_says(
 
 
 def test_combinations_belong_to_one_class_only() -> None:
-    seen = {}
+    seen: dict[Any, Any] = {}
     for label, combinations in COMBINATIONS.items():
         for combination in combinations:
             assert seen.setdefault(frozenset(combination), label) == label

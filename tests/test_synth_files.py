@@ -120,7 +120,7 @@ def test_manifest_has_the_columns_and_points_at_the_clips(small_corpus: Any) -> 
     with built.manifest.open(newline="") as file:
         reader = csv.DictReader(file)
         rows = list(reader)
-    assert tuple(reader.fieldnames) == ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
+    assert tuple(reader.fieldnames or ()) == ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
     assert Counter(row["label"] for row in rows) == {label: 2 if label == "happiness" else 1 for label in CLASSES}
     for row in rows:
         n = len(frames_of(out / row["path"]))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mer.errors import MerError
 from mer.face.landmarker import detect_once
 from mer.face.pose import HeadPose, fit_pose
 from mer.synth import curves, head_path
@@ -64,11 +65,18 @@ def test_a_written_path_is_read_as_it_was(tmp_path: Path) -> None:
     assert head_path.read_path(tmp_path / "p.csv").poses == pytest.approx(path.poses)
 
 
+def mesh_of(image: Any) -> Any:
+    """Return the (478, 3) mesh of the face in a picture."""
+    mesh = detect_once(image)
+    assert mesh is not None
+    return mesh
+
+
 def test_a_portrait_follows_position_size_and_turn() -> None:
     portrait = packaged_portrait()
     scene = Scene(portrait, {}, size_wh=(640, 480), iod_px=90, reach_iod=0.9)
     rest, there = (
-        fit_pose(detect_once(scene.render(Expressed({}), pose).astype(np.uint8))[:, :2])
+        fit_pose(mesh_of(scene.render(Expressed({}), pose).astype(np.uint8))[:, :2])
         for pose in (HeadPose(), HeadPose(x=0.3, y=-0.2, scale=1.1, yaw=0.2, pitch=0.0, roll=0.1))
     )
     moved = np.array([there.x - rest.x, there.y - rest.y]) / rest.scale
@@ -150,7 +158,7 @@ def test_what_cannot_be_used_is_refused_with_a_reason(
 def test_a_broken_row_of_a_path_is_named(tmp_path: Path) -> None:
     rows = "time_s,x,y,scale,yaw,pitch,roll\n" + "0,0,0,1,0,0,0\n" + "1,0,0,nan,0,0,0\n"
     (tmp_path / "p.csv").write_text(rows)
-    with pytest.raises(head_path.MerError, match="row 3"):
+    with pytest.raises(MerError, match="row 3"):
         head_path.read_path(tmp_path / "p.csv")
 
 

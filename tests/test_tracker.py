@@ -12,15 +12,15 @@ from skimage import data
 from mer.face import geometry
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import KEY_INTERVAL_S, LOST_S, MAX_SHIFT, FaceTracker
-from mer.messages import Frame
+from mer.messages import FaceCrop, Frame
 
 PORTRAIT = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
 RATE_HZ = 100
 
 
 def frame(index: Any, shift: Any = (0.0, 0.0), picture: Any = PORTRAIT) -> Any:
-    moved = cv2.warpAffine(picture, np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), picture.shape[1::-1])
-    return Frame(moved, index / RATE_HZ, index)
+    moved = cv2.warpAffine(picture, np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32), picture.shape[1::-1])
+    return Frame(np.asarray(moved, np.uint8), index / RATE_HZ, index)
 
 
 @pytest.fixture
@@ -117,7 +117,8 @@ def test_crops_cut_ahead_of_their_turn_change_nothing() -> None:
     with FaceTracker(Landmarker()) as plain, FaceTracker(Landmarker()) as tracker:
         usual = [plain.crop(one) for one in frames]
         assert tracker.cut_ahead(frames[0]) is None  # no face is known yet
-        crops, waiting = [], deque()
+        crops: list[FaceCrop] = []
+        waiting: deque[tuple[Frame, Any]] = deque()
         for one in frames:
             waiting.append((one, tracker.cut_ahead(one)))
             if len(waiting) > 6:
