@@ -52,12 +52,25 @@ class Outcome:
     """What became of a candidate.
 
     Attributes:
-        candidate: The same, its crops left out.
+        decided_index: Index of the frame on which the spotter decided.
         result: An event, or the interval if it could not be sampled.
     """
 
-    candidate: Candidate
+    decided_index: int
     result: Event | Interval
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Everything of an event but its number and when it was handed out."""
+
+    candidate: Candidate
+    label: str
+    probabilities: dict[str, float]
+    quality: Quality
+    engine: str
+    engine_ms: float
+    clip: Clip
 
 
 class Classifier:
@@ -78,7 +91,7 @@ class Classifier:
         self._timing = timing
         self._events = 0
         self._waiting: deque[Candidate] = deque()
-        self._jobs: deque[Future[list[Outcome]]] = deque()
+        self._jobs: deque[Future[list[_Answer | Outcome]]] = deque()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="classify")
 
     def add(self, candidate: Candidate) -> None:
@@ -103,30 +116,41 @@ class Classifier:
         while self._jobs and self._jobs[0].done():
             if outcomes and self._jobs[0].exception() is not None:
                 break  # for the next call, so that nothing before it is lost
-            outcomes += [self._completed(outcome) for outcome in self._jobs.popleft().result()]
+            outcomes += [self._outcome(answer) for answer in self._jobs.popleft().result()]
         return outcomes
 
-    def settled(self) -> list[Outcome]:
-        """Wait for everything that is on its way and return what `finished` does."""
+    def settle(self) -> None:
+        """Wait until everything that is on its way can be had from `finished`."""
         if self._jobs:
             self._jobs[-1].exception()
-        return self.finished()
 
     def close(self) -> None:
         """Stop the thread; what was not collected is lost; safe to call twice."""
         self._worker.shutdown(wait=True, cancel_futures=True)
 
-    def _completed(self, outcome: Outcome) -> Outcome:
-        """Number an event and add up its latency, now that it comes out."""
-        event = outcome.result
-        if isinstance(event, Interval):
-            return outcome
+    def _outcome(self, answer: _Answer | Outcome) -> Outcome:
+        """Make the event, now that it is handed out: only now are its number and its latency known."""
+        if isinstance(answer, Outcome):
+            return answer
         self._events += 1
-        compute_ms = 1000.0 * (time.perf_counter() - outcome.candidate.arrived_s)
-        latency = replace(event.latency, compute_ms=compute_ms)
-        return replace(outcome, result=replace(event, number=self._events, latency=latency))
+        candidate = answer.candidate
+        event = Event(
+            number=self._events,
+            interval=candidate.interval,
+            label=answer.label,
+            probabilities=answer.probabilities,
+            quality=answer.quality,
+            latency=Latency(
+                confirm_ms=1000.0 * (candidate.decided_s - candidate.interval.offset.time_s),
+                compute_ms=1000.0 * (time.perf_counter() - candidate.arrived_s),
+                engine_ms=answer.engine_ms,
+            ),
+            engine=answer.engine,
+            clip=answer.clip,
+        )
+        return Outcome(candidate.decided_index, event)
 
-    def _run(self) -> list[Outcome]:
+    def _run(self) -> list[_Answer | Outcome]:
         """Classify all that wait: a job of the thread. Those of a later job may be taken by an earlier one."""
         candidates = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not candidates:
@@ -140,33 +164,25 @@ class Classifier:
                 rows = iter(self._engine.classify(np.stack(encoded)))
         engine_ms = 1000.0 * (time.perf_counter() - started_s)
         return [
-            Outcome(
-                replace(candidate, crops=()),
-                replace(candidate.interval, verdict="rejected", reason="gap")
-                if clip is None
-                else self._event(candidate, clip, next(rows), engine_ms=engine_ms),
-            )
+            Outcome(candidate.decided_index, replace(candidate.interval, verdict="rejected", reason="gap"))
+            if clip is None
+            else self._answer(candidate, clip, next(rows), engine_ms=engine_ms)
             for candidate, clip in zip(candidates, clips)
         ]
 
-    def _event(
+    def _answer(
         self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], *, engine_ms: float
-    ) -> Event:
-        interval, classes = candidate.interval, self._engine.classes
+    ) -> _Answer:
+        classes = self._engine.classes
         best = int(np.argmax(probabilities))
         sure = float(probabilities[best]) >= self._engine.none_threshold
-        return Event(
-            number=0,
-            interval=interval,
+        return _Answer(
+            candidate=replace(candidate, crops=()),
             label=classes[best] if sure else NONE_LABEL,
             probabilities={name: float(p) for name, p in zip(classes, probabilities)},
             quality=_quality(candidate, interpolated=clip.interpolated),
-            latency=Latency(
-                confirm_ms=1000.0 * (candidate.decided_s - interval.offset.time_s),
-                compute_ms=0.0,
-                engine_ms=engine_ms,
-            ),
             engine=self._engine.name,
+            engine_ms=engine_ms,
             clip=clip,
         )
 

@@ -8,19 +8,20 @@ Example:
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 
 from engines.select import open_engine
 from mer.media.video import FrameReader
-from realtime.capture.source import LiveSource, is_stream, open_source
+from realtime.capture.live_source import LiveSource
+from realtime.capture.source import is_stream, open_source
 from realtime.capture.thread import Capture
-from realtime.commands.live import live
-from realtime.messages import Event, Update
+from realtime.messages import Event
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import live, replay
 from realtime.spotting.spotter import SpotterConfig
+from realtime.update import Update
 
 
 def events(
@@ -30,7 +31,7 @@ def events(
     engine: str = "auto",
     face_model: Path | None = None,
     spotter: SpotterConfig | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Find the micro-expressions of a recording or live source, one after the other as they are decided.
 
     Args:
@@ -58,7 +59,7 @@ def updates(
     engine: str = "auto",
     face_model: Path | None = None,
     spotter: SpotterConfig | None = None,
-) -> Iterator[Update]:
+) -> Generator[Update, None, None]:
     """Run a recording or live source and return what each frame shows: motion, state, events, rejected candidates.
 
     Args:

@@ -1,13 +1,11 @@
-"""What the pipeline hands to overlay and sinks. `mer.messages` holds what the science shares with it."""
+"""Events, marks and the counters of a session. `mer.messages` holds what the science shares."""
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mer.messages import Clip, FaceState, Interval
+from mer.messages import Clip, Interval
 
 SpotterState = Literal["warming-up", "idle", "rising", "apex", "falling", "no-face"]
 
@@ -70,47 +68,18 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """What one frame changed: yielded by the pipeline for every frame, read by overlay and sinks.
+class Mark:
+    """A moment that somebody marked with the space bar.
 
     Attributes:
-        time_s: Capture time of the frame.
-        index: Its index in the source.
-        face: State of the face.
-        n_faces: Faces in view on the last key frame.
-        crop: (240, 240) uint8 grey face crop, zero without a face.
-        motion: Strongest regional motion relative to the nose, in percent of the inter-ocular distance.
-        threshold: What `motion` must exceed to be a candidate, in the same unit.
-        spotter: State of the spotter.
-        rejected: Candidates turned down on this frame, each with its reason.
-        events: Events finished on this frame.
-        notices: Plain sentences about what changed ("face lost", "the face lies on its side ...").
-        dropped: Frames lost so far.
-        landmarks_px: (478, 2) float32 face mesh of the anchor frame in crop pixels; None if not known.
-        head: (2, 3) float64 similarity from the anchor frame's crop pixels to those of this frame.
-        eye_distance_px: Inter-ocular distance in source pixels, 0 without a face.
-        regions: (13, 2) motion of each of `realtime.spotting.motion.REGIONS` since the rest, percent of the
-            inter-ocular distance; None without a face.
-        sensitivity: Where the dial of the spotter stands, 1 is normal.
+        number: Counts marks from 1.
+        time_s: Of the latest frame then, on the session's time line.
+        utc: The same by the computer's clock.
     """
 
+    number: int
     time_s: float
-    index: int
-    face: FaceState
-    n_faces: int
-    crop: NDArray[np.uint8]
-    motion: float
-    threshold: float
-    spotter: SpotterState
-    rejected: tuple[Interval, ...] = ()
-    events: tuple[Event, ...] = ()
-    notices: tuple[str, ...] = ()
-    dropped: int = 0
-    landmarks_px: NDArray[np.float32] | None = None
-    head: NDArray[np.float64] | None = None
-    eye_distance_px: float = 0.0
-    regions: NDArray[np.float64] | None = None
-    sensitivity: float = 1.0
+    utc: datetime
 
 
 @dataclass(slots=True)

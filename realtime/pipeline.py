@@ -1,14 +1,12 @@
 """The stages in order: face, ring buffer, spotter, sampler, engine. One pipeline for live and replay.
 
-Live, the capture thread calls `crop` and writes `buffer`; the main loop reads it and calls `step`, which never waits
-for the classifier. Replay calls `spot` and, before it hands updates on, `settle`, so that an event is always in the
-update of the frame on which it was decided. Nothing here knows about terminals, files or cameras.
+`crop` is the first half, written to `buffer`; `step` takes what is read from there and has what is spotted classified
+meanwhile; `results` hands out what has been classified. The drivers of both kinds of session are in
+`realtime.session`. Nothing here knows about terminals, files or cameras.
 """
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -23,11 +21,12 @@ from mer.sampling import REST_S
 from realtime import face_size
 from realtime.capture.cadence import Cadence
 from realtime.capture.ring_buffer import RingBuffer
-from realtime.classifier import Candidate, Classifier
-from realtime.messages import Event, Totals, Update
+from realtime.classifier import Candidate, Classifier, Outcome
+from realtime.messages import Event, Totals
 from realtime.spotting.sensitivity import LEAST, MOST, spotter_config
 from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
 from realtime.timing import Timing
+from realtime.update import Update
 
 BUFFER_S: Final = 4.0
 """Length of the ring buffer: the longest candidate, its confirmation and a second to spare."""
@@ -78,7 +77,6 @@ class Pipeline:
         self.sensitivity = sensitivity
         self._before: FaceCrop | None = None
         self._arrived_s = 0.0
-        self._latest: Update | None = None
         self._announced: deque[str] = deque()
 
     @property
@@ -103,55 +101,41 @@ class Pipeline:
             return self._tracker.crop(frame, ahead)
 
     def step(self, crop: FaceCrop) -> Update:
-        """Spot with one more crop; the update also has the events whose classification has ended meanwhile.
-
-        Raises:
-            MerError: If the engine failed and nothing can replace it.
-        """
-        update = self.spot(crop)
-        return self._with(update, [outcome.result for outcome in self._classifier.finished()])
-
-    def spot(self, crop: FaceCrop) -> Update:
         """Spot with one more crop and have what is found classified meanwhile; the update has no event yet."""
         self._arrived_s = time.perf_counter()
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
         self._count(crop)
-        notices = (*self._news(), *_notices(self._before, crop), *crop.notices)
+        notices = (*self.news(), *_notices(self._before, crop), *crop.notices)
         self._before = crop
-        self._latest = self._update(crop, spotting, notices)
-        return self._latest
+        return self._update(crop, spotting, notices)
+
+    def results(self) -> list[Outcome]:
+        """Return, once each, what came of the candidates that have been classified; never waits.
+
+        Raises:
+            MerError: If the engine failed and nothing can replace it.
+        """
+        outcomes = self._classifier.finished()
+        for outcome in outcomes:
+            if isinstance(outcome.result, Event):
+                self.totals.events += 1
+            else:
+                self._count_rejected(outcome.result)
+        return outcomes
 
     @property
     def classifying(self) -> bool:
         """Whether `settle` would have to wait."""
         return self._classifier.busy
 
-    def settle(self, updates: Sequence[Update]) -> list[Update]:
-        """Wait for what is being classified and add each event to the update of the frame on which it was decided.
+    def settle(self) -> None:
+        """Wait until `results` has what came of all candidates so far."""
+        self._classifier.settle()
 
-        Args:
-            updates: Of consecutive frames, at least one if anything is being classified. Events of frames before
-                them are added to the last.
-
-        Raises:
-            MerError: If the engine failed and nothing can replace it.
-        """
-        settled = list(updates)
-        for outcome in self._classifier.settled():
-            place = min(max(outcome.candidate.decided_index - settled[0].index, 0), len(settled) - 1)
-            settled[place] = self._with(settled[place], [outcome.result])
-        return settled
-
-    def waiting(self) -> Update | None:
-        """Return an update without a frame if there is news or an event while none came, else None."""
-        if self._latest is None:
-            return None
-        outcomes, news = [outcome.result for outcome in self._classifier.finished()], self._news()
-        if not outcomes and not news:
-            return None
-        latest = replace(self._latest, face="lost", spotter="no-face") if news else self._latest
-        return self._with(replace(latest, rejected=(), notices=news), outcomes)
+    def news(self) -> tuple[str, ...]:
+        """Return, once each, what was announced since the last update."""
+        return tuple(self._announced.popleft() for _ in range(len(self._announced)))
 
     def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
         """Return what was odd about the faces so far, as sentences.
@@ -166,19 +150,10 @@ class Pipeline:
         self._announced.append(notice)
 
     def finish(self) -> Update | None:
-        """Decide what is still open when the source ends and wait for its events.
-
-        Returns:
-            What came of it, None if there is no more: call it until then.
-
-        Raises:
-            MerError: If the engine failed and nothing can replace it.
-        """
-        spotting = self._spotter.finish()
+        """Decide what is still open when the source has ended; None if there was no frame. `results` has its events."""
         if self._before is None:
             return None
-        update = self.settle([self._update(self._before, spotting, ())])[0]
-        return replace(update, notices=self._news()) if update.events or update.rejected else None
+        return self._update(self._before, self._spotter.finish(), ())
 
     def close(self) -> None:
         """Stop the threads of landmarks and classification; safe to call twice."""
@@ -194,43 +169,25 @@ class Pipeline:
         self.close()
 
     def _update(self, crop: FaceCrop, spotting: Spotting, notices: tuple[str, ...]) -> Update:
-        found = [interval for interval in spotting.intervals if interval.verdict == "micro"]
-        for interval in found:
-            crops = self.buffer.window(interval.onset.time_s - REST_S, interval.offset.time_s)
-            self._classifier.add(Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s))
-        turned_down = [interval for interval in spotting.intervals if interval.verdict != "micro"]
-        update = Update(
-            time_s=crop.time_s,
-            index=crop.index,
-            face=crop.state,
-            n_faces=crop.n_faces,
-            crop=crop.image,
-            motion=spotting.motion,
-            threshold=spotting.threshold,
-            spotter=spotting.state,
-            notices=notices,
-            dropped=self.totals.dropped,
-            landmarks_px=crop.landmarks_px,
-            head=crop.motion,
-            eye_distance_px=crop.eye_distance_px,
+        for interval in spotting.intervals:
+            if interval.verdict == "micro":
+                crops = self.buffer.window(interval.onset.time_s - REST_S, interval.offset.time_s)
+                self._classifier.add(Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s))
+        rejected = tuple(interval for interval in spotting.intervals if interval.verdict != "micro")
+        for interval in rejected:
+            self._count_rejected(interval)
+        return Update(
+            crop=crop,
+            spotting=spotting,
             regions=self._spotter.regions,
             sensitivity=self._sensitivity,
+            rejected=rejected,
+            notices=notices,
+            lost=self.totals.dropped,
         )
-        return self._with(update, turned_down)
 
-    def _with(self, update: Update, outcomes: Sequence[Event | Interval]) -> Update:
-        """Return an update with events and rejected intervals added, and count them."""
-        if not outcomes:
-            return update
-        events = tuple(outcome for outcome in outcomes if isinstance(outcome, Event))
-        rejected = tuple(outcome for outcome in outcomes if isinstance(outcome, Interval))
-        self.totals.events += len(events)
-        for interval in rejected:
-            self.totals.rejected[interval.reason] = self.totals.rejected.get(interval.reason, 0) + 1
-        return replace(update, events=(*update.events, *events), rejected=(*update.rejected, *rejected))
-
-    def _news(self) -> tuple[str, ...]:
-        return tuple(self._announced.popleft() for _ in range(len(self._announced)))
+    def _count_rejected(self, interval: Interval) -> None:
+        self.totals.rejected[interval.reason] = self.totals.rejected.get(interval.reason, 0) + 1
 
     def _count(self, crop: FaceCrop) -> None:
         totals = self.totals

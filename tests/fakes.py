@@ -1,25 +1,31 @@
 """Stand-ins for what a test cannot have: a clock that obeys, a camera, a trained engine, a tracked face."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
+from mer.face.tracker import CutAhead
 from mer.jobs import processes
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
+from mer.preprocess import InputMode
 from realtime.capture.cadence import Cadence
+from realtime.capture.cameras.base import Clock, Mode
 from realtime.capture.ring_buffer import RingBuffer
-from realtime.messages import Event, Latency, Quality, Totals, Update
+from realtime.classifier import Outcome
+from realtime.messages import Event, Latency, Quality, Totals
+from realtime.pipeline import Pipeline
 from realtime.recordings import workers
+from realtime.spotting.spotter import Spotting
 from realtime.timing import Timing
+from realtime.update import Update
 
 
 def batch_in_this_process(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
@@ -47,49 +53,53 @@ class FakeClock:
 
 
 class FakeCamera:
-    """What LiveSource needs of cv2.VideoCapture: pictures with stamps, `seconds_per_read` on a fake clock."""
+    """A `Camera`: numbered pictures with stamps, `seconds_per_read` on a fake clock."""
 
     def __init__(
         self,
-        stamps_ms: Sequence[float],
+        stamps_s: Sequence[float],
         *,
-        fps: float = 30.0,
-        fourcc: str = "MJPG",
+        fps: float | None = 30.0,
+        camera_clock: Clock = "device",
+        asked: Mode | None = None,
+        lost_before: Mapping[int, int] | None = None,
         clock: FakeClock | None = None,
         seconds_per_read: Sequence[float] = (),
     ) -> None:
-        self._stamps_ms = list(stamps_ms)
+        self.asked = asked or Mode()
+        self.mode = Mode(fps=fps, fourcc="MJPG")
+        self.clock: Clock = camera_clock
+        self.finite = False
+        self.notes: tuple[str, ...] = ()
+        self.closed = False
+        self._stamps_s = list(stamps_s)
+        self._lost_before = lost_before or {}
         self._clock = clock
         self._seconds_per_read = list(seconds_per_read)
         self._position = -1
-        self._answers = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*fourcc))}
-        self.released = False
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
-        if self._position + 1 >= len(self._stamps_ms):
-            return False, None
+    def read(self) -> Frame | None:
+        if self._position + 1 >= len(self._stamps_s):
+            return None
         self._position += 1
         if self._clock and self._seconds_per_read:
             self._clock.wait(self._seconds_per_read[self._position % len(self._seconds_per_read)])
-        return True, np.full((48, 64, 3), self._position % 256, np.uint8)
+        picture = np.full((48, 64, 3), self._position % 256, np.uint8)
+        lost_before = self._lost_before.get(self._position, 0)
+        return Frame(picture, self._stamps_s[self._position], 0, lost_before=lost_before)
 
-    def get(self, key: int) -> float:
-        if key == cv2.CAP_PROP_POS_MSEC:
-            return self._stamps_ms[self._position]
-        return self._answers.get(key, 0.0)
-
-    def release(self) -> None:
-        self.released = True
+    def close(self) -> None:
+        self.closed = True
 
 
 class FakeEngine:
     """Always sure of the first class."""
 
-    name = "fake"
-    choice_reason = "fake: the test asked for it"
-    classes = CLASSES
-    mode = "gray"
-    none_threshold = 0.3
+    name: str = "fake"
+    choice_reason: str = "fake: the test asked for it"
+    classes: tuple[str, ...] = CLASSES
+    mode: InputMode = "gray"
+    none_threshold: float = 0.3
     manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in", sha256="0" * 64)
 
     def __init__(self) -> None:
@@ -126,7 +136,7 @@ class GatedEngine(FakeEngine):
         return super().classify(clips)
 
 
-class FakePipeline:
+class FakePipeline(Pipeline):
     """A pipeline that sees a face in every frame and reports an event on the frames in `event_frames`."""
 
     def __init__(self, *, rate_hz: float = 100.0, event_frames: Sequence[int] = ()) -> None:
@@ -136,22 +146,30 @@ class FakePipeline:
         self.cadence = Cadence()
         self.announced: list[str] = []
         self.finished = False
-        self.sensitivity = 1.0
+        self._dial = 1.0
         self._event_frames = event_frames
+
+    @property
+    def sensitivity(self) -> float:
+        return self._dial
+
+    @sensitivity.setter
+    def sensitivity(self, value: float) -> None:
+        self._dial = value
 
     def announce(self, notice: str) -> None:
         self.announced.append(notice)
 
-    def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
+    def news(self) -> tuple[str, ...]:
         return ()
 
-    def waiting(self) -> Update | None:
-        return None
+    def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
+        return ()
 
     def cut_ahead(self, frame: Frame) -> None:
         return None
 
-    def crop(self, frame: Frame, ahead: None = None) -> FaceCrop:
+    def crop(self, frame: Frame, ahead: CutAhead | None = None) -> FaceCrop:
         self.cadence.add(frame)
         return crop(frame.index, frame.time_s, shade=int(frame.image.flat[0]))
 
@@ -168,28 +186,21 @@ class FakePipeline:
             events.append(event(self.totals.events, first=crop.index, last=crop.index + 40))
         return update(crop.index, crop.time_s, events=tuple(events))
 
-    def spot(self, crop: FaceCrop) -> Update:
-        return self.step(crop)
-
     @property
     def classifying(self) -> bool:
         return False
 
-    def settle(self, updates: Sequence[Update]) -> list[Update]:
-        return list(updates)
+    def settle(self) -> None:
+        pass
 
-    def finish(self) -> Update | None:
+    def results(self) -> list[Outcome]:
+        return []
+
+    def finish(self) -> None:
         self.finished = True
-        return None
 
     def close(self) -> None:
         pass
-
-    def __enter__(self) -> "FakePipeline":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def crop(index: int, time_s: float, *, shade: int = 128, state: FaceState = "tracked") -> FaceCrop:
@@ -209,8 +220,8 @@ def crop(index: int, time_s: float, *, shade: int = 128, state: FaceState = "tra
 
 def interval(first: int, last: int, *, fps: float = 200.0, reason: str = "") -> Interval:
     apex = (first + last) // 2
-    moments = [Moment(index, index / fps) for index in (first, apex, last)]
-    return Interval(*moments, score=5.0, verdict="rejected" if reason else "micro", reason=reason)
+    onset, middle, offset = (Moment(index, index / fps) for index in (first, apex, last))
+    return Interval(onset, middle, offset, score=5.0, verdict="rejected" if reason else "micro", reason=reason)
 
 
 def event(number: int, *, first: int = 100, last: int = 160, label: str = "happiness") -> Event:
@@ -242,14 +253,8 @@ def update(
     face: FaceState = "tracked",
 ) -> Update:
     return Update(
-        time_s=time_s,
-        index=index,
-        face=face,
-        n_faces=1,
-        crop=np.full((CROP_SIZE, CROP_SIZE), 128, np.uint8),
-        motion=motion,
-        threshold=0.2,
-        spotter="idle",
+        crop=crop(index, time_s, state=face),
+        spotting=Spotting("idle", motion, 0.2),
         rejected=rejected,
         events=events,
         notices=notices,

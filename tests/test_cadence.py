@@ -33,6 +33,14 @@ def test_holes_and_the_frames_missing_in_them_are_counted() -> None:
     assert str(rhythm) == "100.0 fps, jitter 0.0 ms, 2 holes (4 frames)"
 
 
+def test_frames_that_the_source_lost_are_counted_as_it_says() -> None:
+    cadence = Cadence()
+    picture = np.zeros((4, 4), np.uint8)
+    for index in range(100):  # frames that are stamped on arrival show no gap
+        cadence.add(Frame(picture, index / 100, index, lost_before=3 if index == 50 else 0))
+    assert (cadence.rhythm.holes, cadence.rhythm.missing) == (1, 3)
+
+
 def test_frames_that_came_late_but_all_came_are_no_holes() -> None:
     times_s = np.arange(300) / 100
     times_s[100] += 0.009  # and the next one 1 ms later

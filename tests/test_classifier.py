@@ -8,6 +8,7 @@ from fakes import FakeEngine, GatedEngine, crop, interval
 from numpy.typing import NDArray
 
 from engines.fallback import FallbackEngine
+from engines.protocol import Engine
 from mer.errors import MerError
 from mer.messages import Interval
 from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome
@@ -21,12 +22,21 @@ def candidate(first: int, *, frames: int = 41) -> Candidate:
     return Candidate(found, crops, found.offset.time_s + 0.2, found.offset.index + 40, 0.0)
 
 
-def classifier(engine: FakeEngine) -> Classifier:
-    return Classifier(engine, mode="gray", timing=Timing())  # type: ignore[arg-type]
+def classifier(engine: Engine) -> Classifier:
+    return Classifier(engine, mode="gray", timing=Timing())
 
 
 def firsts(outcomes: list[Outcome]) -> list[int]:
-    return [outcome.candidate.interval.onset.index for outcome in outcomes]
+    return [_interval(outcome).onset.index for outcome in outcomes]
+
+
+def _interval(outcome: Outcome) -> Interval:
+    return outcome.result if isinstance(outcome.result, Interval) else outcome.result.interval
+
+
+def settled(ours: Classifier) -> list[Outcome]:
+    ours.settle()
+    return ours.finished()
 
 
 def results(outcomes: list[Outcome]) -> list[int | str]:
@@ -47,7 +57,7 @@ def test_those_that_wait_are_one_batch_and_come_out_in_order_and_numbered(gated:
         ours.add(candidate(first))
     assert ours.finished() == []
     gated.gate.set()
-    outcomes = ours.settled()
+    outcomes = settled(ours)
     ours.close()
     assert gated.batches == [1, 3]
     assert firsts(outcomes) == [100, 200, 300, 400]
@@ -58,8 +68,8 @@ def test_each_outcome_is_handed_out_once(gated: GatedEngine) -> None:
     ours = classifier(gated)
     gated.gate.set()
     ours.add(candidate(100))
-    assert len(ours.settled()) == 1
-    assert ours.settled() == ours.finished() == []
+    assert len(settled(ours)) == 1
+    assert settled(ours) == ours.finished() == []
     ours.close()
 
 
@@ -67,7 +77,7 @@ def test_the_latency_counts_from_the_arrival_of_the_deciding_frame_to_the_collec
     ours = classifier(gated)
     gated.gate.set()
     ours.add(candidate(100))
-    (outcome,) = ours.settled()
+    (outcome,) = settled(ours)
     event = outcome.result
     ours.close()
     assert isinstance(event, Event)
@@ -96,7 +106,7 @@ def test_a_gap_is_a_frame_that_is_missing_not_one_that_came_late(
     ours = classifier(gated)
     gated.gate.set()
     ours.add(Candidate(interval(100, 140), crops, 1.0, 200, 0.0))
-    (outcome,) = ours.settled()
+    (outcome,) = settled(ours)
     ours.close()
     assert isinstance(outcome.result, Event)
     assert outcome.result.quality.gap is gap
@@ -107,7 +117,7 @@ def test_one_that_cannot_be_sampled_is_rejected_in_its_place_and_not_numbered(ga
     gated.gate.set()
     for found in (candidate(100), candidate(200, frames=5), candidate(300)):
         ours.add(found)
-    outcomes = ours.settled()
+    outcomes = settled(ours)
     ours.close()
     assert firsts(outcomes) == [100, 200, 300]
     assert results(outcomes) == [1, "gap", 2]
@@ -123,7 +133,7 @@ def test_more_than_the_bound_are_waited_for(gated: GatedEngine) -> None:
     assert one_more.is_alive()
     gated.gate.set()
     one_more.join(60.0)
-    assert len(ours.settled()) == WAITING_MOST + 1
+    assert len(settled(ours)) == WAITING_MOST + 1
     ours.close()
 
 
@@ -140,7 +150,7 @@ def test_an_error_of_the_engine_is_raised_after_what_came_before_it() -> None:
     assert engine.asked.wait(60.0)
     ours.add(candidate(200))
     engine.gate.set()
-    assert firsts(ours.settled()) == [100]
+    assert firsts(settled(ours)) == [100]
     with pytest.raises(MerError, match="fake failed"):
         ours.finished()
     ours.close()
@@ -154,10 +164,10 @@ def test_an_engine_that_fails_in_the_thread_is_replaced_and_the_event_still_come
             raise RuntimeError("device lost")
 
     said: list[str] = []
-    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:  # type: ignore[arg-type]
-        ours = classifier(engine)  # type: ignore[arg-type]
+    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:
+        ours = classifier(engine)
         ours.add(candidate(100))
-        (outcome,) = ours.settled()
+        (outcome,) = settled(ours)
         ours.close()
     assert isinstance(outcome.result, Event)
     assert (outcome.result.number, outcome.result.engine) == (1, "fake")

@@ -10,11 +10,12 @@ from rich.console import Console
 
 from engines import select
 from engines.runtime import cuda
-from realtime.capture import cameras
+from realtime.capture.cameras import devices
 from realtime.commands import doctor
+from realtime.commands.installation import Finding
 
 
-def finding(topic: str, console: Console | None = None) -> doctor.Finding:
+def finding(topic: str, console: Console | None = None) -> Finding:
     return next(found for found in doctor.examine(console or Console(file=io.StringIO())) if found.topic == topic)
 
 
@@ -58,7 +59,7 @@ def test_without_a_gpu_nothing_is_to_be_done(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_cameras_are_listed_by_number_with_their_names(machine: tuple[Path, Path]) -> None:
-    found = cameras.find(described=machine[0], devices=machine[1])
+    found = devices.find(described=machine[0], devices=machine[1])
     assert [(camera.device.name, camera.name) for camera in found] == [
         ("video2", "HD Webcam"),
         ("video10", "Depth sensor"),
@@ -66,7 +67,7 @@ def test_cameras_are_listed_by_number_with_their_names(machine: tuple[Path, Path
 
 
 def test_a_camera_without_permission_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cameras, "find", lambda: [cameras.CameraDevice(Path("/dev/video0"), "HD Webcam", False)])
+    monkeypatch.setattr(devices, "find", lambda: [devices.CameraDevice(Path("/dev/video0"), "HD Webcam", False)])
     found = finding("camera /dev/video0")
     assert found.state == "broken"
     assert "group" in found.advice
@@ -82,7 +83,7 @@ def test_modes_are_listed_once_and_the_fastest_first() -> None:
             ("MJPG", 320, 240, 90),
         )
     ]
-    assert cameras.mode_lines(sizes) == [
+    assert devices.mode_lines(sizes) == [
         "MJPG 640x480, up to 90 fps",
         "MJPG 320x240, up to 90 fps",
         "YUYV 640x480, up to 30 fps",
@@ -91,7 +92,7 @@ def test_modes_are_listed_once_and_the_fastest_first() -> None:
 
 def test_a_device_that_is_no_camera_has_no_modes() -> None:
     pytest.importorskip("linuxpy", reason="linuxpy (extra `camera`) is not installed")
-    lines, advice = cameras.modes(Path("/dev/null"))
+    lines, advice = devices.modes(Path("/dev/null"))
     assert not lines
     assert "cannot be read" in advice
 

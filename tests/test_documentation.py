@@ -16,7 +16,7 @@ import pytest
 from documentation import LANGUAGES, NOT_RUN, PAGES, ROOT, bare, blocks, commands, reason_not_to_run, shorter
 from mjpeg_server import serve
 
-from mer.synth.cli import main as synthesise
+from mer.synthesise import main as synthesise
 from realtime import config
 from realtime.commands import live
 

@@ -10,17 +10,20 @@ import numpy as np
 from fakes import event, interval, update
 
 from realtime.output.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
-from realtime.output.extras import Extras, Wanted
+from realtime.output.found import Found
+from realtime.recordings.extras import Wanted, products
 from realtime.spotting.motion import REGIONS
+
+NOTHING = Found(Path("/a.mp4"), Path("/out/a"), [], [], {})
 
 
 def explained() -> dict[str, bytes]:
     explainer = Explainer()
     regions = np.arange(2.0 * len(REGIONS)).reshape(-1, 2)
-    explainer.add(replace(update(0, 0.0, motion=0.05), regions=regions))
-    explainer.add(update(1, 0.005, motion=0.4, rejected=(interval(0, 1, reason="blink"),)))
-    explainer.add(update(2, 0.010, events=(event(1, first=1, last=2),)))
-    return explainer.files()
+    explainer.update(replace(update(0, 0.0, motion=0.05), regions=regions))
+    explainer.update(update(1, 0.005, motion=0.4, rejected=(interval(0, 1, reason="blink"),)))
+    explainer.update(update(2, 0.010, events=(event(1, first=1, last=2),)))
+    return explainer.files(NOTHING)
 
 
 def test_every_frame_has_a_line_with_its_curves_and_decisions() -> None:
@@ -40,10 +43,10 @@ def test_the_picture_names_every_decision() -> None:
 
 
 def test_a_recording_without_frames_is_no_error() -> None:
-    assert set(Explainer().files()) == {EXPLAIN_CSV, EXPLAIN_SVG}
+    assert set(Explainer().files(NOTHING)) == {EXPLAIN_CSV, EXPLAIN_SVG}
 
 
 def test_nothing_is_explained_unasked(tmp_path: Path) -> None:
     assert Wanted().names == []
     assert Wanted(explain=True).names == ["explain"]
-    assert Extras(Wanted(), tmp_path)._explainer is None
+    assert products(Wanted(), tmp_path) == []

@@ -20,11 +20,15 @@ import realtime
 import realtime.recordings.recording
 from mer.errors import MerError
 from realtime.commands.replay import main
-from realtime.output import clips, extras
+from realtime.messages import Mark
+from realtime.output import clips
 from realtime.output.clips import Films, strip_png
-from realtime.output.exports import Found, boris, eaf, srt
-from realtime.output.sinks import record_from_event
-from realtime.screen.keys import Mark, record_from_mark
+from realtime.output.exports.boris import boris
+from realtime.output.exports.eaf import eaf
+from realtime.output.exports.srt import srt
+from realtime.output.fields import record_from_event, record_from_mark
+from realtime.output.found import Found
+from realtime.recordings import extras
 
 if sys.platform != "win32":
     import resource
@@ -121,14 +125,17 @@ def test_annotations_of_one_tier_do_not_overlap(tmp_path: Path) -> None:
 
 def test_a_strip_shows_13_pictures() -> None:
     image = cv2.imdecode(np.frombuffer(strip_png(event(1)), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image is not None
     assert image.shape == (180, 13 * 180)
 
 
 def test_a_film_covers_the_event_and_its_margins_in_slow_motion(tmp_path: Path) -> None:
     films = Films(tmp_path)
     for index in range(221):
-        assert films.add(update(index, index / 200)) == []
-    (film,) = films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+        films.update(update(index, index / 200))
+    assert films.files(found()) == {}
+    films.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+    (film,) = films.files(found()).values()
     (tmp_path / "film.mp4").write_bytes(film)
     capture = cv2.VideoCapture(str(tmp_path / "film.mp4"))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(50.0)
@@ -217,12 +224,12 @@ def test_elan_without_its_library_is_told_before_anything_is_replayed(
 def test_a_film_that_did_not_come_out_whole_is_an_error(tmp_path: Path) -> None:
     films = Films(tmp_path)
     for index in range(221):
-        films.add(update(index, index / 200))
+        films.update(update(index, index / 200))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))  # as a full disk, of which the encoder says nothing
     try:
         with pytest.raises(MerError, match="could be read back"):
-            films.add(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+            films.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
@@ -239,6 +246,6 @@ def test_a_film_is_made_where_the_results_are_and_for_their_owner_only(
 
     monkeypatch.setattr(clips, "_encoded", written)
     films = Films(tmp_path)
-    films.add(update(100, 0.5))
-    films.add(update(101, 0.505, events=(event(1, first=100, last=101),)))
+    films.update(update(100, 0.5))
+    films.update(update(101, 0.505, events=(event(1, first=100, last=101),)))
     assert modes == [0o600]

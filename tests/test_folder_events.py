@@ -17,7 +17,7 @@ from mer.synth.portrait import packaged_portrait
 from mer.synth.recording import render
 from mer.synth.script import Settings
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import replay
 
 FPS = 100.0
 WITHIN_S = 0.020

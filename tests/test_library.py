@@ -12,8 +12,9 @@ import realtime
 import realtime.library
 from mer.errors import MerError
 
-README = Path(realtime.library.__file__).parent / "README.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+DOCUMENT = Path(__file__).parent.parent / "docs/how-to/python.md"
+PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+EXAMPLES = [program for program in PROGRAMS if "import realtime" in program]
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +41,14 @@ def test_yields_the_events_of_a_recording(recording: Path) -> None:
 
 
 def test_yields_an_update_for_every_frame(recording: Path) -> None:
-    assert [update.index for update in realtime.updates(str(recording))] == list(range(60))
+    assert [update.crop.index for update in realtime.updates(str(recording))] == list(range(60))
 
 
 def test_follows_a_stream_and_frees_it_on_break(stand_ins: list[FakeEngine]) -> None:
     with serve(pictures(60)) as url:
         updates = realtime.updates(url, fps=200.0)
-        assert next(updates).index == 0
-        updates.close()  # type: ignore[attr-defined]
+        assert next(updates).crop.index == 0
+        updates.close()
     assert stand_ins[0].closed
     assert "capture" not in [thread.name for thread in threading.enumerate()]
 
@@ -62,7 +63,7 @@ def test_the_documented_examples_run(
     example: str, recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(recording.parent)
-    exec(compile(example, str(README), "exec"), {})
+    exec(compile(example, str(DOCUMENT), "exec"), {})
     if "events(" in example:
         assert capsys.readouterr().out == "0.20 s  happiness  60%\n"
 

@@ -58,7 +58,9 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, li
     """A recording of four seconds, and how making it went."""
     folder = tmp_path_factory.mktemp("synth")
     options = ("--fps", "30", "--seconds", "4", "--n-events", "1")
-    return folder / "r.avi", *offences(folder, command("mer.synth.cli"), ["recording", str(folder / "r.avi"), *options])
+    return folder / "r.avi", *offences(
+        folder, command("mer.synthesise"), ["recording", str(folder / "r.avi"), *options]
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from rich.console import Console, RenderableType
 from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
 from mer.labels import CLASSES
-from realtime.messages import Update
 from realtime.screen import drawing
 from realtime.screen.face_view import MOVING, POINT, face_letters, face_picture, points_px, regions_px
 from realtime.screen.panels import Probabilities, Strip
 from realtime.spotting.motion import REGIONS
+from realtime.update import Update
 
 
 def seen(*, moving: int | None = None, shift: float = 0.0) -> Update:
@@ -24,7 +24,8 @@ def seen(*, moving: int | None = None, shift: float = 0.0) -> Update:
     head = geometry.identity()
     head[0, 2] = shift
     landmarks = np.tile(np.array([60.0, 120.0], np.float32), (478, 1))
-    return replace(update(0, 0.0), landmarks_px=landmarks, head=head, regions=regions)
+    still = update(0, 0.0)
+    return replace(still, crop=replace(still.crop, landmarks_px=landmarks, motion=head), regions=regions)
 
 
 def text_of(panel: RenderableType, *, width: int, height: int, colour: bool = True) -> str:
@@ -57,9 +58,10 @@ def test_letters_mark_points_and_moving_regions() -> None:
     assert face_letters(seen(moving=0), width=24, height=12) == {(6, 6): "M"}
 
 
-@pytest.mark.parametrize("without", ["landmarks_px", "head"])
-def test_an_update_that_knows_no_points_shows_none(without: str) -> None:
-    assert len(points_px(replace(seen(), **{without: None}))) == 0  # type: ignore[arg-type]
+def test_without_a_face_no_points_are_shown() -> None:
+    tracked = seen(moving=0)
+    lost = replace(tracked, crop=replace(tracked.crop, state="lost"))
+    assert (len(points_px(lost)), len(regions_px(lost))) == (0, 0)
 
 
 def test_a_picture_has_one_segment_for_each_run_of_equal_colours() -> None:

@@ -22,9 +22,10 @@ from mer.synth.portrait import packaged_portrait
 from mer.synth.recording import render
 from mer.synth.script import Settings
 from realtime.capture.thread import Capture
-from realtime.commands.live import live
-from realtime.messages import Event, Update
+from realtime.messages import Event
 from realtime.pipeline import Pipeline
+from realtime.session import live
+from realtime.update import Update, with_results
 
 RATE_HZ = 100.0
 
@@ -58,10 +59,16 @@ def replayed(frames: Sequence[Frame] | FrameReader, engine: FakeEngine | None = 
         updates = []
         for frame in frames:
             pipeline.buffer.put(pipeline.crop(frame))
-            updates += pipeline.settle([pipeline.spot(pipeline.buffer.get())])
-        while last := pipeline.finish():
-            updates.append(last)
+            updates.append(settled(pipeline, pipeline.step(pipeline.buffer.get())))
+        if (last := pipeline.finish()) is not None:
+            updates += [last] if (last := settled(pipeline, last)).events or last.rejected else []
     return Run(updates, pipeline)
+
+
+def settled(pipeline: Pipeline, update: Update) -> Update:
+    """Return an update with the events of its frame."""
+    pipeline.settle()
+    return with_results(update, [outcome.result for outcome in pipeline.results()])
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +106,7 @@ def test_an_event_is_confirmed_within_a_quarter_of_a_second(run):
 
 
 def test_every_frame_gives_one_update_in_order(run):
-    indices = [update.index for update in run.updates]
+    indices = [update.crop.index for update in run.updates]
 
     assert indices == list(range(len(indices)))
     assert run.pipeline.totals.frames == len(indices) == run.pipeline.totals.frames_with_face
@@ -152,10 +159,12 @@ def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run
     with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
         for frame in frames:
             pipeline.buffer.put(pipeline.crop(frame))
-            assert pipeline.step(pipeline.buffer.get()).events == ()
+            pipeline.step(pipeline.buffer.get())
+            assert pipeline.results() == []
         engine.gate.set()
-        events = pipeline.finish().events
-        assert pipeline.finish() is None
+        pipeline.settle()
+        events = [outcome.result for outcome in pipeline.results()]
+        assert pipeline.results() == []
 
     assert [event.number for event in events] == [1, 2]
     assert [event.interval for event in events] == [event.interval for event in run.events]
@@ -166,20 +175,30 @@ def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run
 
 
 def test_an_event_that_is_ready_while_no_frame_comes_is_not_held_back(recording):
-    engine = GatedEngine()
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+    engine, stop = GatedEngine(), threading.Event()
+    handled, told = threading.Semaphore(1), threading.Event()
+    last = []
+
+    def until_it_is_asked(frames):
         for frame in frames:
-            pipeline.buffer.put(pipeline.crop(frame))
-            pipeline.step(pipeline.buffer.get())
+            handled.acquire()
+            yield frame
+            last[:] = [frame.index]
             if engine.asked.is_set():
                 break
-        assert pipeline.waiting() is None
         engine.gate.set()
-        while (update := pipeline.waiting()) is None:
-            engine.answered.wait()
+        assert told.wait(60.0)
+
+    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+        capture = Capture(until_it_is_asked(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        for update in live(pipeline, capture, stop=stop):
+            handled.release()
+            if update.events:
+                break
+        told.set()
 
     assert [event.number for event in update.events] == [1]
-    assert (update.index, update.face, update.notices) == (frame.index, "tracked", ())
+    assert (update.crop.index, update.crop.state, update.notices) == (last[0], "tracked", ())
 
 
 def test_training_loader_and_replay_cut_identical_clips(run, recording):
@@ -222,8 +241,8 @@ def test_without_a_face_there_are_no_events_and_it_is_said():
 
     assert not run.events
     assert run.updates[0].notices == ("no face in view",)
-    assert {update.face for update in run.updates} == {"absent"}
-    assert {update.spotter for update in run.updates} == {"no-face"}
+    assert {update.crop.state for update in run.updates} == {"absent"}
+    assert {update.spotting.state for update in run.updates} == {"no-face"}
 
 
 def test_an_engine_for_colour_is_refused():
@@ -266,7 +285,7 @@ def test_a_crash_of_mediapipe_is_said_and_costs_only_the_moment(recording):
             if frame.index == 20:
                 os.kill(landmarker.pid, signal.SIGKILL)
             pipeline.buffer.put(pipeline.crop(frame))
-            updates += pipeline.settle([pipeline.spot(pipeline.buffer.get())])
+            updates.append(settled(pipeline, pipeline.step(pipeline.buffer.get())))
 
     said = "the face landmarker was ended by signal 9 and was started again"
     assert [notice for update in updates for notice in update.notices].count(said) == 1

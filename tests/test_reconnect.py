@@ -10,8 +10,9 @@ from recordings import pictures
 
 from mer.errors import MerError
 from realtime.capture.feed import Feed
+from realtime.capture.live_source import LiveSource
 from realtime.capture.reconnect import Reconnecting
-from realtime.capture.source import LiveSource, open_source
+from realtime.capture.source import open_source
 
 
 class Stop(threading.Event):
@@ -29,8 +30,8 @@ class Stop(threading.Event):
 
 
 def source(clock: FakeClock, frames: int) -> LiveSource:
-    camera = FakeCamera([10.0 * n for n in range(frames)], fps=100.0, clock=clock, seconds_per_read=[0.01])
-    return LiveSource(camera, name="camera 0", own_stamps=True, clock=clock)
+    camera = FakeCamera([0.01 * n for n in range(frames)], fps=100.0, clock=clock, seconds_per_read=[0.01])
+    return LiveSource(camera, name="camera 0", clock=clock)
 
 
 def returning(attempts: list[Any], *, patience_s: float = 60.0) -> tuple[Reconnecting, list[str], Stop]:

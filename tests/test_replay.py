@@ -15,7 +15,7 @@ import realtime.recordings.recording
 from mer.media.video import FrameReader
 from realtime.commands.replay import main
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import replay
 
 FPS = 200.0
 
@@ -207,11 +207,11 @@ def test_tells_the_versions_of_all_components(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_still_face_is_tracked_and_shows_no_event(tmp_path: Path, engine: FakeEngine) -> None:
-    portrait = cv2.cvtColor(skimage.data.astronaut()[:320, 60:380], cv2.COLOR_RGB2BGR)
+    portrait = np.asarray(cv2.cvtColor(skimage.data.astronaut()[:320, 60:380], cv2.COLOR_RGB2BGR), np.uint8)
     path = write_video(tmp_path / "still.mp4", [portrait] * 60, fps=30.0)
     with FrameReader(path) as frames, Pipeline(rate_hz=30.0, engine=engine) as pipeline:
         updates = list(replay(frames, pipeline))
-    assert [update.face for update in updates] == ["tracked"] * 60
+    assert [update.crop.state for update in updates] == ["tracked"] * 60
     assert pipeline.totals.events == 0
     assert pipeline.totals.dropped == 0
 

@@ -16,9 +16,9 @@ import realtime.commands.replay
 import realtime.recordings.recording
 from realtime.commands.replay import main
 from realtime.output.report.gather import BINS, Gatherer
-from realtime.output.report.index import index
 from realtime.output.report.page import report
 from realtime.output.report.pictures import difference, motion
+from realtime.recordings.index import index
 
 NASTY = "<img src=x onerror=alert(1)>\"' & $title ${x} ö.mp4"
 VOID = {"meta", "link", "img", "input", "source", "br"}
@@ -175,14 +175,14 @@ def test_an_event_below_the_threshold_says_what_it_might_have_been() -> None:
 
 def test_a_recording_without_any_event_has_a_page() -> None:
     gatherer = Gatherer()
-    gatherer.add(update(0, 0.0))
+    gatherer.update(update(0, 0.0))
     assert "0 events" in str(read(report(found(Path("/a.mp4"), Path("/out"), gatherer), gatherer)).all("svg"))
 
 
 def test_the_curve_of_a_long_recording_keeps_its_peaks_in_few_points() -> None:
     gatherer = Gatherer()
     for index_ in range(60_000):
-        gatherer.add(update(index_, index_ / 50, motion=2.0 if index_ == 31_415 else 0.1))
+        gatherer.update(update(index_, index_ / 50, motion=2.0 if index_ == 31_415 else 0.1))
     curve = gatherer.curve()
     assert len(curve.times_s) <= BINS
     peak = int(np.argmax(curve.motion))

@@ -99,7 +99,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     class Marking(realtime.commands.live.Keys):  # type: ignore[name-defined,misc]
         def update(self, update: Any) -> None:
             super().update(update)
-            if update.index == 0:
+            if update.crop.index == 0:
                 self(" ")
 
     monkeypatch.setattr(realtime.commands.live, "Keys", Marking)

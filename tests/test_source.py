@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from recordings import number_of, pictures, write_folder, write_video
 
 from mer.errors import MerError, UsageError
 from mer.media.video import FrameReader
-from realtime.capture.camera_mode import Mode
-from realtime.capture.source import LiveSource, open_source, paced
+from realtime.capture.cameras.base import Mode
+from realtime.capture.cameras.registry import BACKENDS
+from realtime.capture.live_source import LiveSource
+from realtime.capture.source import open_source, paced
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -59,6 +62,26 @@ def test_refuses_a_rate_that_is_none() -> None:
         open_source("0", fps=-3.0)
 
 
+def test_a_camera_is_opened_by_the_backend_that_its_name_begins_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, Mode]] = []
+
+    def opener(name: str, asked: Mode) -> FakeCamera:
+        opened.append((name, asked))
+        return FakeCamera([0.0, 0.01], asked=asked)
+
+    monkeypatch.setitem(BACKENDS, "toy", opener)
+    with open_source("toy:serial 7", fps=100.0, exposure_ms=2.0) as source:
+        assert isinstance(source, LiveSource)
+        assert len(list(source)) == 2
+    assert opened == [("serial 7", Mode(fps=100.0, exposure_ms=2.0))]
+
+
+def test_a_camera_without_a_scheme_is_opened_by_the_backend_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BACKENDS, "toy", lambda name, asked: FakeCamera([float(name)]))
+    with open_source("3", backend="toy") as source:
+        assert next(iter(source)).time_s == 3.0
+
+
 def test_a_stream_over_http_is_read_to_its_end() -> None:
     with serve(pictures(30)) as url, open_source(url, fps=200.0) as source:
         frames = list(source)
@@ -80,42 +103,63 @@ def test_the_rate_of_a_motion_jpeg_stream_is_measured() -> None:
 
 def test_motion_jpeg_is_stamped_on_arrival() -> None:
     clock = FakeClock()
-    camera = FakeCamera([0, 40, 80, 120], clock=clock, seconds_per_read=[0.01])
-    source = LiveSource(camera, name="s", own_stamps=False, clock=clock)
+    camera = FakeCamera([0, 0.04, 0.08, 0.12], camera_clock="arrival", clock=clock, seconds_per_read=[0.01])
+    source = LiveSource(camera, name="s", clock=clock)
     assert [frame.time_s for frame in source] == pytest.approx([100.01, 100.02, 100.03, 100.04])
 
 
 def test_stamps_of_the_kernel_are_used_where_there_are_any() -> None:
-    source = LiveSource(FakeCamera([5000, 5033, 5066]), name="camera 0", own_stamps=True)
+    source = LiveSource(FakeCamera([5.0, 5.033, 5.066]), name="camera 0")
     assert [frame.time_s for frame in source] == pytest.approx([5.0, 5.033, 5.066])
 
 
+def test_a_frame_without_a_stamp_lies_between_its_neighbours() -> None:
+    source = LiveSource(FakeCamera([1.0, 1.02, math.nan, 1.06], fps=50.0), name="camera 0")
+    assert [frame.time_s for frame in source] == pytest.approx([1.0, 1.02, 1.04, 1.06])
+
+
+def test_frames_that_the_camera_lost_are_told() -> None:
+    source = LiveSource(FakeCamera([0.0, 0.01, 0.05], lost_before={2: 3}), name="camera 0")
+    assert [frame.lost_before for frame in source] == [0, 0, 3]
+    assert source.notes == ("the camera lost 3 frames before they came",)
+
+
+def test_what_was_lost_before_the_session_is_not_counted() -> None:
+    clock = FakeClock()
+    lost = dict.fromkeys(range(20), 2)  # while the rate is measured
+    camera = FakeCamera([n / 50 for n in range(90)], lost_before=lost, clock=clock, seconds_per_read=[0.02])
+    source = LiveSource(camera, name="camera 0", clock=clock)
+    source.skip_backlog()
+    assert [frame.lost_before for frame in source][:1] == [0]
+    assert source.lost == 0
+
+
 def test_stamps_that_stand_still_are_replaced_and_counted() -> None:
-    source = LiveSource(FakeCamera([0, 0, 0], fps=50.0), name="camera 0", own_stamps=True)
+    source = LiveSource(FakeCamera([0, 0, 0], fps=50.0), name="camera 0")
     assert [frame.time_s for frame in source] == pytest.approx([0.0, 0.02, 0.04])
     assert source.repaired_stamps == 2
 
 
 def test_tells_what_was_asked_and_what_was_got() -> None:
     asked = Mode(640, 480, 200.0, "MJPG")
-    source = LiveSource(FakeCamera([0], fps=30.0, fourcc="YUYV"), name="camera 0", asked=asked, own_stamps=True)
+    source = LiveSource(FakeCamera([0], fps=30.0, asked=asked), name="camera 0")
     assert str(source.asked) == "640x480 200 fps MJPG"
-    assert str(source.got) == "64x48 30 fps YUYV"
+    assert str(source.got) == "64x48 30 fps MJPG"
 
 
 def test_a_camera_that_delivers_nothing_is_refused_and_released() -> None:
     camera = FakeCamera([])
     with pytest.raises(MerError, match="delivers no frames"):
-        LiveSource(camera, name="camera 0", own_stamps=True)
-    assert camera.released
+        LiveSource(camera, name="camera 0")
+    assert camera.closed
 
 
 def test_what_piled_up_before_the_start_is_thrown_away() -> None:
     clock = FakeClock()
     # as many as the rate is measured on, 40 at once, as from a full socket buffer, then one every 20 ms
     waits_s = [0.02] * 27 + [0.0] * 40 + [0.02] * 33
-    camera = FakeCamera([0] * 100, clock=clock, seconds_per_read=waits_s)
-    source = LiveSource(camera, name="s", own_stamps=False, clock=clock)
+    camera = FakeCamera([0] * 100, camera_clock="arrival", clock=clock, seconds_per_read=waits_s)
+    source = LiveSource(camera, name="s", clock=clock)
     source.skip_backlog()
     frames = list(source)
     steps_s = [b.time_s - a.time_s for a, b in pairwise(frames)]
@@ -126,7 +170,7 @@ def test_what_piled_up_before_the_start_is_thrown_away() -> None:
 
 
 def test_nothing_is_thrown_away_where_time_stamps_are_counted() -> None:
-    source = LiveSource(FakeCamera([0] * 50), name="s", fps=100.0, own_stamps=False)
+    source = LiveSource(FakeCamera([0] * 50), name="s", fps=100.0)
     source.skip_backlog()
     assert len(list(source)) == 50
 

@@ -17,7 +17,8 @@ from web_server import Answer, answering, response
 import realtime.capture.multipart
 import realtime.capture.web
 from mer.errors import MerError
-from realtime.capture.source import LiveSource, open_source
+from realtime.capture.live_source import LiveSource
+from realtime.capture.source import open_source
 from realtime.capture.stream import NetworkStream
 
 JPEGS = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures(12)]

@@ -29,7 +29,7 @@ class Rhythm:
         rate_hz: One over the usual (median) step of the latest frames, 0 before there are two.
         jitter_ms: 95 % of the latest steps differ from the usual one by no more.
         holes: Steps of 1.5 usual ones or more, since the start, that were not caught up with at once.
-        missing: Frames that would have fitted into them.
+        missing: Frames that would have fitted into them, or that the source knows it lost.
         repeated: Frames whose picture is the one before, since the start.
     """
 
@@ -65,7 +65,10 @@ class Cadence:
         self._frames += 1
         if not np.isfinite(step_s):
             return
-        if self._usual_s:
+        if frame.lost_before:
+            self._holes += 1
+            self._missing += frame.lost_before
+        elif self._usual_s:
             self._look_for_hole(step_s / self._usual_s)
         self._steps_s.append(step_s)
         if self._frames % _EVERY == 0:

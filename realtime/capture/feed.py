@@ -7,9 +7,10 @@ from typing import Final
 
 from mer.errors import MerError
 from mer.messages import Frame
+from realtime.capture.live_source import LiveSource
 from realtime.capture.reconnect import Reconnecting
 from realtime.capture.session_clock import counted_from, start_now
-from realtime.capture.source import LiveSource, Source, paced
+from realtime.capture.source import Source, paced
 
 PATIENCE_S: Final = 60.0
 """How long a live source that went away is waited for unless told otherwise."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from mer.errors import MerError
 from mer.messages import Frame
-from realtime.capture.source import LiveSource
+from realtime.capture.live_source import LiveSource
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0

@@ -1,5 +1,6 @@
 """Streams of the network: Motion JPEG and video files over HTTP, and what FFmpeg speaks itself (RTSP, RTMP, UDP)."""
 
+import math
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -8,6 +9,8 @@ import av
 from mer.errors import MerError
 from mer.media.container import FORMATS, format_of, open_container, reason, video_of
 from mer.media.decoder import Decoder, Picture
+from mer.messages import Frame
+from realtime.capture.cameras.base import Clock, Mode
 from realtime.capture.multipart import MultipartJpeg
 from realtime.capture.web import TIMEOUT_S, Response
 
@@ -36,25 +39,26 @@ class _Reader(Protocol):
 
 
 class NetworkStream:
-    """An open stream of the network.
+    """An open stream of the network: a `Camera`.
 
     Args:
         url: Its address, beginning with one of PREFIXES.
 
     Attributes:
-        stamped: Whether pictures carry time stamps of their own.
+        asked: Nothing; a stream sends what it sends.
+        mode: Rate that it states, and what FFmpeg calls its codec.
+        clock: "device" if pictures carry time stamps of their own.
         finite: Whether it has an end of its own, as a video file behind an address has.
-        stated_fps: Rate that it states, 0 if none.
-        codec: What FFmpeg calls its codec.
 
     Raises:
         MerError: If it cannot be opened or is not video.
     """
 
     def __init__(self, url: str) -> None:
-        self.stamped = self.finite = False
-        self.stated_fps = 0.0
-        self.codec = "mjpeg"
+        self.asked = Mode()
+        self.mode = Mode(fourcc="mjpeg")
+        self.clock: Clock = "arrival"
+        self.finite = False
         self._response: Response | None = None
         self._container: av.container.InputContainer | None = None
         self._reader: _Reader | None = None
@@ -63,9 +67,13 @@ class NetworkStream:
         else:
             self._reader = self._open_by_ffmpeg(url)
 
-    def read(self) -> Picture | None:
-        """Return the next picture as soon as it is there, None at the end; waits for TIMEOUT_S at most."""
-        return self._reader.read() if self._reader else None
+    def read(self) -> Frame | None:
+        """Return the next frame as soon as it is there, None at the end; waits for TIMEOUT_S at most."""
+        picture = self._reader.read() if self._reader else None
+        if picture is None:
+            return None
+        time_s = math.nan if picture.stamp_s is None else picture.stamp_s
+        return Frame(picture.image, time_s, 0, picture.jpeg, picture.planes)
 
     @property
     def undecodable(self) -> int:
@@ -76,6 +84,13 @@ class NetworkStream:
     def error(self) -> str:
         """Why the stream ended, empty if it did in order or goes on."""
         return self._reader.error if self._reader else ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many pictures were damaged, and why the stream ended if it was not in order."""
+        damaged = self.undecodable
+        left_out = f"{damaged} frames were damaged or invalid and were left out" if damaged else ""
+        return tuple(note for note in (left_out, self.error) if note)
 
     def close(self) -> None:
         """Hang up; safe to call twice."""
@@ -125,8 +140,9 @@ class NetworkStream:
         except MerError:
             self.close()
             raise
-        self.codec = video.codec_context.name
-        self.stamped = self.codec != "mjpeg"  # FFmpeg makes up 25 frames a second for Motion JPEG
-        self.stated_fps = float(video.average_rate or video.guessed_rate or 0.0)
+        codec = video.codec_context.name
+        if codec != "mjpeg":  # for which FFmpeg makes up 25 frames a second
+            self.clock = "device"
+        self.mode = Mode(fps=float(video.average_rate or video.guessed_rate or 0.0) or None, fourcc=codec)
         # A threaded decoder would hold every frame back by one.
         return Decoder(container, video, grey=True, threads=1, threading="SLICE")

@@ -29,7 +29,7 @@ from mer.parser import Parser
 from mer.terminal import open_console
 from realtime.options import count
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import replay
 from realtime.timing import Timing
 
 PLAIN_FRAMES: Final = 300
@@ -131,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.file is not None:
         report = measure(arguments.file, rounds=arguments.rounds)
     else:
-        from mer.synth.cli import main as synthesise
+        from mer.synthesise import main as synthesise
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "synthetic.mp4"

@@ -19,7 +19,7 @@ from mer.face.model_file import download_face_model, find_face_model
 from mer.parser import Parser
 from mer.terminal import open_console
 from mer.text import printable
-from realtime.capture import cameras
+from realtime.capture.cameras import devices
 from realtime.commands import installation
 from realtime.commands.installation import Finding, State
 from realtime.output.versions import component_versions
@@ -144,7 +144,7 @@ def _landmarker() -> Iterator[Finding]:
 
 
 def _cameras() -> Iterator[Finding]:
-    found = cameras.find()
+    found = devices.find()
     if not found:
         yield Finding("cameras", "missing", "none", "connect one, or use a file or a stream address")
     for camera in found:
@@ -153,13 +153,13 @@ def _cameras() -> Iterator[Finding]:
             advice = "add yourself to the group that owns the device (often `video`) and log in again"
             yield Finding(topic, "broken", f"{camera.name}; no permission to read it", advice)
             continue
-        modes, advice = cameras.modes(camera.device)
+        modes, advice = devices.modes(camera.device)
         yield Finding(topic, "works", "\n".join([camera.name, *modes]), advice)
 
 
 def _gpu() -> Iterator[Finding]:
-    from engines import tensorrt_api
     from engines.runtime import cuda
+    from engines.runtime.registry import BUILT, RUNTIMES
 
     absent = cuda.unavailable()
     if absent:
@@ -167,15 +167,14 @@ def _gpu() -> Iterator[Finding]:
     else:
         device = cuda.use_device()
         yield Finding("GPU", "works", f"{device.name}, compute capability {device.compute_capability}")
-    backends: tuple[tensorrt_api.TrtBackend, ...] = ("tensorrt", "tensorrt-rtx")
-    for backend in backends:
+    for name in BUILT:
         try:
-            api = tensorrt_api.load_api(backend)
+            version = RUNTIMES[name].installed()
         except MerError as error:
             what, _, advice = str(error).partition("; ")
-            yield Finding(backend, "missing", what, advice if not absent else "only of use with an NVIDIA GPU")
+            yield Finding(name, "missing", what, advice if not absent else "only of use with an NVIDIA GPU")
         else:
-            yield Finding(backend, "works", f"version {api.version}")
+            yield Finding(name, "works", f"version {version}")
 
 
 def _plans() -> Iterator[Finding]:

@@ -6,19 +6,18 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from rich.console import Console
 
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
-from engines.select import BACKENDS, open_engine
+from engines.runtime.registry import NAMES
+from engines.select import open_engine
 from mer import option_help
 from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
@@ -26,75 +25,27 @@ from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.capture.camera_mode import BACKENDS as CAMERA_BACKENDS
 from realtime.capture.feed import PATIENCE_S, Feed
-from realtime.capture.session_clock import SessionStart
-from realtime.capture.source import LiveSource, Source, is_stream, open_source
+from realtime.capture.live_source import LiveSource
+from realtime.capture.source import CHOICES, Source, is_stream, open_source
 from realtime.capture.thread import Capture
-from realtime.messages import Event, Update
+from realtime.messages import Mark
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
 from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
-from realtime.output.records import STDOUT, Records, say
+from realtime.output.records import STDOUT, Lines, Records, say
 from realtime.output.session_recording import SessionRecording
-from realtime.output.sinks import record_from_event
 from realtime.pipeline import Pipeline
 from realtime.screen.graphics import choose
-from realtime.screen.keys import Keys, Mark, record_from_mark
+from realtime.screen.keys import Keys
 from realtime.screen.log import Log, closing_lines
 from realtime.screen.overlay import Header, Overlay
+from realtime.session import deliver, live
+from realtime.sink import Sink
 
-WAIT_S: Final = 0.1
-"""Longest wait for a frame before signals and the end are looked for."""
 CAMERA_VARIABLE: Final = "MER_CAMERA"
 """Holds what `--camera` would, for addresses with a password: a command line is seen by everybody on the machine."""
 _ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
-
-
-def live(
-    pipeline: Pipeline, capture: Capture, *, stop: threading.Event, duration_s: float | None = None
-) -> Iterator[Update]:
-    """Run a started capture through the pipeline until it ends, is stopped or `duration_s` is over.
-
-    What was captured before a stop is still processed, and what is open then is decided.
-
-    Args:
-        pipeline: Fresh; `capture` writes its buffer.
-        capture: Started here.
-        stop: Ends the session when set.
-        duration_s: Longest session in seconds on the source's clock, from the first frame.
-
-    Yields:
-        One update a frame, one for news or events while there is none, and one more for what was open at the end.
-
-    Raises:
-        BaseException: What went wrong in the capture thread.
-    """
-    buffer = pipeline.buffer
-    until_s = np.inf
-    capture.start()
-    try:
-        while not buffer.exhausted:
-            crop = buffer.get(WAIT_S)
-            if stop.is_set():
-                capture.stop()
-            if crop is None:
-                if (update := pipeline.waiting()) is not None:
-                    yield update
-                continue
-            if until_s == np.inf and duration_s is not None:
-                until_s = crop.time_s + duration_s
-            if crop.time_s >= until_s:
-                break
-            started_s = time.perf_counter()
-            update = pipeline.step(crop)
-            pipeline.timing.add("decide", time.perf_counter() - started_s)
-            pipeline.timing.add("total", capture.since_arrival_s(crop.index))
-            yield update
-    finally:
-        capture.stop()
-    while (last := pipeline.finish()) is not None:
-        yield last
 
 
 @command("mer-live")
@@ -148,7 +99,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--camera-backend",
-        choices=CAMERA_BACKENDS,
+        choices=CHOICES,
         default="auto",
         help="library that reads cameras; with gstreamer, --camera also takes a pipeline",
     )
@@ -244,9 +195,10 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
             recording.describe(feed.start)
             frames = recording.passing(frames)
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        lines = Lines(records, source=name, start=start)
 
         def mark(pressed: Mark) -> None:
-            records.write(record_from_mark(pressed, source=name) | (start.fields() if start else {}))
+            lines.mark(pressed)
             if outlets is not None:
                 outlets.mark(pressed)
 
@@ -257,14 +209,10 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
             source=name,
             save_dir=args.save_dir,
         )
+        sent: list[Sink] = [outlets] if outlets is not None else []
         with _screen(args, source, engine, pipeline, console, keys) as screen:
-            for update in live(pipeline, capture, stop=stop, duration_s=args.duration):
-                for event in update.events:  # on disk before anybody is told of it
-                    records.write(_record(event, name, start))
-                if outlets is not None:
-                    outlets.update(update)
-                screen.update(update)
-                keys.update(update)
+            updates = live(pipeline, capture, stop=stop, duration_s=args.duration)
+            deliver(updates, [lines, *sent, screen, keys])
     face_notes = pipeline.face_notes(start_s=pipeline.totals.first_time_s)
     notes = (str(pipeline.cadence.rhythm), *feed.notes, *face_notes, *(recording.notes if recording else ()), *failures)
     for line in closing_lines(
@@ -311,16 +259,16 @@ def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source
 def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
     """Return the engine; one that runs the shipped weights is replaced by ONNX Runtime if it fails on the way."""
     engine = open_engine(choice)
-    if choice not in ("auto", *BACKENDS):
+    if choice not in ("auto", *NAMES):
         return engine  # nothing here answers as somebody's own weights do
     return FallbackEngine(engine, reserve=lambda: open_engine("onnxruntime"), on_failure=on_failure)
 
 
 def _screen(
     args: argparse.Namespace, source: Source, engine: Engine, pipeline: Pipeline, console: Console, keys: Keys
-) -> Overlay | Log:
+) -> AbstractContextManager[Sink]:
     if args.no_overlay or args.events == STDOUT or not console.is_terminal:
-        return Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events))
+        return closing(Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events)))
     camera = source if isinstance(source, LiveSource) and not is_stream(args.camera) else None
     header = Header(
         source=source.description,
@@ -333,14 +281,6 @@ def _screen(
     )
     mode = choose(args.pictures, console, os.environ).mode
     return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys, pictures=mode)
-
-
-def _record(event: Event, name: str, start: SessionStart | None) -> dict[str, Any]:
-    """Return the line of an event; of a live source with the session's start, and the apex by the computer's clock."""
-    record = record_from_event(event, source=name)
-    if start is not None:
-        record |= {"apex_utc": start.utc_at(event.interval.apex.time_s), **start.fields()}
-    return record
 
 
 @contextmanager

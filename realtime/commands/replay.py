@@ -23,17 +23,18 @@ from mer.media.video import FrameReader
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.messages import Update
-from realtime.output import compare, extras
-from realtime.output.report.index import INDEX_HTML, index
+from realtime.output import compare
 from realtime.pipeline import Pipeline
-from realtime.recordings import tally, workers
+from realtime.recordings import extras, tally, workers
+from realtime.recordings.index import INDEX_HTML, index
 from realtime.recordings.inputs import find_recordings
-from realtime.recordings.recording import Job, Screen, replay_recording, skip
+from realtime.recordings.recording import Job, replay_recording, skip
 from realtime.recordings.tally import Outcome
 from realtime.screen.graphics import choose
 from realtime.screen.overlay import Header, Overlay
 from realtime.screen.progress import Bar, BatchBar
+from realtime.sink import Sink
+from realtime.update import Update
 
 _NOTES: Final = (
     "Exit codes: 0 success; 1 nothing could be replayed; 2 invalid options; 3 some recordings failed and the others "
@@ -187,7 +188,7 @@ def _ended(
 class _Screenshots:
     """A screen, and the overlay drawn into a file whenever an event is reported."""
 
-    def __init__(self, screen: Screen, overlay: Overlay, path: Path) -> None:
+    def __init__(self, screen: Sink, overlay: Overlay, path: Path) -> None:
         self._screen = screen
         self._overlay = overlay
         self._path = path
@@ -200,6 +201,9 @@ class _Screenshots:
             return
         self._overlay.export_svg(self._path)
 
+    def close(self) -> None:
+        self._screen.close()
+
 
 @contextmanager
 def _screen(
@@ -210,7 +214,7 @@ def _screen(
     name: str,
     frames: FrameReader,
     pipeline: Pipeline,
-) -> Iterator[Screen]:
+) -> Iterator[Sink]:
     header = _header(frames, engine, job.truth)
     mode = choose(args.pictures, console, os.environ).mode
     overlay = Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, pictures=mode)

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.files import write_new
-from realtime.messages import Event, Update
+from realtime.messages import Event
+from realtime.output.found import Found
+from realtime.update import Update
 
+CLIPS: Final = ("clips/event-*.png", "clips/event-*.mp4")
+"""Patterns of the names of all files."""
 MARGIN_S: Final = 0.25
 """Shown before the onset and, as far as it had been seen when the event was decided, after the offset."""
 SLOWER: Final = 4.0
@@ -42,8 +46,27 @@ def encode_picture(image: NDArray[np.uint8], suffix: str) -> bytes:
     return data.tobytes()
 
 
+class Strips:
+    """A strip of pictures (PNG) for each event."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def update(self, update: Update) -> None:
+        """Take one update."""
+        for event in update.events:
+            self._files[f"clips/event-{event.number:03d}.png"] = strip_png(event)
+
+    def files(self, _found: Found) -> dict[str, bytes]:
+        """Return name and content of each strip."""
+        return self._files
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Films:
-    """Keeps the last seconds of the face crop and cuts a film out for each event.
+    """A film of each event (VP9 in MP4, four times slower than life), cut out of the last seconds of the face crop.
 
     Args:
         folder: Where a film may lie while it is being made, readable by its owner only.
@@ -52,17 +75,27 @@ class Films:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._crops: deque[tuple[float, NDArray[np.uint8]]] = deque()
+        self._files: dict[str, bytes] = {}
 
-    def add(self, update: Update) -> list[bytes]:
-        """Take one update and return a film (VP9 in MP4, four times slower than life) of each of its events.
+    def update(self, update: Update) -> None:
+        """Take one update.
 
         Raises:
-            MerError: If this OpenCV has no encoder for it, or the film did not come out whole.
+            MerError: If this OpenCV has no encoder for films, or one did not come out whole.
         """
-        self._crops.append((update.time_s, update.crop))
-        while self._crops[0][0] < update.time_s - _KEPT_S:
+        crop = update.crop
+        self._crops.append((crop.time_s, crop.image))
+        while self._crops[0][0] < crop.time_s - _KEPT_S:
             self._crops.popleft()
-        return [self._film(event) for event in update.events]
+        for event in update.events:
+            self._files[f"clips/event-{event.number:03d}.mp4"] = self._film(event)
+
+    def files(self, _found: Found) -> dict[str, bytes]:
+        """Return name and content of each film."""
+        return self._files
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _film(self, event: Event) -> bytes:
         first_s = event.interval.onset.time_s - MARGIN_S

@@ -15,11 +15,12 @@ from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Pair, Truth, compar
 from mer.labels import NONE_LABEL
 from mer.messages import Interval
 from mer.text import printable
-from realtime.messages import Event
+from realtime.messages import Event, Totals
+from realtime.update import Update
 
 # fmt: off
-__all__ = ["Label", "Pair", "Score", "Truth", "compare", "label_from_event", "read_truth", "record_from_pairs", "score",
-           "table"]
+__all__ = ["Label", "Labels", "Pair", "Score", "Truth", "compare", "label_from_event", "read_truth",
+           "record_from_pairs", "score", "table"]
 # fmt: on
 
 
@@ -73,6 +74,29 @@ def label_from_event(event: Event, *, start_s: float = 0.0) -> Label:
         max(event.probabilities.values()),
         confirmed_s=offset + event.latency.confirm_ms / 1000.0,
     )
+
+
+class Labels:
+    """Keeps the found events of a session in the form that is compared.
+
+    Args:
+        totals: Counters of the pipeline, which know when the recording began.
+
+    Attributes:
+        found: Those so far.
+    """
+
+    def __init__(self, totals: Totals) -> None:
+        self.found: list[Label] = []
+        self._totals = totals
+
+    def update(self, update: Update) -> None:
+        """Take one update."""
+        start_s = self._totals.first_time_s
+        self.found += [label_from_event(event, start_s=start_s) for event in update.events]
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def score(pairs: Sequence[Pair]) -> Score:

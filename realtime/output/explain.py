@@ -4,8 +4,9 @@ from typing import Final
 
 from mer.messages import Interval
 from mer.text import csv_text
-from realtime.messages import Update
+from realtime.output.found import Found
 from realtime.spotting.motion import REGIONS
+from realtime.update import Update
 
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"
@@ -28,20 +29,23 @@ class Explainer:
         self._points: list[tuple[float, float, float]] = []
         self._decided: list[Interval] = []
 
-    def add(self, update: Update) -> None:
+    def update(self, update: Update) -> None:
         """Take in one update."""
+        crop, spotting, regions = update.crop, update.spotting, update.regions
         decided = [*(event.interval for event in update.events), *update.rejected]
         self._decided += decided
-        self._points.append((update.time_s, update.motion, update.threshold))
-        regions = update.regions
+        self._points.append((crop.time_s, spotting.motion, spotting.threshold))
         numbers = [""] * (2 * len(REGIONS)) if regions is None else [f"{value:.4f}" for value in regions.ravel()]
         what = "; ".join(_words(interval) for interval in decided)
-        head = (update.index, f"{update.time_s:.6f}", update.face, update.spotter)
-        self._rows.append([*head, f"{update.motion:.4f}", f"{update.threshold:.4f}", what, *numbers])
+        head = (crop.index, f"{crop.time_s:.6f}", crop.state, spotting.state)
+        self._rows.append([*head, f"{spotting.motion:.4f}", f"{spotting.threshold:.4f}", what, *numbers])
 
-    def files(self) -> dict[str, bytes]:
+    def files(self, _found: Found) -> dict[str, bytes]:
         """Return name and content of both files."""
         return {EXPLAIN_CSV: self._table().encode(), EXPLAIN_SVG: self._picture().encode()}
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _table(self) -> str:
         return csv_text(COLUMNS, [dict(zip(COLUMNS, row)) for row in self._rows])

@@ -17,9 +17,9 @@ from typing import Any, Final
 from mer.errors import MerError
 from mer.files import from_json, read_at_most, write_new
 from mer.text import csv_text
-from realtime.messages import Update
 from realtime.output.clips import FILM_PART
-from realtime.output.sinks import (
+from realtime.output.event_log import EventLog
+from realtime.output.fields import (
     EVENTS_CSV,
     EVENTS_JSONL,
     FILES,
@@ -27,12 +27,12 @@ from realtime.output.sinks import (
     REJECTED_CSV,
     SCHEMA,
     SUMMARY_JSON,
-    EventLog,
     event_columns,
     interval_fields,
     record_from_event,
     row_from_record,
 )
+from realtime.update import Update
 
 PART: Final = ".part"
 MAX_SUMMARY_BYTES: Final = 64_000_000
@@ -99,7 +99,7 @@ class RecordingFolder:
                 f"folder {folder} cannot be written ({error.strerror}); name another one with --out"
             ) from error
 
-    def write(self, update: Update) -> None:
+    def update(self, update: Update) -> None:
         """Write the events and keep the rejected candidates of one frame.
 
         Raises:

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any, Final
 
 from mer.errors import MerError
-from realtime.messages import Event, Update
+from realtime.messages import Event, Mark
 from realtime.output.lsl_network import LOOPBACK, kept_to
-from realtime.screen.keys import Mark
 from realtime.spotting.motion_track import SMOOTHING_S
+from realtime.update import Update
 
 _BUCKET_S: Final = 1.0
 _BUCKETS: Final = 30
@@ -82,7 +82,7 @@ class Outlets:
 
     def update(self, update: Update) -> None:
         """Send the smoothed motion that one frame completes, at its time, and its events, each at its apex."""
-        if update.time_s > self._last_s:  # not the same frame again, with news about the source or at the end
+        if update.crop.time_s > self._last_s:  # not the same frame again, with news about the source or at the end
             self._send_motion(update)
         for event in update.events:
             self._markers.push_sample(
@@ -90,10 +90,11 @@ class Outlets:
             )
 
     def _send_motion(self, update: Update) -> None:
-        self._last_s = update.time_s
-        self._map.add(update.time_s, self._clock())
-        centre_s = update.time_s - 0.5 * SMOOTHING_S  # the smoothed motion of a frame is that of a moment earlier
-        self._motion.push_sample([update.motion, update.threshold], self._map(centre_s))
+        time_s, spotting = update.crop.time_s, update.spotting
+        self._last_s = time_s
+        self._map.add(time_s, self._clock())
+        centre_s = time_s - 0.5 * SMOOTHING_S  # the smoothed motion of a frame is that of a moment earlier
+        self._motion.push_sample([spotting.motion, spotting.threshold], self._map(centre_s))
 
     def mark(self, mark: Mark) -> None:
         """Send a mark of the space bar, now."""

@@ -8,7 +8,11 @@ from types import TracebackType
 from typing import Any, Final
 
 from mer.cli import let_go, say_to
-from realtime.output.sinks import EventLog
+from realtime.capture.session_clock import SessionStart
+from realtime.messages import Event, Mark
+from realtime.output.event_log import EventLog
+from realtime.output.fields import record_from_event, record_from_mark
+from realtime.update import Update
 
 STDOUT: Final = Path("-")
 """Stands for the standard output."""
@@ -21,7 +25,7 @@ class Records:
 
     Args:
         path: File to append to, `-` for the standard output, None for none.
-        owned: See `realtime.output.sinks.EventLog`.
+        owned: See `realtime.output.event_log.EventLog`.
 
     Attributes:
         error: Why writing ended, empty if it did not.
@@ -78,6 +82,46 @@ class Records:
         except OSError as error:
             self.error = f"{self._path} could not be written any more ({error.strerror}); later events are missing"
             self.close()
+
+
+class Lines:
+    """Events and marks of a session as lines of its records.
+
+    Args:
+        records: Where they go; closed by `close`.
+        source: What the session watches.
+        start: When time 0 of a live source was, None for a recording, whose times stay as they are.
+    """
+
+    def __init__(self, records: Records, *, source: str, start: SessionStart | None) -> None:
+        self._records = records
+        self._source = source
+        self._start = start
+
+    def update(self, update: Update) -> None:
+        """Write a line for each event.
+
+        Raises:
+            BrokenPipeError: If nobody reads the standard output any more.
+        """
+        for event in update.events:
+            self._records.write(self._record(event))
+
+    def mark(self, mark: Mark) -> None:
+        """Write a line for a mark; from any thread."""
+        start = self._start.fields() if self._start else {}
+        self._records.write(record_from_mark(mark, source=self._source) | start)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._records.close()
+
+    def _record(self, event: Event) -> dict[str, Any]:
+        """Return the line of an event; of a live source with the session's start, and the apex as a time of day."""
+        record = record_from_event(event, source=self._source)
+        if self._start is not None:
+            record |= {"apex_utc": self._start.utc_at(event.interval.apex.time_s), **self._start.fields()}
+        return record
 
 
 def say(text: str, *, path: Path | None) -> None:

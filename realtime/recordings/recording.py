@@ -3,81 +3,30 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any
 
 from engines.protocol import Engine
 from mer.cli import as_error
 from mer.errors import MerError
-from mer.face.tracker import CutAhead
 from mer.media.video import FrameReader
-from mer.messages import Frame
-from realtime.capture.ahead import ahead
-from realtime.messages import Update
 from realtime.output import compare
-from realtime.output.exports import Found
-from realtime.output.extras import PICTURES, REPLACED, Extras, Wanted
+from realtime.output.fields import FILES
 from realtime.output.folder import RecordingFolder, leftovers
-from realtime.output.sinks import FILES
+from realtime.output.found import Found
 from realtime.output.summary import summarise
 from realtime.pipeline import Pipeline
 from realtime.recordings import resume
+from realtime.recordings.extras import PICTURES, REPLACED, Wanted, exported, products
 from realtime.recordings.inputs import Recording
 from realtime.recordings.tally import Outcome
 from realtime.screen.log import closing_lines
-
-FRAMES_AHEAD: Final = 8
-"""Frames that may wait between decoding and the other stages."""
-HELD_MOST: Final = 128
-"""Updates that are held back at most while an event of one of them is classified."""
-
-
-def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
-    """Run a recording through the pipeline without loss.
-
-    A thread decodes and cuts the face out while this one tracks it and spots, and a third classifies. Each waits for
-    the next instead of giving anything up, so the result is the same every time. Tracking and spotting are in one
-    thread because both are many short calls: in two they spend more time on Python's lock than they gain (measured).
-
-    Args:
-        frames: The recording.
-        pipeline: Fresh; its totals and timing are filled.
-
-    Yields:
-        One update a frame, and one more if the end decides what was still open.
-    """
-    held: list[Update] = []
-    for frame, cut, before_s in ahead(_decoded(frames, pipeline), most=FRAMES_AHEAD, name="decode"):
-        started_s = time.perf_counter()
-        pipeline.buffer.put(pipeline.crop(frame, cut))
-        crop = pipeline.buffer.get()
-        if crop is None:
-            raise RuntimeError(f"frame {frame.index} did not come back from the ring buffer")
-        held.append(pipeline.spot(crop))
-        pipeline.timing.add("total", before_s + time.perf_counter() - started_s)
-        if not pipeline.classifying or len(held) >= HELD_MOST:
-            yield from pipeline.settle(held)
-            held.clear()
-    yield from pipeline.settle(held)
-    while (last := pipeline.finish()) is not None:
-        yield last
-
-
-def _decoded(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[Frame, CutAhead | None, float]]:
-    """Yield each frame, its crop if nothing changes until its turn, and the seconds that both took."""
-    source = iter(frames)
-    while True:
-        started_s = time.perf_counter()
-        frame = next(source, None)
-        if frame is None:
-            return
-        pipeline.timing.add("decode", time.perf_counter() - started_s)
-        cut = pipeline.cut_ahead(frame)
-        yield frame, cut, time.perf_counter() - started_s
+from realtime.session import deliver, replay
+from realtime.sink import Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +68,8 @@ class Job:
         }
 
 
-class Screen(Protocol):
-    """What shows how a replay gets on."""
-
-    def update(self, update: Update) -> None:
-        """Take one update."""
-
-
-OpenScreen = Callable[[FrameReader, Pipeline], AbstractContextManager[Screen]]
+OpenScreen = Callable[[FrameReader, Pipeline], AbstractContextManager[Sink]]
+"""Shows how a replay gets on."""
 
 
 def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
@@ -195,18 +138,13 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             sensitivity=job.sensitivity,
         ) as pipeline,
     ):
-        found: list[compare.Label] = []
-        extras = Extras(job.wanted, recording.folder)
+        made = products(job.wanted, recording.folder)
+        labels = compare.Labels(pipeline.totals)
         before = resume.fingerprint(recording.path)
         started_s = time.perf_counter()
         try:
             with open_screen(frames, pipeline) as screen:
-                for update in replay(frames, pipeline):
-                    folder.write(update)
-                    extras.add(update)
-                    start_s = pipeline.totals.first_time_s
-                    found += [compare.label_from_event(event, start_s=start_s) for event in update.events]
-                    screen.update(update)
+                deliver(replay(frames, pipeline), [folder, *made, labels, screen])
         except KeyboardInterrupt:
             complete = False
         summary = summarise(
@@ -220,15 +158,17 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             rhythm=pipeline.cadence.rhythm,
             face_notes=pipeline.face_notes(),
         )
-        labels = dict(Counter(label.label for label in found))
-        summary |= {"labels": labels, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
+        counts = dict(Counter(label.label for label in labels.found))
+        summary |= {"labels": counts, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
         pairs: tuple[compare.Pair, ...] = ()
         if job.truth is not None:
-            pairs = tuple(compare.compare(job.truth, found))
+            pairs = tuple(compare.compare(job.truth, labels.found))
             summary["comparison"] = {"synthetic": job.truth.synthetic, **compare.record_from_pairs(pairs)}
         absolute = job.wanted.absolute_paths
         found_here = Found(recording.path, recording.folder, folder.records, folder.rejected, summary, absolute)
-        files = extras.files(found_here)
+        files = exported(job.wanted, found_here)
+        for product in made:
+            files |= product.files(found_here)
         summary |= {resume.OUTPUTS: job.wanted.names, FILES: sorted(files)}
         folder.finish(summary, files)
         lines = closing_lines(

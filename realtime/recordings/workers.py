@@ -10,9 +10,10 @@ from engines.protocol import Engine
 from engines.select import open_engine
 from mer.cli import as_error
 from mer.jobs import processes
-from realtime.messages import Update
+from mer.process import settle
 from realtime.recordings.recording import Job, OpenScreen, replay_recording
 from realtime.recordings.tally import Outcome
+from realtime.update import Update
 
 
 @functools.cache
@@ -22,16 +23,17 @@ def _engine_of_this_process(choice: str) -> Engine:
 
 def replay_in_process(job: Job, progress: processes.Progress) -> Outcome:
     """Replay one recording in a process of a batch; the process keeps its engine for the next one."""
-    return _replay(job, lambda frames, _: nullcontext(_Told(frames.expected_frames, progress)))
+    return _replay(job, lambda frames, _: nullcontext(_ProgressScreen(frames.expected_frames, progress)))
 
 
 def replay_as_task(job: Job) -> Outcome:
     """Replay one recording in a process of a cluster; how far it is stays there."""
-    return _replay(job, lambda _frames, _pipeline: nullcontext(_Untold()))
+    return _replay(job, lambda _frames, _pipeline: nullcontext(_NullScreen()))
 
 
 def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
     """Replay one recording; an engine that cannot be opened here does not end the others."""
+    settle()
     try:
         engine = _engine_of_this_process(job.engine)
     except Exception as error:
@@ -39,15 +41,21 @@ def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
     return replay_recording(job, engine, open_screen)
 
 
-class _Untold:
+class _NullScreen:
     def update(self, update: Update) -> None:
         pass
 
+    def close(self) -> None:
+        pass
 
-class _Told:
+
+class _ProgressScreen:
     def __init__(self, total: int | None, progress: processes.Progress) -> None:
         self._total = total
         self._progress = progress
 
     def update(self, update: Update) -> None:
-        self._progress.update(update.index + 1, self._total)
+        self._progress.update(update.crop.index + 1, self._total)
+
+    def close(self) -> None:
+        pass

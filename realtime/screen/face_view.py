@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face import geometry
-from realtime.messages import Update
 from realtime.spotting.motion import REGIONS
+from realtime.update import Update
 
 POINT: Final = (90, 200, 255)
 """Colour of a tracked point, RGB."""
@@ -30,18 +30,20 @@ _CONTOURS: Final = (
 
 def points_px(update: Update) -> NDArray[np.float64]:
     """Return (N, 2) face-mesh points to draw, in crop pixels, moved along with the head; none without a face."""
-    if update.landmarks_px is None or update.head is None or update.face != "tracked":
+    crop = update.crop
+    if crop.state != "tracked":
         return np.zeros((0, 2))
-    return geometry.apply(update.head, update.landmarks_px[list(_CONTOURS)].astype(np.float64))
+    return geometry.apply(crop.motion, crop.landmarks_px[list(_CONTOURS)].astype(np.float64))
 
 
 def regions_px(update: Update) -> NDArray[np.float64]:
     """Return (N, 3): centres in crop pixels of the regions that move, and how much, 1 being the threshold."""
-    if update.regions is None or update.landmarks_px is None or update.head is None or update.face != "tracked":
+    crop = update.crop
+    if update.regions is None or crop.state != "tracked":
         return np.zeros((0, 3))
-    lengths = np.hypot(update.regions[:, 0], update.regions[:, 1]) / max(update.threshold, 1e-6)
-    centres = np.array([update.landmarks_px[list(of)].mean(axis=0) for of in REGIONS.values()], np.float64)
-    found = np.column_stack([geometry.apply(update.head, centres), lengths])
+    lengths = np.hypot(update.regions[:, 0], update.regions[:, 1]) / max(update.spotting.threshold, 1e-6)
+    centres = np.array([crop.landmarks_px[list(of)].mean(axis=0) for of in REGIONS.values()], np.float64)
+    found = np.column_stack([geometry.apply(crop.motion, centres), lengths])
     return found[lengths >= _LEAST_SHARE]
 
 
@@ -56,9 +58,9 @@ def face_picture(update: Update, *, width: int, height: int) -> NDArray[np.uint8
     Returns:
         (height, width, 3) uint8 RGB.
     """
-    grey = cv2.resize(update.crop, (width, height), interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(update.crop.image, (width, height), interpolation=cv2.INTER_AREA)
     image = np.repeat(np.asarray(grey, np.uint8)[:, :, np.newaxis], 3, axis=2)
-    scale = np.array([width, height]) / update.crop.shape[1]
+    scale = np.array([width, height]) / update.crop.image.shape[1]
     radius = _REGION_RADIUS_IOD * geometry.IOD_PX * scale[0]
     ys, xs = np.mgrid[0:height, 0:width]
     for x_px, y_px, share in regions_px(update):
@@ -83,7 +85,7 @@ def face_letters(update: Update, *, width: int, height: int) -> dict[tuple[int, 
     Returns:
         (row, column) to letter.
     """
-    scale = np.array([width, height]) / update.crop.shape[1]
+    scale = np.array([width, height]) / update.crop.image.shape[1]
     letters = {(int(y), int(x)): "o" for x, y in points_px(update) * scale}
     moving = regions_px(update)
     moving = moving[moving[:, 2] >= 1.0]

@@ -25,9 +25,10 @@ from rich.console import Console
 from rich.region import Region
 
 from mer.errors import UsageError
-from realtime.messages import Event, Update
+from realtime.messages import Event
 from realtime.screen.face_view import face_picture
 from realtime.screen.panels import has_colours, strip_place
+from realtime.update import Update
 
 Mode = Literal["kitty", "sixel", "blocks", "none"]
 MODES: Final = ("auto", "kitty", "sixel", "blocks", "none")
@@ -107,9 +108,11 @@ class Pictures:
     Args:
         mode: "kitty" or "sixel"; with any other nothing is placed.
         console: The terminal.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, mode: Mode, console: Console) -> None:
+    def __init__(self, mode: Mode, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.mode = mode
         self._console = console
         self._drawn: dict[int, tuple[object, Placed, float]] = {}
@@ -123,12 +126,12 @@ class Pictures:
     def face(self, update: Update | None, panel: Region) -> list[Placed]:
         """Return the face, filling the left of its panel; none without a face."""
         rows = min(panel.height, (panel.width - 1) // 2)
-        if not self.in_pixels or update is None or update.face != "tracked" or rows < 1:
+        if not self.in_pixels or update is None or update.crop.state != "tracked" or rows < 1:
             return []
         area = Region(panel.x, panel.y, 2 * rows, rows)
         wide, high = self._cell_wh()
         side = min(area.width * wide, area.height * high, _MOST_PX)
-        return [self._placed(1, (update.index, area), area, lambda: face_picture(update, width=side, height=side))]
+        return [self._placed(1, (update.crop.index, area), area, lambda: face_picture(update, width=side, height=side))]
 
     def strip(self, event: Event | None, panel: Region) -> list[Placed]:
         """Return the pictures of an event, below their names; none without an event."""
@@ -154,14 +157,14 @@ class Pictures:
         return "".join(f"\x1b_Ga=d,d=I,i={self._first_id + number},q=2\x1b\\" for number in (1, 2))
 
     def _placed(self, number: int, key: object, area: Region, image: Callable[[], NDArray[np.uint8]]) -> Placed:
-        now_s = time.monotonic()
+        now_s = self._clock()
         if number in self._drawn:
             before, placed, next_s = self._drawn[number]
             if before == key or (placed.area == area and now_s < next_s):
                 return placed
         encode = _kitty if self.mode == "kitty" else _sixel
         placed = Placed(number, area, encode(image(), area, self._first_id + number))
-        self._drawn[number] = (key, placed, now_s + _SHARE * (time.monotonic() - now_s))
+        self._drawn[number] = (key, placed, now_s + _SHARE * (self._clock() - now_s))
         return placed
 
     def _cell_wh(self) -> tuple[int, int]:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval
-from realtime.messages import Event, Update
+from realtime.messages import Event
+from realtime.update import Update
 
 _POINTS: Final = 8192
 _KEPT: Final = 32
@@ -55,14 +56,15 @@ class History:
 
     def add(self, update: Update) -> None:
         """Take in one update; costs microseconds."""
-        self._points[:, self._count % _POINTS] = update.time_s, update.motion, update.threshold
+        time_s, spotting = update.crop.time_s, update.spotting
+        self._points[:, self._count % _POINTS] = time_s, spotting.motion, spotting.threshold
         self._count += 1
         if update.events:
             self.events = (*self.events, *update.events)[-_KEPT:]
         if update.rejected:
             self.rejected = (*self.rejected, *update.rejected)[-_KEPT:]
         if update.notices:
-            self.notices = (*self.notices, *((update.time_s, notice) for notice in update.notices))[-_KEPT:]
+            self.notices = (*self.notices, *((time_s, notice) for notice in update.notices))[-_KEPT:]
         self.latest = update
 
     def copy(self) -> "History":

@@ -1,14 +1,14 @@
 """What happens, in plain lines: for pipes, log files and terminals without the overlay."""
 
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 from typing import Final
 
 from mer.messages import Interval
 from mer.text import listed
 from realtime.face_size import median_and_minimum
-from realtime.messages import Event, Totals, Update
+from realtime.messages import Event, Totals
 from realtime.timing import Timing
+from realtime.update import Update
 
 STATUS_EVERY_S: Final = 10.0
 
@@ -65,7 +65,7 @@ class Log:
     def update(self, update: Update) -> None:
         """Print the news of one frame, if there is any."""
         for line in self._lines(update):
-            self._say(f"{update.time_s:9.3f} s  {line}")
+            self._say(f"{update.crop.time_s:9.3f} s  {line}")
 
     def _lines(self, update: Update) -> Iterator[str]:
         yield from update.notices
@@ -74,19 +74,14 @@ class Log:
         for event in update.events:
             yield line_from_event(event)
         if self._next_status_s is None:
-            self._next_status_s = update.time_s + STATUS_EVERY_S
-        if update.time_s >= self._next_status_s:
-            self._next_status_s = update.time_s + STATUS_EVERY_S
+            self._next_status_s = update.crop.time_s + STATUS_EVERY_S
+        if update.crop.time_s >= self._next_status_s:
+            self._next_status_s = update.crop.time_s + STATUS_EVERY_S
             totals = self._totals
             yield (
-                f"{totals.frames} frames, face {update.face}, spotter {update.spotter}, {totals.events} events, "
-                f"{sum(totals.rejected.values())} rejected, {totals.dropped} dropped"
+                f"{totals.frames} frames, face {update.crop.state}, spotter {update.spotting.state}, "
+                f"{totals.events} events, {sum(totals.rejected.values())} rejected, {totals.dropped} dropped"
             )
 
-    def __enter__(self) -> "Log":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
+    def close(self) -> None:
+        """Nothing is open."""

@@ -19,13 +19,15 @@ from rich.text import Text
 from mer.files import write_atomically
 from mer.text import printable
 from realtime.face_size import ADVISED_PX
-from realtime.messages import Event, Totals, Update
+from realtime.messages import Event, Totals
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
 from realtime.screen.history import History
+from realtime.screen.keys import KEYS
 from realtime.screen.panels import Picture, Probabilities, ShownAs, Strip, events_table, help_table
 from realtime.screen.terminal import Terminal
 from realtime.timing import Timing
+from realtime.update import Update
 
 REDRAWS_HZ: Final = 12.0
 CURVE_S: Final = 5.0
@@ -185,23 +187,23 @@ class Overlay:
         if latest is None:
             line.append(" starting", "dim")
             return line
-        clock_s = latest.time_s
-        line.append(f" {clock_s:7.2f}" + (f" / {header.total_s:.2f} s  " if header.total_s else " s  "))
+        crop, spotter = latest.crop, latest.spotting.state
+        line.append(f" {crop.time_s:7.2f}" + (f" / {header.total_s:.2f} s  " if header.total_s else " s  "))
         line.append("face ")
-        line.append(latest.face, _STATE_STYLES[latest.face])
-        if latest.face == "tracked" and latest.eye_distance_px:
-            small = latest.eye_distance_px < ADVISED_PX
-            line.append(f" {latest.eye_distance_px:.0f} px", "black on yellow" if small else "dim")
-        line.append(f" ({latest.n_faces} in view)  " if latest.n_faces > 1 else "  ")
+        line.append(crop.state, _STATE_STYLES[crop.state])
+        if crop.state == "tracked" and crop.eye_distance_px:
+            small = crop.eye_distance_px < ADVISED_PX
+            line.append(f" {crop.eye_distance_px:.0f} px", "black on yellow" if small else "dim")
+        line.append(f" ({crop.n_faces} in view)  " if crop.n_faces > 1 else "  ")
         line.append("spotter ")
-        line.append(latest.spotter, "bold cyan" if latest.spotter in ("rising", "apex", "falling") else "cyan")
+        line.append(spotter, "bold cyan" if spotter in ("rising", "apex", "falling") else "cyan")
         line.append(f"  sensitivity {latest.sensitivity:.2f}", "" if latest.sensitivity == 1.0 else "cyan")
         line.append("\n ")
         for warning in header.warnings:
             line.append(f" {printable(warning)} ", "black on yellow")
             line.append(" ")
         for time_s, notice in history.notices[-1:]:
-            if latest.time_s - time_s < CURVE_S:
+            if crop.time_s - time_s < CURVE_S:
                 line.append(f" {printable(notice)}", "yellow")
         return line
 
@@ -221,8 +223,23 @@ class Overlay:
         elif self._held:
             line.append("\n the screen is paused while spotting continues; p resumes it", "bold")
         elif self._keys is not None and self._terminal.has_keys:
-            line.append("\n q quit  p pause  space mark  + - sensitivity  s save  h help", "dim")
+            line.append("\n " + "  ".join(f"{key.shown} {key.short}" for key in KEYS), "dim")
         return line
+
+    def close(self) -> None:
+        """Stop drawing and give the terminal back; safe to call twice.
+
+        Raises:
+            BaseException: What stopped the drawing thread before, if anything did.
+        """
+        try:
+            self._stop.set()
+            self._thread.join()
+        finally:
+            self._terminal.close()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def __enter__(self) -> "Overlay":
         self._terminal.__enter__()
@@ -233,12 +250,10 @@ class Overlay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stop.set()
-            self._thread.join()
-        finally:
-            self._terminal.__exit__(kind, error, trace)
-        if self._error is not None and error is None:
-            raise self._error
+            self.close()
+        except BaseException:
+            if error is None:  # else `update` has raised it already, or something came before it
+                raise
 
     def _run(self) -> None:
         try:

@@ -13,24 +13,18 @@ from rich.text import Text
 
 from mer.labels import NONE_LABEL
 from mer.text import printable
-from realtime.messages import Event, Update
+from realtime.messages import Event
 from realtime.screen import drawing
 from realtime.screen.drawing import bar
 from realtime.screen.face_view import face_letters, face_picture
+from realtime.screen.keys import KEYS
+from realtime.update import Update
 
 ShownAs = Literal["blocks", "pixels", "none"]
 _NAME: Final = 10
 _DIM: Final = Style.parse("dim")
 _WIDE_ENOUGH: Final = 9
 """Columns below which a picture of the strip shows nothing; every other one is left out then."""
-KEYS: Final = {
-    "q": "quit",
-    "p": "hold the screen",
-    "space": "mark this moment",
-    "+ -": "sensitivity",
-    "s": "save the last event",
-    "h": "this help",
-}
 
 
 class Picture:
@@ -51,7 +45,7 @@ class Picture:
         update = self._update
         if rows < 1:
             return
-        if update is None or update.face != "tracked":
+        if update is None or update.crop.state != "tracked":
             yield Segment("\n" * (rows // 2) + "no face".center(width))
         elif self._shown_as == "none":
             yield Segment("\n" * (rows // 2) + "face hidden".center(width), _DIM)
@@ -62,7 +56,7 @@ class Picture:
                 yield from line
                 yield Segment.line()
         else:
-            small = np.asarray(cv2.resize(update.crop, (2 * rows, rows), interpolation=cv2.INTER_AREA), np.uint8)
+            small = np.asarray(cv2.resize(update.crop.image, (2 * rows, rows), interpolation=cv2.INTER_AREA), np.uint8)
             marks = face_letters(update, width=2 * rows, height=rows)
             for y, text in enumerate(drawing.letters(small)):
                 yield Segment("".join(marks.get((y, x), letter) for x, letter in enumerate(text)))
@@ -177,8 +171,8 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
 def help_table() -> RenderableType:
     """Return what each key does."""
     drawn = Table.grid(padding=(0, 2), pad_edge=True)
-    for key, meaning in KEYS.items():
-        drawn.add_row(Text(key, "bold"), Text(meaning))
+    for key in KEYS:
+        drawn.add_row(Text(key.shown, "bold"), Text(key.help))
     return drawn
 
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from mer.text import printable
-from realtime.messages import Update
+from realtime.update import Update
 
 _EVERY: Final = 16
 
@@ -42,8 +42,12 @@ class Bar:
 
     def update(self, update: Update) -> None:
         """Move on to the frame of `update`."""
-        if update.index % _EVERY == 0:
-            self._progress.update(self._task, completed=update.index + 1)
+        if update.crop.index % _EVERY == 0:
+            self._progress.update(self._task, completed=update.crop.index + 1)
+
+    def close(self) -> None:
+        """Take the bar away; safe to call twice."""
+        self._progress.stop()
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -52,7 +56,7 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self.close()
 
 
 class BatchBar:

@@ -149,6 +149,10 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back; safe to call twice."""
         self._give_back()
         if self._before is not None:
             signal.signal(signal.SIGTSTP, self._before)

@@ -49,7 +49,7 @@ from fuzzing import (  # noqa: E402
 
 from engines.manifest import manifest_path  # noqa: E402
 from engines.select import SHIPPED_MODEL  # noqa: E402
-from mer.synth.cli import main as synthesise  # noqa: E402
+from mer.synthesise import main as synthesise  # noqa: E402
 
 BATCH = 50
 LIMIT_S = 120.0
@@ -58,7 +58,7 @@ MODULES = {
     "mer-replay": "realtime.commands.replay",
     "mer-live": "realtime.commands.live",
     "mer-data": "mer.data.cli",
-    "mer-evaluate": "mer.evaluate",
+    "mer-evaluate": "engines.evaluate",
 }
 Counts = dict[str, Counter[str]]
 

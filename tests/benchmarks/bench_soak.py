@@ -26,9 +26,9 @@ sys.path.insert(0, str(ROOT))
 from engines.select import open_engine  # noqa: E402
 from mer.media.video import FrameReader  # noqa: E402
 from mer.messages import Frame  # noqa: E402
-from mer.synth.cli import main as synthesise  # noqa: E402
+from mer.synthesise import main as synthesise  # noqa: E402
 from realtime.pipeline import Pipeline  # noqa: E402
-from realtime.recordings.recording import replay  # noqa: E402
+from realtime.session import replay  # noqa: E402
 
 
 def again_and_again(path: Path, *, seconds: float) -> Iterator[Frame]:
@@ -69,7 +69,7 @@ def soak(path: Path, *, minutes: int) -> list[tuple[float, float, float, int]]:
             wall_s, processor_s = time.perf_counter(), time.process_time()
             for update in replay(again_and_again(path, seconds=60.0 * minutes), pipeline):  # type: ignore[arg-type]
                 frames += 1
-                if update.time_s < 60.0 * minute - 1.5 / rate_hz:
+                if update.crop.time_s < 60.0 * minute - 1.5 / rate_hz:
                     continue
                 spent = time.perf_counter() - wall_s, time.process_time() - processor_s
                 rows.append((*(1000.0 * s / frames for s in spent), resident_mb(), pipeline.totals.events))

@@ -31,7 +31,7 @@ from mer.synth import series
 from mer.synth.portrait import find_portraits
 from realtime.output.compare import label_from_event
 from realtime.pipeline import Pipeline
-from realtime.recordings.recording import replay
+from realtime.session import replay
 from realtime.spotting.sensitivity import spotter_config
 from realtime.spotting.spotter import Spotter, Spotting
 
@@ -63,9 +63,9 @@ def run(path: Path, *, classical: bool = True) -> Run:
     ):
         for update in replay(frames, pipeline):
             events += [label_from_event(event, start_s=pipeline.totals.first_time_s) for event in update.events]
-            if classical and update.face == "tracked":
-                since_s = update.time_s - pipeline.totals.first_time_s
-                curves.add(update.crop, since_s, update.index, landmarks_px=update.landmarks_px)
+            if classical and update.crop.state == "tracked":
+                since_s = update.crop.time_s - pipeline.totals.first_time_s
+                curves.add(update.crop.image, since_s, update.crop.index, landmarks_px=update.crop.landmarks_px)
         seconds = pipeline.totals.last_time_s - pipeline.totals.first_time_s
         fps = frames.measured_fps
     found = {"ours": events}

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval
-from realtime.messages import Event, Update
+from realtime.messages import Event
 from realtime.spotting.motion_track import SMOOTHING_S
+from realtime.update import Update
 
 BINS: Final = 2048
 _FIRST_WIDTH_S: Final = 0.005
@@ -61,10 +62,11 @@ class Gatherer:
         self._bins = np.full((3, BINS), -np.inf)  # motion, threshold, 1 with a face
         self._recent: deque[tuple[float, float, float, bool]] = deque()
 
-    def add(self, update: Update) -> None:
+    def update(self, update: Update) -> None:
         """Take in one update."""
-        time_s = update.time_s - SMOOTHING_S / 2.0
-        point = (time_s, update.motion, update.threshold, update.face == "tracked")
+        crop, spotting = update.crop, update.spotting
+        time_s = crop.time_s - SMOOTHING_S / 2.0
+        point = (time_s, spotting.motion, spotting.threshold, crop.state == "tracked")
         self._recent.append(point)
         while self._recent[0][0] < time_s - _KEPT_S:
             self._recent.popleft()

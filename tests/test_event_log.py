@@ -9,8 +9,9 @@ from fakes import event, interval, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
+from realtime.output.event_log import EventLog
+from realtime.output.fields import record_from_event
 from realtime.output.folder import RecordingFolder
-from realtime.output.sinks import EventLog, record_from_event
 
 if sys.platform != "win32":
     import resource
@@ -22,8 +23,8 @@ def folder_of(path: Path, *, source: str = "/videos/a.mp4") -> RecordingFolder:
 
 def finished(path: Path, *, source: str = "/videos/a.mp4") -> None:
     with folder_of(path, source=source) as folder:
-        folder.write(update(160, 0.8, events=(event(1), event(2, first=300, last=350, label="fear"))))
-        folder.write(update(400, 2.0, rejected=(interval(380, 390, reason="blink"),)))
+        folder.update(update(160, 0.8, events=(event(1), event(2, first=300, last=350, label="fear"))))
+        folder.update(update(400, 2.0, rejected=(interval(380, 390, reason="blink"),)))
         folder.finish({"source": source, "frames": 400})
 
 
@@ -47,7 +48,7 @@ def test_events_are_json_lines(tmp_path: Path) -> None:
 
 def test_an_event_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
     with folder_of(tmp_path / "a") as folder:
-        folder.write(update(160, 0.8, events=(event(1),)))
+        folder.update(update(160, 0.8, events=(event(1),)))
         part = tmp_path / "a/events.jsonl.part"
         assert part.read_bytes().endswith(b"}\n")
 
@@ -95,7 +96,7 @@ def test_an_earlier_result_stays_until_the_new_one_is_finished(tmp_path: Path) -
     finished(tmp_path / "a")
     before = (tmp_path / "a/events.jsonl").read_bytes()
     with folder_of(tmp_path / "a") as folder:
-        folder.write(update(160, 0.8, events=(event(9),)))
+        folder.update(update(160, 0.8, events=(event(9),)))
         assert (tmp_path / "a/events.jsonl").read_bytes() == before
 
 
@@ -195,7 +196,7 @@ def test_a_second_writer_of_one_file_is_refused_until_the_first_is_done(tmp_path
 
 def test_a_second_replay_into_one_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     with folder_of(tmp_path) as folder:
-        folder.write(update(160, 0.8, events=(event(1),)))
+        folder.update(update(160, 0.8, events=(event(1),)))
         with pytest.raises(MerError, match="being written by another process"):
             folder_of(tmp_path)
         folder.finish({"source": "/videos/a.mp4"})
@@ -204,6 +205,6 @@ def test_a_second_replay_into_one_folder_is_refused_and_harms_nothing(tmp_path: 
 
 def test_what_an_interrupted_replay_left_is_not_kept(tmp_path: Path) -> None:
     with folder_of(tmp_path) as folder:
-        folder.write(update(160, 0.8, events=(event(1),)))
+        folder.update(update(160, 0.8, events=(event(1),)))
     finished(tmp_path)
     assert len((tmp_path / "events.jsonl").read_text().splitlines()) == 2

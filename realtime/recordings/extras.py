@@ -4,28 +4,22 @@ import argparse
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from mer import option_help
 from mer.errors import UsageError
-from realtime.messages import Update
-from realtime.output.clips import Films, strip_png
+from realtime.output.clips import CLIPS, Films, Strips
 from realtime.output.explain import EXPLAIN_CSV, EXPLAIN_SVG, Explainer
-from realtime.output.exports import EXPORTERS, Found
-from realtime.output.report.gather import Gatherer
-from realtime.output.report.page import REPORT_HTML, report
+from realtime.output.exports.registry import EXPORTS
+from realtime.output.found import Found
+from realtime.output.report.page import REPORT_HTML
+from realtime.output.report.product import Report
+from realtime.sink import Sink
 
-REPLACED: Final = (
-    *(name for name, _ in EXPORTERS.values()),
-    REPORT_HTML,
-    EXPLAIN_CSV,
-    EXPLAIN_SVG,
-    "clips/event-*.png",
-    "clips/event-*.mp4",
-)
+PICTURES: Final = (REPORT_HTML, *CLIPS)
+"""Patterns of files that show faces."""
+REPLACED: Final = (*(export.file for export in EXPORTS.values()), EXPLAIN_CSV, EXPLAIN_SVG, *PICTURES)
 """Patterns of all files that may come from an earlier run and go with its results."""
-PICTURES: Final = (REPORT_HTML, "clips/event-*.png", "clips/event-*.mp4")
-"""Those that show faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class Wanted:
     """What was asked for.
 
     Attributes:
-        exports: Keys of EXPORTERS.
+        exports: Keys of EXPORTS.
         clips: Kind of the clips, None for none.
         report: Whether a page about each recording is wanted.
         explain: Whether the spotter's curves and decisions are wanted.
@@ -72,7 +66,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=_formats,
         default=(),
         metavar="FORMATS",
-        help=f"additional formats, separated by commas: {', '.join(EXPORTERS)} (ELAN, BORIS's table, subtitles)",
+        help=f"additional formats, separated by commas: {', '.join(EXPORTS)} "
+        f"({', '.join(export.what for export in EXPORTS.values())})",
     )
     group.add_argument(
         "--event-clips",
@@ -97,52 +92,48 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     Raises:
         UsageError: If a library for it is missing: better now than after an hour of replaying.
     """
-    if "eaf" in args.export and find_spec("pympi") is None:
-        raise UsageError("--export eaf needs pympi; install it with: pip install 'mer-live[eaf]'")
+    for name in args.export:
+        export = EXPORTS[name]
+        if export.module and find_spec(export.module) is None:
+            raise UsageError(
+                f"--export {name} needs {export.module}; install it with: pip install 'mer-live[{export.extra}]'"
+            )
     return Wanted(args.export, args.event_clips, args.report, args.explain, args.absolute_paths)
 
 
 def _formats(text: str) -> tuple[str, ...]:
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    unknown = [name for name in formats if name not in EXPORTERS]
+    unknown = [name for name in formats if name not in EXPORTS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not a format; give some of {','.join(EXPORTERS)}")
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not a format; give some of {','.join(EXPORTS)}")
     return formats
 
 
-class Extras:
-    """Gathers, update by update, what the wanted files need.
+class Product(Sink, Protocol):
+    """A sink that makes further files of the results of a recording."""
+
+    def files(self, found: Found) -> dict[str, bytes]:
+        """Return name below the folder of results and content of each file, once all updates were taken."""
+
+
+def products(wanted: Wanted, folder: Path) -> list[Product]:
+    """Return what makes the wanted files, update by update.
 
     Args:
         wanted: What was asked for.
         folder: Of the results.
     """
+    made: list[Product] = []
+    if wanted.report:
+        made.append(Report())
+    if wanted.explain:
+        made.append(Explainer())
+    if wanted.clips is not None:
+        made.append(Films(folder) if wanted.clips == "mp4" else Strips())
+    return made
 
-    def __init__(self, wanted: Wanted, folder: Path) -> None:
-        self._wanted = wanted
-        self._films = Films(folder) if wanted.clips == "mp4" else None
-        self._gatherer = Gatherer() if wanted.report else None
-        self._explainer = Explainer() if wanted.explain else None
-        self._files: dict[str, bytes] = {}
 
-    def add(self, update: Update) -> None:
-        """Take in one update."""
-        if self._gatherer is not None:
-            self._gatherer.add(update)
-        if self._explainer is not None:
-            self._explainer.add(update)
-        if self._films is not None:
-            for event, film in zip(update.events, self._films.add(update)):
-                self._files[f"clips/event-{event.number:03d}.mp4"] = film
-        elif self._wanted.clips == "png":
-            for event in update.events:
-                self._files[f"clips/event-{event.number:03d}.png"] = strip_png(event)
-
-    def files(self, found: Found) -> dict[str, bytes]:
-        """Return name below the folder of results and content of each file."""
-        exports = {EXPORTERS[name][0]: EXPORTERS[name][1](found) for name in self._wanted.exports}
-        if self._gatherer is not None:
-            exports[REPORT_HTML] = report(found, self._gatherer)
-        if self._explainer is not None:
-            exports |= self._explainer.files()
-        return self._files | exports
+def exported(wanted: Wanted, found: Found) -> dict[str, bytes]:
+    """Return name and content of the exports that were asked for."""
+    chosen = [EXPORTS[name] for name in wanted.exports]
+    return {export.file: export.content(found) for export in chosen}

@@ -40,6 +40,15 @@ def find(*, described: Path = _CLASS, devices: Path = _DEVICES) -> list[CameraDe
     return found
 
 
+def advice() -> str:
+    """Return what to say to somebody whose camera cannot be opened."""
+    found = find()
+    if not found:
+        return "no camera was found on this machine; connect one, or name a file or a stream address instead"
+    named = ", ".join(f"{camera.device} ({camera.name})" for camera in found)
+    return f"this machine has {named}; is another program using it? see mer-doctor"
+
+
 def modes(device: Path) -> tuple[list[str], str]:
     """Ask a camera for its modes.
 

@@ -1,0 +1,81 @@
+"""What a backend for cameras gives: an open camera that is read frame by frame, and what it is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from mer.messages import Frame
+
+Clock = Literal["device", "arrival"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What a camera was asked for, or what it says it does.
+
+    Attributes:
+        width: Pixels, None if not asked for.
+        height: Pixels, None if not asked for.
+        fps: Frames a second, None if not asked for or not known.
+        fourcc: Pixel format such as "MJPG", None if not asked for or not known.
+        exposure_ms: Time that each picture is exposed, 0 if the camera chooses, None if not asked for or not known.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    fourcc: str | None = None
+    exposure_ms: float | None = None
+
+    def __str__(self) -> str:
+        size = f"{self.width or 'any'}x{self.height or 'any'}" if self.width or self.height else ""
+        rate = f"{self.fps:g} fps" if self.fps else ""
+        parts = [size, rate, self.fourcc or ""]
+        if self.exposure_ms is not None:
+            parts.append(f"exposure {self.exposure_ms:g} ms" if self.exposure_ms else "exposure automatic")
+        return " ".join(part for part in parts if part) or "its default"
+
+
+class Camera(Protocol):
+    """An open camera or stream. One thread reads it; another may close it once the first has stopped."""
+
+    @property
+    def asked(self) -> Mode:
+        """What it was asked for in the end."""
+
+    @property
+    def mode(self) -> Mode:
+        """What it says it does; its size may be missing, `fps` is the rate it states."""
+
+    @property
+    def clock(self) -> Clock:
+        """Whose time the frames carry.
+
+        "device": `Frame.time_s` is the camera's own stamp in seconds, NaN where a frame has none. "arrival": the
+        camera has no clock, and frames are stamped when they come.
+        """
+
+    @property
+    def finite(self) -> bool:
+        """Whether it has an end of its own, as a file behind an address has."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was odd so far, as sentences."""
+
+    def read(self) -> Frame | None:
+        """Return the next frame as soon as it is there, None at the end or if none comes for some seconds.
+
+        `Frame.lost_before` says how many frames the camera knows that it lost since the one before. The index is
+        not looked at: `LiveSource` counts. The image belongs to the frame; the camera must not write to it again.
+        """
+
+    def close(self) -> None:
+        """Release it; safe to call twice."""
+
+
+Opener: TypeAlias = Callable[[str, Mode], Camera]
+"""Opens a camera: what follows the colon of `--camera SCHEME:NAME`, and the mode to ask for.
+
+Raises `MerError` if there is no such camera or it is not free, `UsageError` if an option makes no sense for it.
+"""

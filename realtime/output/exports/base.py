@@ -1,0 +1,38 @@
+"""What an entry of the table of exports is, and what exports share.
+
+All take the records of a recording and give the content of a file. Times are those of the recording.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from realtime.output.found import Found, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A format of another tool.
+
+    Attributes:
+        file: Name of the file.
+        what: What it is, for `--help`.
+        content: Makes its content.
+        module: A module that it needs, empty for none.
+        extra: The extra that installs it.
+    """
+
+    file: str
+    what: str
+    content: Callable[[Found], bytes]
+    module: str = ""
+    extra: str = ""
+
+
+def title(record: Record) -> str:
+    """Return label and probability of an event."""
+    return f"{record['label']} {100 * max(record['probabilities'].values()):.0f} %"
+
+
+def milliseconds(seconds: float) -> int:
+    """Return whole milliseconds, 0 or more."""
+    return max(0, round(1000 * seconds))
