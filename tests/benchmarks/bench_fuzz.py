@@ -188,7 +188,7 @@ class Fuzz:
         return kind, path, "mer-live", ["--config", path]
 
     def _config_replay(self) -> tuple[str, Path, str, list[str | Path]]:
-        good = 'fps = 25.0\nagain = true\njobs = 1\nengine = "onnxruntime"\nexport = "srt"\nsensitivity = 1.5\n'
+        good = 'fps = 25.0\noverwrite = true\njobs = 1\nengine = "onnxruntime"\nexport = "srt"\nsensitivity = 1.5\n'
         kind, path = self._spoilt_text("replay.toml", good.encode())
         given = [self._good[".avi"], "--out", self._out / "configured", "--config", path]
         return kind, path, "mer-replay", [*given]
