@@ -16,6 +16,7 @@ from recordings import pictures, write_video
 import realtime.commands.replay
 import realtime.recordings.recording
 from mer.jobs import processes
+from mer.media.video import FrameReader
 from mer.text import printable
 from realtime.commands.replay import main
 
@@ -386,7 +387,7 @@ def test_names_are_printed_as_they_are_and_do_nothing(
 @pytest.mark.usefixtures("replayed")
 def test_many_notes_are_cut_short(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = tuple(f"{number}.png is not a picture" for number in range(20_000))
-    monkeypatch.setattr(realtime.recordings.recording.FrameReader, "notes", property(lambda self: many))
+    monkeypatch.setattr(FrameReader, "notes", property(lambda self: many))
     run(study)
     notes = json.loads((study.parent / "out/a/summary.json").read_text())["notes"]
     assert len(notes) == 11

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from recordings import pictures, write_video
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import evaluate, train
+from engines import evaluate
+from mer import train
 from mer.errors import MerError, UsageError
 from mer.jobs import cluster
 from mer.training import run, tasks

@@ -10,8 +10,8 @@ import numpy as np
 from fakes import event, interval, update
 
 from realtime.output.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
-from realtime.output.exports.base import Found
-from realtime.output.extras import Wanted, products
+from realtime.output.found import Found
+from realtime.recordings.extras import Wanted, products
 from realtime.spotting.face_shape import REGIONS
 
 NOTHING = Found(Path("/a.mp4"), Path("/out/a"), [], [], {})

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from circles import circles, imports, modules, rooms
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,6 +17,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("mer", "engines", "realtime")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP_LEVEL = {
     "mer",
@@ -116,3 +118,16 @@ def test_json_is_never_written_with_numbers_that_json_does_not_have() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dump", "json.dumps")
     }
     assert [place for place, strict in calls.items() if not strict] == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(imports(modules(ROOT, PACKAGES))) == []
+
+
+def test_no_folders_import_each_other_in_a_circle() -> None:
+    files = modules(ROOT, PACKAGES)
+    assert circles(rooms(imports(files), files, ROOT)) == []
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]

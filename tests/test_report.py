@@ -16,9 +16,9 @@ import realtime.commands.replay
 import realtime.recordings.recording
 from realtime.commands.replay import main
 from realtime.output.report.gather import BINS, Gatherer
-from realtime.output.report.index import index
 from realtime.output.report.page import report
 from realtime.output.report.pictures import difference, motion
+from realtime.recordings.index import index
 
 NASTY = "<img src=x onerror=alert(1)>\"' & $title ${x} ö.mp4"
 VOID = {"meta", "link", "img", "input", "source", "br"}

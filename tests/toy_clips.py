@@ -1,6 +1,7 @@
 """Toy clips for tests of training: a spot on a textured background, not faces."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,5 +32,6 @@ def toy_clips(people: int = 6, each: int = 6, *, seed: int = 0) -> dict[str, NDA
 
 def write_toy(path: Path, **changes: NDArray[np.generic]) -> Path:
     """Write toy clips as an .npz file, with some of its arrays exchanged."""
-    np.savez(path, **{**toy_clips(), **changes})
+    arrays: dict[str, Any] = {**toy_clips(), **changes}
+    np.savez(path, **arrays)
     return path

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,7 +43,6 @@ def cut(
     Raises:
         MerError: If a recording cannot be read or none of them shows a face for long enough.
     """
-    cv2.setNumThreads(1)
     clips: list[NDArray[np.uint8]] = []
     subjects: list[str] = []
     with Landmarker() as landmarker:

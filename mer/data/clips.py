@@ -28,6 +28,7 @@ from mer.face.tracker import FaceTracker
 from mer.media.video import FrameReader
 from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
 from mer.preprocess import make_clip, warp
+from mer.process import settle
 from mer.sampling import N_FRAMES, REST_S
 
 CACHE_VERSION: Final = 4
@@ -149,7 +150,7 @@ def _put_away() -> None:
 
 def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, Clip | str]:
     """Track the face through one recording and cut out all samples of it."""
-    cv2.setNumThreads(1)
+    settle()
     last = max(sample.offset for sample in samples)
     wanted = np.zeros(last + 1, bool)
     for sample in samples:

@@ -4,7 +4,7 @@ from typing import Final
 
 from mer.messages import Interval
 from mer.text import csv_text
-from realtime.output.exports.base import Found
+from realtime.output.found import Found
 from realtime.spotting.face_shape import REGIONS
 from realtime.update import Update
 

@@ -11,7 +11,7 @@ from mer.text import listed
 from realtime.capture.cadence import Rhythm
 from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
-from realtime.output.sinks import SCHEMA
+from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
 from realtime.timing import Timing
 

@@ -23,6 +23,7 @@ from realtime.messages import Event, Totals
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
 from realtime.screen.history import History
+from realtime.screen.keys import KEYS
 from realtime.screen.panels import Picture, Probabilities, ShownAs, Strip, events_table, help_table
 from realtime.screen.terminal import Terminal
 from realtime.timing import Timing
@@ -223,7 +224,7 @@ class Overlay:
         elif self._held:
             line.append("\n the screen is paused while spotting continues; p resumes it", "bold")
         elif self._keys is not None and self._terminal.has_keys:
-            line.append("\n q quit  p pause  space mark  + - sensitivity  s save  h help", "dim")
+            line.append("\n " + "  ".join(f"{key.shown} {key.short}" for key in KEYS), "dim")
         return line
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from mer.sampling import APEX, N_FRAMES
 from realtime.messages import WATCHABLE_PERCENT, Event
-from realtime.output.exports.base import Found
+from realtime.output.found import Found
 from realtime.output.report import chart, pictures
 from realtime.output.report.gather import Finding, Gatherer
 from realtime.output.report.markup import Element, extend, page, tag
