@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from toy_clips import toy_clips
+from toy_clips import CLASSES, toy_clips
 
 from mer.files import write_atomically
 
@@ -23,10 +23,12 @@ def test_what_a_killed_process_had_written_of_a_file_goes_after_an_hour(tmp_path
 
 def test_what_a_killed_training_had_half_written_goes_when_it_is_taken_up(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
+    from mer.config import TrainSettings
     from mer.training.claim import claim
     from mer.training.data import ClipData
 
-    data, settings = ClipData(**toy_clips(2, 3), name="toy")  # type: ignore[arg-type]  # arrays of the right kinds, TrainSettings(classes=CLASSES)
+    settings = TrainSettings(classes=CLASSES)
+    data = ClipData(**toy_clips(2, 3), name="toy")  # type: ignore[arg-type]
     claim(tmp_path, data, settings)
     half = tmp_path / "fold-1/.state.safetensors.0123abcd.part"
     half.parent.mkdir()
