@@ -36,6 +36,13 @@ def main() -> None:
     parser.add_argument("recordings", type=Path, nargs="+", help="real recordings without micro-expressions")
     parser.add_argument("--rendered", type=Path, nargs="*", default=[], help="rendered ones without events")
     parser.add_argument("--labelled", type=Path, nargs="*", default=[], help="rendered ones with their truth beside")
+    parser.add_argument(
+        "--drawn",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings with micro-expressions drawn in, their truth beside",
+    )
     parser.add_argument("--faces", type=Path, help="folder of portraits: more faces for what an expression shows")
     parser.add_argument("--cache", type=Path, required=True, help="folder for what was measured")
     parser.add_argument("--out", type=Path, required=True, help="the network to write, .onnx")
@@ -65,8 +72,9 @@ def main() -> None:
                 labelled.add(_with_truth(stream, rows, path.with_suffix(".json")), PeakFinder(motion, classes))
     models = [fit.fit(labelled.arrays(), seed=args.seed + k) for k in range(args.networks)]
     seen = Seen(models, args.threshold)
-    for _ in range(args.examples // 4):
-        seen.add(mixer.example(), PeakFinder(motion, classes))
+    for path in args.drawn:
+        for stream in _streams(path, args.cache):
+            seen.add(_with_truth(stream, stream.rows, path.with_suffix(".json")), PeakFinder(motion, classes))
     written: list[dict[str, Any]] = [
         {"class": label, "units": list(units), "motion": [round(float(v), 4) for v in m]} for label, units, m in found
     ]
@@ -97,7 +105,7 @@ def _with_truth(stream: streams.Stream, rows: NDArray[np.float64], file: Path) -
         events.append(Micro(onset, apex, offset, event["label"], event["amplitude_percent"]))
     others = [
         (_ACTS[act["kind"]], act["start"]["time_s"] - start_s, act["end"]["time_s"] - start_s)
-        for act in truth["distractors"]
+        for act in truth.get("distractors", ())
         if act["kind"] in _ACTS
     ]
     return Example(rows, events, others)
