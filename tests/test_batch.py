@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fakes import FakeEngine, FakePipeline, batch_in_this_process
 from recordings import pictures, write_video
@@ -227,6 +228,63 @@ def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
             next(ending)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def end_the_process_when_told(job: int, progress: processes.Progress) -> int:
+    interrupt_the_parent(job, progress)
+    os._exit(1)
+
+
+def test_after_ctrl_c_processes_may_end_with_their_jobs() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(processes.in_processes([0, 1, 2, 3], end_the_process_when_told, processes=2, watch=nothing))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def end_at_zero_or_when_told(job: int, progress: processes.Progress) -> int:
+    while job:
+        try:
+            progress.update(job, None)
+        except KeyboardInterrupt:
+            break
+    return job
+
+
+def test_running_jobs_are_told_to_stop_when_nobody_wants_their_outcomes() -> None:
+    """As after Ctrl-C while an outcome is being told."""
+    before = set(psutil.Process().children())
+    ending = processes.in_processes([0, 1, 2, 3], end_at_zero_or_when_told, processes=1, watch=nothing)
+    assert next(ending) == (0, 0)
+    ending.close()  # type: ignore[attr-defined]
+    left = psutil.Process().children()
+    assert [process for process in left if process not in before and "tracker" not in str(process.cmdline())] == []
+
+
+_CTRL_C = """
+import os, signal, sys
+if "--multiprocessing-fork" in sys.orig_argv and "resource_tracker" not in str(sys.orig_argv):
+    os.killpg(0, signal.SIGINT)
+"""
+
+
+def test_ctrl_c_while_processes_start_is_one_line(study: Path) -> None:
+    """The place where Python looks at its start stands for somebody who is quick."""
+    (study.parent / "sitecustomize.py").write_text(_CTRL_C)
+    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime"]
+    ended = subprocess.run(
+        [*command, "--out", str(study.parent / "out"), "--jobs", "2"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{study.parent}{os.pathsep}{ROOT}"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "mer-replay: interrupted\n")
 
 
 @pytest.mark.parametrize(
