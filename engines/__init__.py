@@ -1,6 +1,6 @@
 """From checkpoint to probabilities: see README.md.
 
-`open_engine` opens the shipped model, one of your own, or the best that works on this machine::
+`open_engine` opens the shipped model, one of your own, or the best that works on this machine:
 
     from engines import open_engine
 

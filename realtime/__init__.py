@@ -1,6 +1,6 @@
 """From camera to overlay, and as a library.
 
-`events` and `updates` find the micro-expressions of a recording, a camera or a stream::
+`events` and `updates` find the micro-expressions of a recording, a camera or a stream:
 
     import realtime
 

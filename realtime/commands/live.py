@@ -82,7 +82,8 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get(CAMERA_VARIABLE),
         required=CAMERA_VARIABLE not in os.environ,
         metavar="SOURCE",
-        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace "
+        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace; "
+        "SCHEME:NAME, such as v4l2:0, also says what reads a camera "
         f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
     group.add_argument(
