@@ -1,10 +1,12 @@
 """Files: written so that a crash, a full disk or a kill leaves the previous one whole, read without trust."""
 
 import contextlib
+import glob
 import json
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +21,16 @@ PRIVATE: Final = 0o600
 """Mode of a file that only its owner may read."""
 _AS_USUAL: Final = 0o666
 """Mode of any other file; the process's umask takes away what it says."""
+_ABANDONED_S: Final = 3600.0
+"""Half a file that is older than this is nobody's any more."""
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def write_atomically(path: Path, data: bytes | str, *, private: bool = False) -> None:
     """Write a file under another name in the same folder, force it to disk, then put it in place.
 
-    A link at `path` is replaced, never followed.
+    A link at `path` is replaced, never followed. What a process that was killed had written of the same file goes too,
+    after an hour.
 
     Args:
         path: The file; its folder is created if it is missing.
@@ -38,6 +43,7 @@ def write_atomically(path: Path, data: bytes | str, *, private: bool = False) ->
     part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         write_new(part, data, private=private)
         part.replace(path)
@@ -110,6 +116,24 @@ def read_at_most(path: Path, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise ValueError(f"it has more than {most_bytes:,} bytes")
     return content
+
+
+def remove_half_files(folder: Path) -> None:
+    """Remove what `write_atomically` had begun in a folder and below it when its process was killed.
+
+    Args:
+        folder: In which nobody else is writing.
+    """
+    for part in folder.rglob(".*.part"):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _remove_abandoned(path: Path) -> None:
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if time.time() - part.lstat().st_mtime > _ABANDONED_S:
+                part.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

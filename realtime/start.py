@@ -4,6 +4,7 @@ A library that is missing or broken fails while a command is imported, before it
 """
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -33,7 +34,10 @@ def _start(program: str, module: str, argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # damaged packages end in whatever their code stumbles over
         print(f"{program}: error: {missing.sentence(error)}", file=sys.stderr)
         return 1
-    return int(command.main(argv))
+    code = int(command.main(argv))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is done: Ctrl-C while Python ends is not a traceback
+    return code
 
 
 live = partial(_start, "mer-live", "realtime.commands.live")

@@ -1,6 +1,7 @@
 import errno
 import importlib
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -54,6 +55,22 @@ def test_an_error_of_the_user_is_one_line(error: MerError, code: int, capsys: py
 def test_ctrl_c_ends_with_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "mer-test: interrupted\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends programs in another way")
+def test_ctrl_c_while_python_ends_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "quick.py").write_text("def main(argv): return 0\n")
+    program = (
+        "import atexit, os, signal, sys; from realtime.start import _start;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT);"
+        "sys.exit(_start('mer-test', 'quick', []))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
 
 
 @pytest.fixture

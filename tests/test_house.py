@@ -19,6 +19,7 @@ else:
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("mer", "engines", "realtime")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MAX_LINES = 350
 TOP_LEVEL = {
     "mer",
     "docs",
@@ -131,3 +132,13 @@ def test_no_folders_import_each_other_in_a_circle() -> None:
 
 def test_circles_are_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
+
+
+def test_files_can_be_read_in_one_go() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): length
+        for folder in (*PACKAGES, "tests", "examples")
+        for path in (ROOT / folder).rglob("*.py")
+        if (length := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
+    }
+    assert long.keys() <= {"tests/benchmarks/bench_faults.py"}  # one function a fault, in one table

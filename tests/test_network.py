@@ -1,52 +1,32 @@
-"""Nothing leaves the machine: what the commands connect to, look up and start, as strace sees it."""
+"""Nothing leaves the machine: what the commands connect to, look up and start, with a network and without one."""
 
-import os
-import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from toy_clips import CLASSES, write_toy
-
-ROOT = Path(__file__).parent.parent
-STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-s", "200", "-e", "trace=network,execve", "-e", "signal=none")
-SENDING = re.compile(r"\b(?:connect|sendto|sendmsg|sendmmsg)\(.*sa_family=AF_INET")
-LOOPBACK = re.compile(r'inet_addr\("127\.|inet_pton\(AF_INET6, "(?:::1|::ffff:127\.[^"]*)"')
-LOOK_UP = re.compile(r'_port=htons\((?:53|853|5353|5355)\)|sun_path="[^"]*(?:resolve|avahi)')
-TOOLS = r"gcc|cc|c\+\+|g\+\+|clang|ld|ldconfig|objdump"
-COMPILER = re.compile(rf'\bexecve\("[^"]*/(?:[\w.+]+-)*(?:{TOOLS})(?:[-.][\w.]+)?",')
+from watched import Watch, by_strace, can_be_alone, can_trace, in_namespace
 
 TOY_TRAINING = ("--model", "conv3d", "--input", "residual", "--classes", ",".join(CLASSES), "--epochs", "1")
 CPU = ("--batch", "4", "--warmup", "0", "--threads", "1", "--device", "cpu")
+LEAVING = {
+    "look-up": "import socket; socket.getaddrinfo('play.googleapis.com', 443)",
+    "connection": "import socket; socket.create_connection(('192.0.2.1', 443), timeout=0.01)",
+    "datagram": "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'a', ('192.0.2.1', 9))",
+    "connection over IPv6": "import socket; socket.socket(socket.AF_INET6).connect(('2001:db8::1', 443))",
+}
+COMPILER = "import ctypes.util; ctypes.util.find_library('portaudio')"
 
 
-def can_trace() -> bool:
-    return bool(shutil.which("strace")) and subprocess.run([*STRACE, "true"], capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not can_trace(), reason="needs strace 5.3 or newer and the right to trace")
-
-
-def offences(folder: Path, program: str, arguments: Sequence[str] = ()) -> tuple[int, list[str]]:
-    """Run a Python program; return its exit code and the calls by which it or its children leave the machine."""
-    log = folder / "calls"
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(
-        [*STRACE, "-o", str(log), sys.executable, "-c", program, *arguments],
-        cwd=ROOT,
-        env=environment | {"OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )
-    return done.returncode, [line for line in log.read_text(errors="replace").splitlines() if is_offence(line)]
-
-
-def is_offence(call: str) -> bool:
-    sent_away = bool(SENDING.search(call)) and not LOOPBACK.search(call)
-    return sent_away or bool(LOOK_UP.search(call)) or bool(COMPILER.search(call))
+@pytest.fixture(scope="module", params=[by_strace, in_namespace])
+def watch(request: pytest.FixtureRequest) -> Watch:
+    """Run programs under strace, and in a network namespace of their own."""
+    if request.param is by_strace and not can_trace():
+        pytest.skip("needs strace 5.3 or newer and the right to trace")
+    if request.param is in_namespace and not can_be_alone():
+        pytest.skip("no network namespace can be made: unshare is missing, or the kernel refuses it")
+    chosen: Watch = request.param
+    return chosen
 
 
 def command(module: str) -> str:
@@ -54,57 +34,60 @@ def command(module: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def synthesised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, list[str]]:
+def synthesised(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, list[str]]:
     """A recording of four seconds, and how making it went."""
     folder = tmp_path_factory.mktemp("synth")
     options = ("--fps", "30", "--seconds", "4", "--n-events", "1")
-    return folder / "r.avi", *offences(
-        folder, command("mer.synthesise"), ["recording", str(folder / "r.avi"), *options]
+    return folder / "r.avi", *watch(folder, command("mer.synthesise"), ["recording", str(folder / "r.avi"), *options])
+
+
+@pytest.mark.parametrize("kind", LEAVING)
+def test_what_leaves_the_machine_is_seen(watch: Watch, tmp_path: Path, kind: str) -> None:
+    assert watch(tmp_path, LEAVING[kind], ())[1] != []
+
+
+@pytest.mark.skipif(not can_trace(), reason="needs strace 5.3 or newer and the right to trace")
+def test_a_compiler_is_seen(tmp_path: Path) -> None:
+    assert by_strace(tmp_path, COMPILER)[1] != []
+
+
+def test_loopback_does_not_count(watch: Watch, tmp_path: Path) -> None:
+    program = (
+        "import socket; server = socket.create_server(('127.0.0.1', 0)); socket.create_connection(server.getsockname())"
     )
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        "import socket; socket.getaddrinfo('play.googleapis.com', 443)",
-        "import socket; socket.create_connection(('192.0.2.1', 443), timeout=0.01)",
-        "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'a', ('192.0.2.1', 9))",
-        "import ctypes.util; ctypes.util.find_library('portaudio')",
-    ],
-    ids=["look-up", "connection", "datagram", "compiler"],
-)
-def test_what_leaves_the_machine_is_seen(tmp_path: Path, program: str) -> None:
-    assert offences(tmp_path, program)[1] != []
+    assert watch(tmp_path, program, ()) == (0, [])
 
 
 def test_synthesis_sends_nothing(synthesised: tuple[Path, int, list[str]]) -> None:
     assert synthesised[1:] == (0, [])
 
 
-def test_replay_sends_nothing(synthesised: tuple[Path, int, list[str]], tmp_path: Path) -> None:
+def test_replay_sends_nothing(watch: Watch, synthesised: tuple[Path, int, list[str]], tmp_path: Path) -> None:
     arguments = [str(synthesised[0]), "--out", str(tmp_path / "results"), "--report"]
-    assert offences(tmp_path, command("realtime.commands.replay"), arguments) == (0, [])
+    assert watch(tmp_path, command("realtime.commands.replay"), arguments) == (0, [])
 
 
-def test_a_batch_in_processes_sends_nothing(synthesised: tuple[Path, int, list[str]], tmp_path: Path) -> None:
+def test_a_batch_in_processes_sends_nothing(
+    watch: Watch, synthesised: tuple[Path, int, list[str]], tmp_path: Path
+) -> None:
     for name in ("a.avi", "b.avi"):
         shutil.copy(synthesised[0], tmp_path / name)
     arguments = [str(tmp_path / "a.avi"), str(tmp_path / "b.avi"), "--out", str(tmp_path / "results"), "--jobs", "2"]
-    assert offences(tmp_path, command("realtime.commands.replay"), arguments) == (0, [])
+    assert watch(tmp_path, command("realtime.commands.replay"), arguments) == (0, [])
 
 
-def test_live_sends_nothing(synthesised: tuple[Path, int, list[str]], tmp_path: Path) -> None:
+def test_live_sends_nothing(watch: Watch, synthesised: tuple[Path, int, list[str]], tmp_path: Path) -> None:
     arguments = ["--camera", str(synthesised[0]), "--events", str(tmp_path / "events.jsonl")]
-    assert offences(tmp_path, command("realtime.commands.live"), arguments) == (0, [])
+    assert watch(tmp_path, command("realtime.commands.live"), arguments) == (0, [])
 
 
-def test_the_doctor_sends_nothing(tmp_path: Path) -> None:
-    assert offences(tmp_path, command("realtime.commands.doctor"), ["--json"]) == (0, [])
+def test_the_doctor_sends_nothing(watch: Watch, tmp_path: Path) -> None:
+    assert watch(tmp_path, command("realtime.commands.doctor"), ["--json"]) == (0, [])
 
 
-def test_training_sends_nothing(tmp_path: Path) -> None:
+def test_training_sends_nothing(watch: Watch, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
     clips = write_toy(tmp_path / "toy.npz")
     arguments = ["--clips", str(clips), "--out", str(tmp_path / "run"), *TOY_TRAINING, *CPU]
-    code, calls = offences(tmp_path, command("engines.train"), arguments)
+    code, calls = watch(tmp_path, command("engines.train"), arguments)
     assert (code, [call for call in calls if "ldconfig" not in call]) == (0, [])  # torch starts it to find CUDA

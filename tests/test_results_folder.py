@@ -187,6 +187,25 @@ def test_a_run_that_was_killed_early_can_be_done_again(tmp_path: Path) -> None:
     assert names(tmp_path / "a") == {"events.csv", "events.jsonl", "rejected.csv", "summary.json"}
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(5, "Input/output error")])
+def test_a_run_that_was_stopped_while_its_files_took_their_places_can_be_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    replace = Path.replace
+
+    def stopped_at_the_table(path: Path, target: Path) -> Path:
+        if target.name == "events.csv":
+            raise error
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", stopped_at_the_table)
+    with pytest.raises((KeyboardInterrupt, MerError)):
+        finish(tmp_path / "a", "report.html")
+    monkeypatch.setattr(Path, "replace", replace)
+    finish(tmp_path / "a", "report.html")
+    assert names(tmp_path / "a") == {"events.csv", "events.jsonl", "rejected.csv", "summary.json", "report.html"}
+
+
 def test_a_run_that_failed_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), opened(tmp_path / "a"):
         raise ZeroDivisionError

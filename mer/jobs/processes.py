@@ -5,6 +5,7 @@ do not survive a fork. What they share with the parent is a plain array without 
 that is killed can block nobody.
 """
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -54,8 +55,10 @@ _board: Any = None  # the array, in a worker process
 def _start_worker(board: Any) -> None:
     global _board
     _board = board
-    # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
+    # Ctrl-C reaches every process of the terminal; only the parent decides what it means. Until here it was held back.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -99,7 +102,8 @@ def in_processes(
         Position of a job and its outcome, None if its process died; in the order in which they end.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C, once the running jobs have ended and were handed out.
+        KeyboardInterrupt: After Ctrl-C, once the running jobs have ended and were handed out. If it, or an error, comes
+            where the outcomes are used, the running jobs are told to stop as well, and their outcomes are lost.
     """
     board = multiprocessing.get_context("spawn").RawArray(ctypes.c_longlong, _place(len(jobs)))
     left = dict(enumerate(jobs))
@@ -126,11 +130,12 @@ def _in_one_pool(
     pool = ProcessPoolExecutor(
         min(processes, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(board,)
     )
-    with pool:
-        waiting: dict[Future[OutcomeT | None], int] = {
-            pool.submit(_do, work, job, number): number for number, job in jobs.items()
-        }
-        interrupted = False
+    interrupted = False
+    with _stopped_if_left(pool, board):
+        with _ctrl_c_held_back():
+            waiting: dict[Future[OutcomeT | None], int] = {
+                pool.submit(_do, work, job, number): number for number, job in jobs.items()
+            }
         while waiting:
             try:
                 ended, _ = wait(waiting, LOOK_EVERY_S, FIRST_COMPLETED)
@@ -139,9 +144,10 @@ def _in_one_pool(
                 if interrupted:
                     _kill(pool)
                     raise
+                # No future is cancelled: `_do` passes over the jobs left, and Python's own thread fails where a process
+                # ends while there are cancelled ones.
                 interrupted, ended = True, set()
                 board[_STOP] = 1
-                waiting = {future: number for future, number in waiting.items() if not future.cancel()}
             for future in ended:
                 number = waiting.pop(future)
                 try:
@@ -152,6 +158,31 @@ def _in_one_pool(
                     yield number, outcome
     if interrupted:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _stopped_if_left(pool: ProcessPoolExecutor, board: Any) -> Iterator[None]:
+    """Wait for the running jobs in the end; tell them to stop, and begin no other, if an exception ends this."""
+    try:
+        yield
+    except BaseException:
+        board[_STOP] = 1
+        raise
+    finally:
+        pool.shutdown()
+
+
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait; processes that are started meanwhile begin with it held back, and are not ended as they load."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:

@@ -11,7 +11,7 @@ import torch
 from mer import splits
 from mer.config import TrainSettings, to_json
 from mer.errors import MerError
-from mer.files import from_json, write_atomically
+from mer.files import from_json, remove_half_files, write_atomically
 from mer.splits import Fold
 from mer.training.data import ClipData
 
@@ -20,6 +20,8 @@ _FIT_TO_RESUME: Final = ("settings", "data")
 
 def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
     """Write run.json, or check that the run in the folder is this one.
+
+    What was half written when it was killed is removed: a state may have a gigabyte.
 
     Raises:
         MerError: If the folder holds another run; names what differs.
@@ -50,6 +52,7 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
                 f"{out} holds a run whose {name} is {known[part, name]}, now it is {now[part].get(name)}; "
                 "give the same settings and data to continue it, or another --out folder"
             )
+    remove_half_files(out)
 
 
 def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path | None) -> list[Fold]:

@@ -1,6 +1,6 @@
 """What stays after a session: events as JSON lines and CSV, rejected candidates, and a summary.
 
-The fields are documented in `realtime/README.md`; SCHEMA changes whenever their meaning does.
+The fields are documented in `docs/reference`; SCHEMA changes whenever their meaning does.
 """
 
 from collections.abc import Sequence

@@ -82,6 +82,7 @@ class RecordingFolder:
         self._extras = extras
         self._pictures = pictures
         self._finished = False
+        self._placing = False
         self.records: list[dict[str, Any]] = []
         self.rejected: list[dict[str, Any]] = []
         _check_name(folder)
@@ -137,6 +138,7 @@ class RecordingFolder:
                 self._write_part(name, content)
             for name in self._earlier - contents.keys():
                 (self.folder / name).unlink(missing_ok=True)
+            self._placing = True
             # The summary comes last: a result without it is not taken for one that is complete.
             for name in (EVENTS_JSONL, *sorted(contents, key=SUMMARY_JSON.__eq__)):
                 self._part(name).replace(self.folder / name)
@@ -150,8 +152,11 @@ class RecordingFolder:
         if not self._finished:
             self._finished = True
             with contextlib.suppress(OSError):
+                # Once the first file is in place, only the summary's part tells whose folder it is.
+                kept = self._part(SUMMARY_JSON) if self._placing else None
                 for path in (*leftovers(self.folder, self._extras), self._part(EVENTS_JSONL)):
-                    path.unlink(missing_ok=True)
+                    if path != kept:
+                        path.unlink(missing_ok=True)
                 if self._created:
                     self.folder.rmdir()
         self._log.close()

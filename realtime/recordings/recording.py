@@ -132,10 +132,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
         Pipeline(
-            rate_hz=frames.rate_hz,
-            engine=engine,
-            face_model=job.face_model,
-            sensitivity=job.sensitivity,
+            rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model, sensitivity=job.sensitivity
         ) as pipeline,
     ):
         made = products(job.wanted, recording.folder)

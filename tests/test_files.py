@@ -1,0 +1,37 @@
+import os
+from pathlib import Path
+
+import pytest
+from toy_clips import CLASSES, toy_clips
+
+from mer.files import write_atomically
+
+
+def test_what_a_killed_process_had_written_of_a_file_goes_after_an_hour(tmp_path: Path) -> None:
+    for name, age_s in (
+        (".a[1].json.0123abcd.part", 7200),
+        (".a[1].json.4567cdef.part", 0),
+        (".b.json.89ab.part", 7200),
+    ):
+        (tmp_path / name).write_text("half")
+        now_s = (tmp_path / name).stat().st_mtime
+        os.utime(tmp_path / name, (now_s, now_s - age_s))
+    write_atomically(tmp_path / "a[1].json", "whole")
+    left = {".a[1].json.4567cdef.part", ".b.json.89ab.part"}  # somebody may be writing it; another file's
+    assert {path.name for path in tmp_path.iterdir()} == {"a[1].json", *left}
+
+
+def test_what_a_killed_training_had_half_written_goes_when_it_is_taken_up(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs torch")
+    from mer.config import TrainSettings
+    from mer.training.claim import claim
+    from mer.training.data import ClipData
+
+    data, settings = ClipData(**toy_clips(2, 3), name="toy"), TrainSettings(classes=CLASSES)
+    claim(tmp_path, data, settings)
+    half = tmp_path / "fold-1/.state.safetensors.0123abcd.part"
+    half.parent.mkdir()
+    half.write_text("half")
+    (half.parent / "state.safetensors").write_text("whole")
+    claim(tmp_path, data, settings)
+    assert [path.name for path in half.parent.iterdir()] == ["state.safetensors"]
