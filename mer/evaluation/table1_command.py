@@ -82,15 +82,8 @@ def table1(given: argparse.Namespace) -> int:
         MerError: If nothing can be done.
     """
     missing.check("training", *missing.TRAINING)
-    if unknown := [name for name in given.models if name not in SYSTEMS]:
-        raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
-    names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
-    chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
-    settings = load_each(given.config, chosen, names)
-    if rgb := [name for name in names if settings[name].input == "rgb"]:
-        raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
-    if settings[names[0]].protocol == "all":
-        raise MerError("protocol 'all' has no test set; choose 5fold, loso or holdout")
+    settings = _settings(given)
+    names = list(settings)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Late: torch takes seconds to import, and wrong options need not wait for it.
     from mer.training.claim import claim_folds
@@ -135,6 +128,24 @@ def table1(given: argparse.Namespace) -> int:
         _show(lines, about, console)
         console.print(f"tables and pictures: {given.out}", highlight=False)
     return 0 if not reasons else 1 if len(reasons) == len(names) else EXIT_PARTIAL
+
+
+def _settings(given: argparse.Namespace) -> dict[str, TrainSettings]:
+    """Return the settings of each model that was asked for, in the order of the table.
+
+    Raises:
+        MerError: If they cannot be compared, or a model is not known.
+    """
+    if unknown := [name for name in given.models if name not in SYSTEMS]:
+        raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
+    names = sorted(dict.fromkeys(given.models), key=ORDER.index)
+    chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
+    loaded = load_each(given.config, chosen, names)
+    if rgb := [name for name in names if loaded[name].input == "rgb"]:
+        raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
+    if loaded[names[0]].protocol == "all":
+        raise MerError("protocol 'all' has no test set; choose 5fold, loso or holdout")
+    return {name: loaded[name] for name in names}
 
 
 def _train(
