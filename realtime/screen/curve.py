@@ -16,7 +16,7 @@ from realtime.screen.history import Stretch
 
 LEAST_TOP: Final = 0.5
 """Least height of the curve's scale, percent of the inter-ocular distance: rest must look like rest."""
-MAX_WATCHABLE: Final = 3.0
+MAX_WATCHABLE: Final = 5.0
 """Micro-expressions that must be larger than this to be seen are macro-expressions."""
 _EMPTY: Final = "\u2800"
 _LINE: Final = Style.parse("cyan")
