@@ -5,6 +5,7 @@ Times are seconds on the source's own clock and never run backwards. Frame indic
 frames that the source delivered, from 0. Intervals include both their first and last frame.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -104,6 +105,8 @@ class Interval:
             "gap" (frames are missing), "small" (too few pixels between the eyes), "face-lost", "unfinished" (the
             recording ends).
         detail: What was measured and what else it may be, in words; empty if nothing was.
+        expressions: Class name to probability by the spotter's own network, which sees the motion before and after as
+            well; None if it was not asked.
     """
 
     onset: Moment
@@ -113,6 +116,7 @@ class Interval:
     verdict: Literal["micro", "rejected"] = "micro"
     reason: str = ""
     detail: str = ""
+    expressions: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
