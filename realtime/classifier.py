@@ -201,8 +201,8 @@ def pooled(
 ) -> NDArray[np.float32]:
     """Return the engine's probabilities times the spotter's to the power of a weight, normalised.
 
-    A logarithmic pool (Genest & Zidek 1986): both judge the same movement, but the spotter also sees what came before and
-    after it, and what this face does anyway; the engine sees all of the skin.
+    A logarithmic pool (Genest & Zidek 1986): both judge the same movement, but the spotter also sees what came before
+    and after it, and what this face does anyway; the engine sees all of the skin.
 
     Args:
         probabilities: (C,) of the engine.
