@@ -160,7 +160,7 @@ def test_a_synthetic_or_cut_short_recording_is_called_so(fields: dict[str, Any])
 
 def test_quality_flags_are_words(page: bytes) -> None:
     texts = " ".join(read(page).texts)
-    assert "pictures are blended; frames are missing; unsteady tracking (50 %)" in texts
+    assert "frames are blended; frames are missing; unsteady tracking (50 %)" in texts
 
 
 def test_an_event_below_the_threshold_says_what_it_might_have_been() -> None:
