@@ -124,7 +124,7 @@ def test_keys_mark_save_change_and_quit(tmp_path: Path) -> None:
         terminal.press("h")
         terminal.until(b"this help")
         terminal.press("p")
-        terminal.until(b"the screen stands still")
+        terminal.until(b"the screen is paused")
         terminal.press("q")
         assert terminal.wait() == 0
         assert terminal.was_given_back()
