@@ -58,6 +58,7 @@ def open_camera(
         MerError: If it cannot be opened, or an exposure is wanted and it does not let it be set.
         UsageError: If this OpenCV or this system does not have `api`, or the pixel format is none.
     """
+    asked.laboratory.refuse("cameras that OpenCV reads")
     if asked.fourcc is not None and len(asked.fourcc) != 4:
         raise UsageError(f"--fourcc {asked.fourcc!r} is not a pixel format; give four letters, such as MJPG")
     number = api_number(api)
