@@ -17,6 +17,10 @@ from realtime.capture.face_region import face_region
 from realtime.capture.live_source import LiveSource
 from realtime.capture.source import CHOICES, Source
 
+CAMERA_HELP: Final = (
+    "camera number or device, basler:NUMBER or genicam:SERIAL, stream address (http, rtsp), or a file, which is played "
+    "at its own pace"
+)
 FACE: Final = "face"
 """Value of `--roi` that asks for the part of the sensor around the face."""
 WHOLE: Final = Region(0, 0, 0, 0)

@@ -24,7 +24,7 @@ from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.camera_options import add_camera, listed, open_named
+from realtime.camera_options import CAMERA_HELP, add_camera, listed, open_named
 from realtime.capture.cameras.registry import LISTS
 from realtime.capture.feed import PATIENCE_S, Feed
 from realtime.capture.live_source import LiveSource
@@ -89,9 +89,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         "--camera",
         default=os.environ.get(CAMERA_VARIABLE),
         metavar="SOURCE",
-        help="camera number or device, basler:NUMBER or genicam:SERIAL, stream address (http, rtsp), or a file, which "
-        "is played at its own pace "
-        f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
+        help=f"{CAMERA_HELP} (default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
     group.add_argument(
         "--list-cameras",
