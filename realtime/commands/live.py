@@ -240,7 +240,8 @@ def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source
         "description": source.description,
         "options": {k: source_name(value) if isinstance(value, str) else value for k, value in chosen.items()},
     }
-    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about)
+    sample = source.peek() if isinstance(source, LiveSource) else None
+    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about, sample=sample)
 
 
 def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
