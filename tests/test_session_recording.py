@@ -110,7 +110,7 @@ def test_a_replay_of_the_recording_finds_the_same_events(
             "60",
             "--seconds",
             "8",
-            "--events",
+            "--n-events",
             "3",
         ],
         check=True,

@@ -57,7 +57,7 @@ def _rate(topic: str, source: LiveSource, watched: Rhythm, *, arrived_hz: float)
     asked, stated = source.asked.fps, source.got.fps
     width, height = source.size_wh
     found = f"{watched.rate_hz:.4g} frames/s of {width}x{height} {source.got.fourcc or ''}".rstrip()
-    found += f", jitter {watched.jitter_ms:.2g} ms, taken in at {arrived_hz:.4g} frames/s"
+    found += f", jitter {watched.jitter_ms:.2f} ms, taken in at {arrived_hz:.4g} frames/s"
     expected = asked or stated
     if expected and arrived_hz < HELD * expected:
         return Finding(
