@@ -105,7 +105,7 @@ def open_stream(
     """
     options = _FRAGMENTS if codec.container == "mp4" else {}
     container = av.open(target, "w", format=codec.container, options=options)
-    stream = container.add_stream(codec.encoder, rate=max(1, round(rate_hz)), options=dict(codec.options))
+    stream: Any = container.add_stream(codec.encoder, rate=max(1, round(rate_hz)), options=dict(codec.options))
     stream.width, stream.height = size_wh
     odd = size_wh[0] % 2 or size_wh[1] % 2
     stream.pix_fmt = "gray" if codec.lossless else "yuv444p" if odd else "yuv420p"

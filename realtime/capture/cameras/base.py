@@ -11,6 +11,8 @@ from mer.messages import Frame
 Clock = Literal["device", "arrival"]
 TIMEOUT_S: Final = 5.0
 """How long a camera may give no frame until it counts as gone."""
+EXPOSED_SHARE: Final = 0.9
+"""Share of the time between two frames that is exposed at most if nobody says how long: the rest reads the sensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,19 @@ class Mode:
         if self.laboratory.trigger:
             parts.append(f"triggered by {self.laboratory.trigger}")
         return " ".join(part for part in parts if part) or "its default"
+
+
+def refuse_long_exposure(asked: Mode) -> None:
+    """Refuse an exposure that is longer than the time between two frames.
+
+    Raises:
+        UsageError: If it is.
+    """
+    if asked.fps and asked.exposure_ms and asked.exposure_ms > 1000.0 / asked.fps:
+        raise UsageError(
+            f"--exposure {asked.exposure_ms:g} does not fit into {asked.fps:g} frames/s; give at most "
+            f"{1000.0 / asked.fps:.3g} ms"
+        )
 
 
 class Camera(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mer.errors import MerError, UsageError
-from realtime.capture.cameras.base import Mode
+from realtime.capture.cameras.base import EXPOSED_SHARE, Mode, refuse_long_exposure
 from realtime.capture.cameras.pixels import FORMATS
 
 _RATE: Final = ("AcquisitionFrameRate", "AcquisitionFrameRateAbs")
@@ -14,8 +14,6 @@ _EXPOSURE: Final = ("ExposureTime", "ExposureTimeAbs")
 _AUTO_LIMIT: Final = ("AutoExposureTimeUpperLimit", "AutoExposureTimeAbsUpperLimit", "ExposureAutoUpperLimit")
 _PTP: Final = ("PtpEnable", "GevIEEE1588")
 _US_PER_MS: Final = 1000.0
-EXPOSED_SHARE: Final = 0.9
-"""Share of the time between two frames that is exposed at most if nobody says how long: the rest reads the sensor."""
 
 
 class Features(Protocol):
@@ -162,11 +160,7 @@ def _set_trigger(features: Features, line: str | None) -> None:
 
 
 def _set_rate_and_exposure(features: Features, asked: Mode) -> tuple[str, ...]:
-    if asked.fps and asked.exposure_ms and asked.exposure_ms > 1000.0 / asked.fps:
-        raise UsageError(
-            f"--exposure {asked.exposure_ms:g} does not fit into {asked.fps:g} frames/s; give at most "
-            f"{1000.0 / asked.fps:.3g} ms"
-        )
+    refuse_long_exposure(asked)
     notes = _fit_exposure(features, asked)
     if asked.laboratory.trigger:
         if enable := _first(features, _RATE_ENABLE):
