@@ -18,8 +18,8 @@ from realtime.capture.live_source import LiveSource
 from realtime.capture.source import CHOICES, Source
 
 CAMERA_HELP: Final = (
-    "camera number or device, basler:NUMBER or genicam:SERIAL, stream address (http, rtsp), or a file, which is played "
-    "at its own pace"
+    "camera number or device, stream address (http, rtsp), or a file, which is played at its own pace; SCHEME:NAME, "
+    "such as basler:0, genicam:SERIAL or v4l2:0, also says what reads a camera"
 )
 FACE: Final = "face"
 """Value of `--roi` that asks for the part of the sensor around the face."""

@@ -8,6 +8,7 @@ from fakes import FakeEngine, GatedEngine, crop, interval
 from numpy.typing import NDArray
 
 from engines.fallback import FallbackEngine
+from engines.protocol import Engine
 from mer.errors import MerError
 from mer.messages import Interval
 from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome
@@ -21,8 +22,8 @@ def candidate(first: int, *, frames: int = 41) -> Candidate:
     return Candidate(found, crops, found.offset.time_s + 0.2, found.offset.index + 40, 0.0)
 
 
-def classifier(engine: FakeEngine) -> Classifier:
-    return Classifier(engine, mode="gray", timing=Timing())  # type: ignore[arg-type]
+def classifier(engine: Engine) -> Classifier:
+    return Classifier(engine, mode="gray", timing=Timing())
 
 
 def firsts(outcomes: list[Outcome]) -> list[int]:
@@ -163,8 +164,8 @@ def test_an_engine_that_fails_in_the_thread_is_replaced_and_the_event_still_come
             raise RuntimeError("device lost")
 
     said: list[str] = []
-    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:  # type: ignore[arg-type]
-        ours = classifier(engine)  # type: ignore[arg-type]
+    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:
+        ours = classifier(engine)
         ours.add(candidate(100))
         (outcome,) = settled(ours)
         ours.close()

@@ -103,7 +103,7 @@ def test_a_replay_of_the_recording_finds_the_same_events(
         [
             sys.executable,
             "-m",
-            "mer.synth.cli",
+            "mer.synthesise",
             "recording",
             str(original),
             "--fps",

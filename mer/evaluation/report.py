@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.errors import MerError
-from mer.evaluation import paper, predictions
+from mer.evaluation import paper
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
 from mer.missing import needed
 from mer.text import csv_text
+from mer.training import predictions
 
 COLUMNS: Final = (
     *("system", "input", "protocol", "data", "classes", "clips", "subjects"),

@@ -9,72 +9,61 @@ neither weights nor logs.
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
-from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.files import write_atomically
 from mer.splits import Fold
 from mer.training.claim import claim, claim_folds
+from mer.training.context import RunContext
 from mer.training.counting import counted
 from mer.training.data import ClipData, select
-from mer.training.fold import make_job, run_fold
-from mer.training.source import Source
-from mer.training.tasks import FoldTask, Shared, each_fold
+from mer.training.fold import prepare, run_fold
+from mer.training.tasks import FoldTask, each_fold
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Where folds are done that are not done here.
+class Workers:
+    """Processes that do folds side by side.
 
     Attributes:
-        source: Where every process reads the clips.
         cluster: Address of a cluster; None for processes of this machine.
         jobs: Folds at a time on this machine.
     """
 
-    source: Source
     cluster: str | None
     jobs: int
 
 
 def run(
     given: ClipData,
-    settings: TrainSettings,
-    out: Path,
+    context: RunContext,
     *,
     folds_file: Path | None = None,
-    cache: Path | None = None,
-    device: torch.device,
-    threads: int,
     console: Console,
-    spread: Spread | None = None,
+    workers: Workers | None = None,
 ) -> Path | None:
     """Train and report on all folds.
 
     Args:
         given: Clips of any classes.
-        settings: See `TrainSettings`.
-        out: Folder of the run; an unfinished run of the same settings and data goes on.
+        context: Settings, folder, machine; an unfinished run of the same settings and data goes on.
         folds_file: Folds of an earlier run to use again.
-        cache: Folder that keeps flow and other features; by default features/ in `out`.
-        device: Where to train.
-        threads: Processor cores to use.
         console: Where progress goes.
-        spread: Where the folds are done; None for here, one after the other.
+        workers: Who does the folds; None for this process, one after the other.
 
     Returns:
-        The run's best.safetensors: of several folds the one with the least loss on its stopping
-        subjects, which are never the reported ones. None if the system keeps no weights.
+        The run's best.safetensors: of several folds the one with the least loss on its validation
+        subjects, which are never the test subjects. None if the system keeps no weights.
 
     Raises:
-        MerError: If the data do not fit the settings, or `out` holds another run.
+        MerError: If the data do not fit the settings, or the folder holds another run.
     """
+    settings, out = context.settings, context.out
     data, truth = select(given, settings.classes)
     claim(out, data, settings)
     folds = claim_folds(out, data, settings, folds_file)
@@ -82,24 +71,24 @@ def run(
         f"{data.name}: {len(truth)} clips of {len(set(data.subjects.tolist()))} subjects, "
         + ", ".join(f"{name} {int((truth == i).sum())}" for i, name in enumerate(settings.classes))
     )
-    if spread is not None:
-        shared = Shared(
-            spread.source, settings, out.resolve(), cache or (out / "features").resolve(), str(device), threads
-        )
-        results = _spread(shared, folds, spread, console)
+    if workers is not None:
+        results = _side_by_side(context, folds, workers, console)
     else:
-        job = make_job(data, truth, settings, out, cache=cache, device=device, threads=threads, console=console)
-        results = [run_fold(job, fold, number, console) for number, fold in enumerate(folds)]
+        prepared = prepare(context, data, truth, console=console)
+        results = [run_fold(prepared, fold, number, console) for number, fold in enumerate(folds)]
     return keep_best(out, [fold.name for fold in folds], [float(result["stop_loss"]) for result in results])
 
 
-def _spread(shared: Shared, folds: Sequence[Fold], spread: Spread, console: Console) -> list[dict[str, Any]]:
-    tasks = [FoldTask(shared, fold, number) for number, fold in enumerate(folds)]
+def _side_by_side(
+    context: RunContext, folds: Sequence[Fold], workers: Workers, console: Console
+) -> list[dict[str, Any]]:
+    whole = replace(context, out=context.out.resolve(), features=context.features.resolve())
+    tasks = [FoldTask(whole, fold, number) for number, fold in enumerate(folds)]
     results: dict[int, dict[str, Any]] = {}
     reasons = []
     with (
         counted(console, "folds") as progress,
-        closing(each_fold(tasks, where=spread.cluster, jobs=spread.jobs)) as all_,
+        closing(each_fold(tasks, where=workers.cluster, jobs=workers.jobs)) as all_,
     ):
         progress(0, len(tasks))
         for number, ended in all_:

@@ -213,8 +213,8 @@ def _cameras() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    from engines import tensorrt_api
     from engines.runtime import cuda
+    from engines.runtime.registry import BUILT, RUNTIMES
 
     absent = cuda.unavailable()
     if absent:
@@ -222,15 +222,14 @@ def _gpu() -> Iterator[Finding]:
     else:
         device = cuda.use_device()
         yield Finding("GPU", "works", f"{device.name}, compute capability {device.compute_capability}")
-    backends: tuple[tensorrt_api.TrtBackend, ...] = ("tensorrt", "tensorrt-rtx")
-    for backend in backends:
+    for name in BUILT:
         try:
-            api = tensorrt_api.load_api(backend)
+            version = RUNTIMES[name].installed()
         except MerError as error:
             what, _, advice = str(error).partition("; ")
-            yield Finding(backend, "missing", what, advice if not absent else "only of use with an NVIDIA GPU")
+            yield Finding(name, "missing", what, advice if not absent else "only of use with an NVIDIA GPU")
         else:
-            yield Finding(backend, "works", f"version {api.version}")
+            yield Finding(name, "works", f"version {version}")
 
 
 def _plans() -> Iterator[Finding]:

@@ -64,7 +64,9 @@ def judged(peak: Peak, said: Judgement, track: MotionTrack, *, threshold: float,
     if not reason and said.micro < threshold:
         reason = _kind(peak, said)
     detail = explained(peak, said)
-    return Interval(onset, apex, offset, peak.match, "rejected" if reason else "micro", reason, detail)
+    return Interval(
+        onset, apex, offset, peak.match, "rejected" if reason else "micro", reason, detail, said.expressions
+    )
 
 
 def explained(peak: Peak, said: Judgement) -> str:
