@@ -26,6 +26,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {
     r"make demo": "installs an environment first; a test of its own runs it without that",
     r"make test": "this test is a part of it",
+    r"mer-(live|doctor) .*(basler|genicam).*": "needs a camera; tests/test_basler_camera.py runs pylon's emulator",
     r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",

@@ -25,9 +25,11 @@ from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
+from realtime.camera_options import CAMERA_HELP, add_camera, listed, open_named
+from realtime.capture.cameras.registry import LISTS
 from realtime.capture.feed import PATIENCE_S, Feed
 from realtime.capture.live_source import LiveSource
-from realtime.capture.source import CHOICES, Source, is_stream, open_source
+from realtime.capture.source import Source, is_stream, open_source
 from realtime.capture.thread import Capture
 from realtime.commands.signals import ending_signals
 from realtime.messages import Mark
@@ -53,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
     parser = _parser()
     args = config.parse(parser, argv)
+    if args.list_cameras is not None:
+        for line in listed(args.list_cameras):
+            print(printable(line))
+        return 0
+    if args.camera is None:
+        parser.error(f"--camera is missing; give --camera 0, or set {CAMERA_VARIABLE}")
     return _run(parser, args, open_console())
 
 
@@ -67,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and exit")
     _add_source(parser)
+    add_camera(parser)
     options.add_recognition(parser)
     _add_output(parser)
     display = parser.add_argument_group("display")
@@ -80,29 +89,15 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--camera",
         default=os.environ.get(CAMERA_VARIABLE),
-        required=CAMERA_VARIABLE not in os.environ,
         metavar="SOURCE",
-        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace; "
-        "SCHEME:NAME, such as v4l2:0, also says what reads a camera "
-        f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
+        help=f"{CAMERA_HELP} (default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
     group.add_argument(
-        "--fps",
-        type=options.frame_rate,
-        help=f"{option_help.FPS} (default: as the source delivers; if given, it is requested from a camera, and "
-        "replaces the time stamps of other sources)",
-    )
-    group.add_argument("--width", type=options.pixels, metavar="PIXELS", help="frame width to request from a camera")
-    group.add_argument("--height", type=options.pixels, metavar="PIXELS", help="frame height to request from a camera")
-    group.add_argument("--fourcc", metavar="CODE", help="pixel format to request from a camera, such as MJPG")
-    group.add_argument(
-        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure time of the camera in ms (Linux)"
-    )
-    group.add_argument(
-        "--camera-backend",
-        choices=CHOICES,
-        default="auto",
-        help="library that reads cameras; with gstreamer, --camera also takes a pipeline",
+        "--list-cameras",
+        nargs="?",
+        const="v4l2",
+        choices=tuple(LISTS),
+        help="print the cameras of this machine, those of V4L2 with their modes and highest rates, and exit",
     )
     group.add_argument(
         "--reconnect",
@@ -218,7 +213,7 @@ def _opened(
     landmarker = stack.enter_context(Landmarker(args.face_model))  # starts while engine and source are opened
     outlets = stack.enter_context(_outlets(args)) if args.lsl else None
     engine = stack.enter_context(_engine(args.engine, on_failure=failed))
-    feed = Feed(functools.partial(_open, args), patience_s=args.reconnect, stop=stop)
+    feed = Feed(functools.partial(_open, args, landmarker), patience_s=args.reconnect, stop=stop)
     stack.callback(feed.close)
     landmarker.wait()
     recording = stack.enter_context(_recording(parser, args, feed.source)) if args.record else None
@@ -280,16 +275,8 @@ def _say_how_it_ended(session: _Session, args: argparse.Namespace) -> list[str]:
     return errors
 
 
-def _open(args: argparse.Namespace) -> Source:
-    return open_source(
-        args.camera,
-        fps=args.fps,
-        width=args.width,
-        height=args.height,
-        fourcc=args.fourcc,
-        exposure_ms=args.exposure,
-        backend=args.camera_backend,
-    )
+def _open(args: argparse.Namespace, landmarker: Landmarker) -> Source:
+    return open_named(args, opener=open_source, meshes=landmarker.detect_still)
 
 
 def _most_hz(source: Source) -> float:
@@ -304,7 +291,8 @@ def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source
         "description": source.description,
         "options": {k: source_name(value) if isinstance(value, str) else value for k, value in chosen.items()},
     }
-    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about)
+    sample = source.peek() if isinstance(source, LiveSource) else None
+    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about, sample=sample)
 
 
 def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
