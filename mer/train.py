@@ -36,7 +36,9 @@ def parser() -> Parser:
         description="Train a model under a subject-exclusive protocol and report on the test set of each fold.",
         notes=_NOTES,
         examples=(
-            "mer-train --dataset mmew --root /data/MMEW --input flow --out runs/mmew",
+            "mer-train --dataset mmew --root /data/MMEW --out runs/mmew",
+            "mer-train --dataset casme2=/data/CASME2 --dataset samm=/data/SAMM --dataset smic-hs=/data/SMIC "
+            "--list megc2019 --model conv2d --out runs/megc2019",
             "mer-train --dataset manifest --root clips.csv --model conv2d --protocol loso --out runs/own",
         ),
     )
@@ -86,7 +88,8 @@ def train(given: argparse.Namespace) -> Path | None:
         MerError: If something given cannot be used.
     """
     missing.check("training", *missing.TRAINING)
-    settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
+    chosen = {field.name: getattr(given, field.name) for field in fields(TrainSettings)}
+    settings = load_settings(given.config, chosen, preset=options.preset_of(given))
     if settings.init and not Path(settings.init).is_file():
         wanted = "torchvision's vgg16 as safetensors" if settings.model == "elrcn" else "a checkpoint of the same model"
         raise MerError(f"--init {settings.init} does not exist; give {wanted}")

@@ -69,7 +69,7 @@ def test_the_table_says_what_a_machine_saw_and_has_no_parameters(lbp_run: Path) 
 
 def test_every_clip_is_answered_once_with_probabilities(lbp_run: Path) -> None:
     together = predictions.join([predictions.load(path) for path in sorted(lbp_run.glob("*/predictions.csv"))])
-    assert sorted(together.clips.tolist()) == list(range(24))
+    assert sorted(together.positions.tolist()) == list(range(24))
     np.testing.assert_allclose(together.probabilities.sum(1), 1.0, atol=1e-6)
 
 
@@ -134,7 +134,7 @@ def test_an_unknown_system_in_the_settings_is_named() -> None:
 
 
 def test_input_and_rate_become_the_systems_own() -> None:
-    assert (TrainSettings().input, TrainSettings().lr) == ("gray", 1e-3)
+    assert (TrainSettings().input, TrainSettings().lr) == ("flow", 1e-3)
     assert TrainSettings(model="mdmo").input == "flow"
 
 

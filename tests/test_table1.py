@@ -60,7 +60,7 @@ def test_the_table_names_protocol_data_times_and_the_papers_figures(finished: Pa
     assert float(mdmo["ms_per_clip"]) > 0
     text = (finished / "table1.md").read_text()
     assert "toy: 18 clips of 3 people, 18 clips reported" in text
-    assert "### conv3d, gray, toy, loso" in text
+    assert "### conv3d, flow, toy, loso" in text
     assert "mdmo: none. conv3d: epochs 1, batch 4." in text
 
 
@@ -117,7 +117,7 @@ def test_other_settings_in_the_folder_of_a_table_are_refused(
 
 
 def test_a_fold_that_fails_says_why_and_the_others_of_its_run_are_left_out(tmp_path: Path) -> None:
-    source = Source(tmp_path / "nothing.npz", "", None, tmp_path / "cache.npz")
+    source = Source(tmp_path / "nothing.npz", (), False, tmp_path / "cache.npz")
     shared = Shared(source, TrainSettings("mdmo"), tmp_path / "mdmo", tmp_path / "features", "cpu", 1)
     first, second = (FoldTask(shared, Fold(f"fold-{number}", ("a",), ("b",), ("c",)), number) for number in (0, 1))
     ended = do_fold(first)

@@ -65,7 +65,7 @@ def test_the_spots_are_found_on_people_never_seen(finished: Path) -> None:
 def test_every_clip_is_reported_once_by_a_fold_that_never_saw_its_person(finished: Path) -> None:
     folds, _ = splits.load(finished / "folds.json")
     together = predictions.join([predictions.load(finished / fold.name / "predictions.csv") for fold in folds])
-    assert sorted(together.clips.tolist()) == list(range(36))
+    assert sorted(together.positions.tolist()) == list(range(36))
     tested = {fold.name: set(fold.test) for fold in folds}
     assert all(subject in tested[fold] for subject, fold in zip(together.subjects, together.folds))
 

@@ -17,6 +17,7 @@ class Sample:
         apex: Position of the apex frame, or None where the annotation has none.
         offset: Position of the last frame of the motion; included.
         label: Class name.
+        dataset: Name of the part it comes from; empty until `mer.data.parts.load_parts` fills it in.
     """
 
     subject: str
@@ -27,3 +28,4 @@ class Sample:
     apex: int | None
     offset: int
     label: str
+    dataset: str = ""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.errors import MerError
-from mer.evaluation import paper, predictions
+from mer.evaluation import by_dataset, paper, predictions
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
 from mer.missing import needed
@@ -84,13 +84,18 @@ def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:
-    """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row."""
+    """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row.
+
+    Where a row has several datasets, datasets.csv holds the figures of each.
+    """
     with needed("--out"):
         from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
 
     write_atomically(folder / "metrics.json", to_json(rows))
     write_atomically(folder / "table.md", to_markdown(rows))
     write_atomically(folder / "table.csv", to_csv(rows))
+    if any(row.figures["datasets"] for row in rows):
+        write_atomically(folder / "datasets.csv", by_dataset.to_csv(_named(rows)))
     for number, row in enumerate(rows, 1):
         suffix = f"-{number}" if len(rows) > 1 else ""
         draw_confusion(folder / f"confusion{suffix}.png", row.figures)
@@ -124,6 +129,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
     lines.append(
         "\nOurs with 95 % intervals by bootstrap over subjects, percent. UF1 and UAR from counts summed over folds."
     )
+    lines += by_dataset.to_markdown(_named(rows))
     for row in rows:
         lines += ["", f"### {_title(row)}", "", *_confusion_lines(row)]
         if composite := row.figures["composite"]:
@@ -152,6 +158,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         data = f"{cells['data']} ({cells['clips']}/{cells['classes']})"
         table.add_row(*({**cells, "data": data}[name] for name in _SHOWN), style=style)
     console.print(table)
+    by_dataset.show(_named(rows), console)
     for row in rows:
         classes = row.figures["classes"]
         confusion = Table(title=f"{_title(row)}: true classes in rows")
@@ -160,6 +167,10 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, counts in zip(classes, row.figures["confusion"]):
             confusion.add_row(name, *map(str, counts), _percent(row.figures["recall"][name]))
         console.print(confusion)
+
+
+def _named(rows: Sequence[Row]) -> list[by_dataset.Named]:
+    return [(_cells(row)["system"], row.figures) for row in rows]
 
 
 def _cells(row: Row) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mer.evaluation import paper
+from mer.evaluation import by_dataset, paper
 from mer.evaluation.report import Row
 from mer.text import csv_text
 
@@ -143,6 +143,7 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
     if changed := {line.changed: [one.name for one in lines if one.changed == line.changed] for line in lines}:
         told = [f"{', '.join(names)}: {words or 'none'}." for words, names in changed.items()]
         text += ["", "Settings of training other than the defaults. " + " ".join(told)]
+    text += by_dataset.to_markdown(named(lines))
     text += ["", "# Table 2", "", "Percent of the true class (rows) that was answered with each class (columns)."]
     for line in lines:
         if line.row is None:
@@ -165,19 +166,26 @@ def shares(counts: Sequence[Sequence[int]]) -> list[list[int | None]]:
     ]
 
 
+def named(lines: Sequence[Line]) -> list[by_dataset.Named]:
+    """Return the figures of all systems that have any, by name."""
+    return [(line.name, line.row.figures) for line in lines if line.row is not None]
+
+
 def cells_shown(line: Line, setting: Setting) -> list[str]:
     """Return a line of the table on the screen: COLUMNS without protocol and data."""
     return _cells(line, setting)[:-2]
 
 
 def write_table(folder: Path, lines: Sequence[Line], setting: Setting) -> None:
-    """Write table1.md, table1.csv, table1.json, table1.png and table2.png."""
+    """Write table1.md, table1.csv, table1.json, table1.png and table2.png; datasets.csv where there are several."""
     from mer.evaluation.table1_pictures import draw_table_1, draw_table_2  # late: needs matplotlib
     from mer.files import write_atomically
 
     write_atomically(folder / "table1.md", to_markdown(lines, setting))
     write_atomically(folder / "table1.csv", to_csv(lines, setting))
     write_atomically(folder / "table1.json", to_json(lines, setting))
+    if any(figures["datasets"] for _, figures in named(lines)):
+        write_atomically(folder / "datasets.csv", by_dataset.to_csv(named(lines)))
     draw_table_1(folder / "table1.png", lines, setting)
     draw_table_2(folder / "table2.png", lines, setting)
 

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import missing, option_help, options
+from mer import class_map, missing, option_help, options
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
+from mer.evaluation import by_dataset
 from mer.evaluation.report import row_of_run
-from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json, write_table
+from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, named, to_json, write_table
 from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.terminal import open_console
@@ -64,7 +65,7 @@ def add_table1(commands: Any) -> None:
     training.add_argument("--input", choices=("gray", "residual", "flow"), help=option_help.INPUT)
     training.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
     training.add_argument("--init", metavar="FILE", help=option_help.INIT)
-    options.add_training(training, without=("lr", "elastic"), protocols=("5fold", "loso", "holdout"))
+    options.add_training(training, without=("lr", "elastic"), protocols=("5fold", "loso", "lodo", "holdout"))
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
     options.add_machine(parser)
@@ -85,11 +86,11 @@ def table1(given: argparse.Namespace) -> int:
         raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
     names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
     chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
-    settings = load_each(given.config, chosen, names)
+    settings = load_each(given.config, chosen, names, preset=options.preset_of(given))
     if rgb := [name for name in names if settings[name].input == "rgb"]:
         raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
     if settings[names[0]].protocol == "all":
-        raise MerError("protocol 'all' has no test set; choose 5fold, loso or holdout")
+        raise MerError("protocol 'all' has no test set; choose 5fold, loso, lodo or holdout")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Late: torch takes seconds to import, and wrong options need not wait for it.
     from mer.training.claim import claim_folds
@@ -104,7 +105,8 @@ def table1(given: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
     console = open_console(stderr=given.json, width=None if sys.stdout.isatty() else 160)
     first = settings[names[0]]
-    data, truth = select(read(source, first, jobs=os.cpu_count() or 1, console=console), first.classes)
+    clips = read(source, first, jobs=os.cpu_count() or 1, console=console)
+    data, truth = select(clips, first.classes, class_map.parse(first.map))
     folds = claim_folds(given.out, data, first, given.folds)
     about = Setting(
         first.protocol,
@@ -210,10 +212,12 @@ class Clock:
 
 
 def _changed(settings: TrainSettings) -> str:
-    """Return the settings that are not the defaults of a system, without those that have a column."""
+    """Return the settings that are not the defaults of a system, without those that are shown elsewhere."""
     usual = TrainSettings(model=settings.model)
     names = [
-        field.name for field in fields(TrainSettings) if field.name not in ("model", "protocol", "classes", "input")
+        field.name
+        for field in fields(TrainSettings)
+        if field.name not in ("model", "protocol", "classes", "map", "input")
     ]
     if SYSTEMS[settings.model].kind == "svm":
         names = [name for name in names if name not in EPOCHS_ONLY]
@@ -247,3 +251,4 @@ def _show(lines: Sequence[Line], about: Setting, console: Console) -> None:
     for line in lines:
         table.add_row(*cells_shown(line, about), style="" if line.row else "red")
     console.print(table)
+    by_dataset.show(named(lines), console)

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
             "fingerprint": data.fingerprint(),
             "clips": len(data.labels),
             "subjects": len(set(data.subjects.tolist())),
+            "datasets": dict(Counter(data.datasets.tolist())),
         },
         "software": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
@@ -66,7 +68,7 @@ def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path 
     source = path if path.exists() else given
     if source is None:
         protocol: Any = settings.protocol
-        folds = splits.make_folds(subjects, labels, protocol, seed=settings.seed)
+        folds = splits.make_folds(subjects, labels, protocol, seed=settings.seed, datasets=data.datasets.tolist())
     else:
         folds, protocol = splits.load(source)
         if protocol != settings.protocol:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from mer import class_map
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.files import write_atomically
@@ -75,7 +76,7 @@ def run(
     Raises:
         MerError: If the data do not fit the settings, or `out` holds another run.
     """
-    data, truth = select(given, settings.classes)
+    data, truth = select(given, settings.classes, class_map.parse(settings.map))
     claim(out, data, settings)
     folds = claim_folds(out, data, settings, folds_file)
     console.print(

@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 from rich.console import Console
 
+from mer import class_map
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.jobs import cluster, processes
@@ -82,11 +83,13 @@ class Ended:
 @functools.lru_cache(maxsize=1)
 def _job(shared: Shared) -> Job:
     quiet = Console(quiet=True)
-    data, truth = select(read(shared.source, shared.settings, jobs=1, console=quiet), shared.settings.classes)
+    settings = shared.settings
+    given = read(shared.source, settings, jobs=1, console=quiet)
+    data, truth = select(given, settings.classes, class_map.parse(settings.map))
     return make_job(
         data,
         truth,
-        shared.settings,
+        settings,
         shared.out,
         cache=shared.features,
         device=torch.device(shared.device),
