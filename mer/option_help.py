@@ -12,11 +12,15 @@ CONFIG: Final = "TOML file with options, their long names as keys; the command l
 DATASET: Final = "kind of dataset in --root"
 DATASETS: Final = "dataset and its folder, repeated for several together; or a single one whose folder is --root"
 DISTRACTORS: Final = "other motion beside the micro-expressions"
+DRY_RUN: Final = "print folds, classes, steps, memory and time, measured on a few clips, and train nothing"
 ENGINE: Final = "classifier: 'auto', 'onnxruntime', 'tensorrt', or the path of an .onnx, .plan or .safetensors file"
 FACES: Final = "folder of portraits, one person per picture (default: variations of one portrait)"
 FOLDS: Final = "folds.json of an earlier run, to use the same folds"
 FPS: Final = "frame rate in frames/s"
-INIT: Final = "initial weights: a checkpoint of the same model and input; for elrcn, torchvision's VGG-16"
+INIT: Final = (
+    "initial weights: a checkpoint of the same model and input, or 'shipped' for those of mer-live (convlstm, flow); "
+    "for elrcn, torchvision's VGG-16"
+)
 INPUT: Final = "input of the network (default: flow, or the model's own)"
 JOBS: Final = "number of recordings, folds or clips to process at a time"
 JSON: Final = "print JSON to standard output instead of text"

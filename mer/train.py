@@ -54,6 +54,7 @@ def parser() -> Parser:
     options.add_training(training)
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
+    output.add_argument("--dry-run", action="store_true", help=option_help.DRY_RUN)
     options.add_machine(parser)
     return parser
 
@@ -82,7 +83,7 @@ def train(given: argparse.Namespace) -> Path | None:
     """Do what the options of `parser` say.
 
     Returns:
-        The run's best.safetensors; None if the system keeps no weights.
+        The run's best.safetensors; None if the system keeps no weights or --dry-run is given.
 
     Raises:
         MerError: If something given cannot be used.
@@ -103,7 +104,7 @@ def train(given: argparse.Namespace) -> Path | None:
     import torch
 
     from mer.evaluation.report import row_of_run, show, write_files
-    from mer.training.run import Spread, run
+    from mer.training.run import Spread, dry_run, run
     from mer.training.source import features_folder, read, source_from
 
     source = source_from(given)
@@ -117,6 +118,11 @@ def train(given: argparse.Namespace) -> Path | None:
         unused = [name.replace("_", "-") for name in EPOCHS_ONLY if getattr(settings, name) != getattr(plain, name)]
         if unused:
             console.print(f"{settings.model} is fitted at once: {', '.join(unused)} left aside", highlight=False)
+    if given.dry_run:
+        dry_run(
+            data, settings, given.out, given.folds, device=device, jobs=given.jobs, threads=threads, console=console
+        )
+        return None
     path = run(
         data,
         settings,

@@ -109,7 +109,7 @@ def test_all_systems_of_a_table_are_shown_for_each_part(datasets: list[str], fin
         "--threads",
         "1",
     ]
-    cache = ("--cache", str(finished / "clips.npz"), "--out", str(tmp_path), "--device", "cpu")
+    cache = ("--cache", str(finished / "clips.npz"), "--out", str(tmp_path), "--device", "cpu", "--threads", "1")
     assert evaluate.main([*options, *cache]) == 0
     assert "| mdmo | casme2 | 9 | 3 |" in (tmp_path / "table1.md").read_text()
     assert (tmp_path / "datasets.csv").read_text().count("\n") == 5
@@ -188,3 +188,28 @@ def test_several_datasets_are_checked_at_once(datasets: list[str], capsys: pytes
     assert data_cli.main(["check", *datasets, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["datasets"]
     assert [(one["dataset"], one["clips"]) for one in found] == [("casme2", 12), ("samm", 9), ("smic-hs", 9)]
+
+
+def test_a_dry_run_says_what_a_run_takes_and_trains_nothing(
+    datasets: list[str], finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--classes", "composite", "--protocol", "loso", "--model", "conv3d", "--epochs", "7", "--batch", "4")
+    places = ("--cache", str(finished / "clips.npz"), "--out", str(tmp_path / "run"), "--threads", "1")
+    assert train.main([*datasets, *options, *places, "--dry-run", "--jobs", "3", "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "27 clips of 9 subjects, negative 9, positive 9, surprise 9" in said
+    assert "protocol loso: 9 folds; training 21 clips and 0 augmented ones, validation 3, test 3" in said
+    assert "conv3d, input flow" in said
+    assert "at most 7 epochs of 6 steps, batch size 4" in said
+    assert "for all, 3 at a time" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_paper_is_followed_where_that_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    options = ("--model", "conv3d", "--classes", "happiness,disgust,surprise", "--epochs", "1")
+    ours = run_toy(tmp_path / "a", *options)
+    papers = run_toy(tmp_path / "b", *options, "--as-in-paper")
+    settings = [json.loads((run / "run.json").read_text())["settings"] for run in (ours, papers)]
+    assert [(one["input"], one["warmup"]) for one in settings] == [("flow", 100), ("gray", 0)]

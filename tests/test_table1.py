@@ -14,7 +14,8 @@ from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation import paper
 from mer.evaluation.table1 import Line, Setting, shares, to_markdown
-from mer.evaluation.table1_command import ORDER, Clock
+from mer.evaluation.table1_command import ORDER
+from mer.jobs.clock import Clock
 from mer.models.registry import SYSTEMS
 from mer.splits import Fold
 from mer.training.source import Source

@@ -21,6 +21,7 @@ from mer.evaluation import by_dataset
 from mer.evaluation.report import row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, named, to_json, write_table
 from mer.jobs import cluster
+from mer.jobs.clock import Clock, duration
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.terminal import open_console
 
@@ -167,48 +168,11 @@ def _train(
             if ended.reason:
                 reasons.setdefault(name, f"{task.fold.name}: {ended.reason}")
             left_s = clock.ended(number, name, counts=ended.result is not None)
-            remaining = f"about {_duration(left_s)} left" if done < len(tasks) else "all ended"
+            remaining = f"about {duration(left_s)} left" if done < len(tasks) else "all ended"
             outcome = f"failed: {ended.reason}" if ended.reason else "done" if ended.result else "left out"
             console.print(f"{done}/{len(tasks)} {name} {task.fold.name}: {outcome}; {remaining}", highlight=False)
             bar.update(line, completed=done, left=remaining)
     return reasons
-
-
-class Clock:
-    """How long it still takes: folds of a system take as long as its others did, unknown ones as long as the mean.
-
-    Args:
-        names: System of each fold to be done.
-        workers: Folds at a time.
-        now: The clock.
-    """
-
-    def __init__(self, names: Sequence[str], *, workers: int, now: Any = None) -> None:
-        import time
-
-        self._now = now or time.monotonic
-        self._left = dict(enumerate(names))
-        self._workers = workers
-        self._spent: dict[str, list[float]] = {}
-        self._before = self._now()
-
-    def ended(self, number: int, name: str, *, counts: bool = True) -> float:
-        """Take note that a fold has ended; return the seconds that are left.
-
-        Args:
-            number: Which one.
-            name: Its system.
-            counts: Whether its time says something about others.
-        """
-        del self._left[number]
-        now = self._now()
-        if counts:
-            self._spent.setdefault(name, []).append((now - self._before) * self._workers)
-        self._before = now
-        every = [second for seconds in self._spent.values() for second in seconds] or [0.0]
-        mean = sum(every) / len(every)
-        known = {name: sum(seconds) / len(seconds) for name, seconds in self._spent.items()}
-        return sum(known.get(name, mean) for name in self._left.values()) / self._workers
 
 
 def _changed(settings: TrainSettings) -> str:
@@ -228,12 +192,6 @@ def _changed(settings: TrainSettings) -> str:
 
 def _done(out: Path, fold: str) -> bool:
     return (out / fold / "result.json").is_file()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _bar(console: Console) -> Progress:

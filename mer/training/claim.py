@@ -58,7 +58,20 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
 
 
 def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path | None) -> list[Fold]:
-    """Return the folds of the run: those it has, those of another run's file, or new ones; they are kept.
+    """Return the folds of the run and keep them; see `folds_of`.
+
+    Raises:
+        MerError: If the folds do not fit the data or the protocol.
+    """
+    folds = folds_of(out, data, settings, given)
+    path = out / "folds.json"
+    if not path.exists():
+        splits.save(path, folds, protocol=settings.protocol, seed=settings.seed)
+    return folds
+
+
+def folds_of(out: Path, data: ClipData, settings: TrainSettings, given: Path | None) -> list[Fold]:
+    """Return the folds of the run: those it has, those of another run's file, or new ones.
 
     Raises:
         MerError: If the folds do not fit the data or the protocol.
@@ -68,12 +81,9 @@ def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path 
     source = path if path.exists() else given
     if source is None:
         protocol: Any = settings.protocol
-        folds = splits.make_folds(subjects, labels, protocol, seed=settings.seed, datasets=data.datasets.tolist())
-    else:
-        folds, protocol = splits.load(source)
-        if protocol != settings.protocol:
-            raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")
-        splits.check(folds, subjects, labels)
-    if not path.exists():
-        splits.save(path, folds, protocol=settings.protocol, seed=settings.seed)
+        return splits.make_folds(subjects, labels, protocol, seed=settings.seed, datasets=data.datasets.tolist())
+    folds, protocol = splits.load(source)
+    if protocol != settings.protocol:
+        raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")
+    splits.check(folds, subjects, labels)
     return folds

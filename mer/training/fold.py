@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -174,11 +176,21 @@ def _training_part(job: Job, fold: Fold, seed: tuple[int, int], encode: Encode, 
     ordinary = job.backgrounds.train if job.backgrounds is not None else None
     if not planned:
         return Examples(job.encoded[own], job.truth[own], ordinary)
-    copies = [Copy(int(own[copy.source]), copy.seed) for copy in planned]
+    copies = shared_by_folds([int(own[copy.source]) for copy in planned], job.settings.seed)
     with counted(console, f"{fold.name}: copies") as progress:
         made = encode_all(job.data.clips, copies, encode, threads=job.threads, progress=progress)
     truth = job.truth[[copy.source for copy in copies]]
     return Examples(np.concatenate([job.encoded[own], made]), np.concatenate([job.truth[own], truth]), ordinary)
+
+
+def shared_by_folds(sources: Sequence[int], seed: int) -> list[Copy]:
+    """Return copies of clips that are the same in every fold, so that what is seen of them is worked out once."""
+    number: Counter[int] = Counter()
+    copies = []
+    for source in sources:
+        copies.append(Copy(source, (seed, 1, source, number[source])))
+        number[source] += 1
+    return copies
 
 
 def _finish(job: Job, fold: Fold, fitted: Fitted, stop: Examples) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -126,13 +126,16 @@ def _end_when_told(progress: processes.Progress) -> None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def each_fold(tasks: Sequence[FoldTask], *, where: str | None, jobs: int) -> Generator[tuple[int, Ended], None, None]:
+def each_fold(
+    tasks: Sequence[FoldTask], *, where: str | None, jobs: int, watch: Callable[[], None] = lambda: None
+) -> Generator[tuple[int, Ended], None, None]:
     """Do folds side by side.
 
     Args:
         tasks: Those of one run one after the other, because a process keeps the clips of the last run only.
         where: Address of a cluster, None for processes of this machine.
         jobs: Folds at a time on this machine.
+        watch: Called often while folds are done in processes of this machine.
 
     Yields:
         Position of a fold and how it ended, in the order in which they end.
@@ -146,7 +149,7 @@ def each_fold(tasks: Sequence[FoldTask], *, where: str | None, jobs: int) -> Gen
     for out in {task.shared.out for task in tasks}:
         (out / GIVEN_UP).unlink(missing_ok=True)
     if where is None:
-        ended = processes.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: None)
+        ended = processes.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: watch())
     else:
         shared = tasks[0].shared
         gpus = 1 if torch.device(shared.device).type == "cuda" else 0
