@@ -40,7 +40,7 @@ class TrainSettings:
             no living unit: constant answers from the first epoch on. 0 for none.
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
-        oversample: Clips of each class in multiples of the most frequent one, made up by copies.
+        oversample: Clips of each class in multiples of the most frequent one, made up by copies; 0 for none.
         elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
             not in the paper. 0 for not at all; more needs the input flow.
         backgrounds: An .npz file of clips of ordinary motion (`mer-data backgrounds`) that training clips are mixed
@@ -260,7 +260,7 @@ def _check_range(where: str, name: str, value: Any) -> None:
         "seed": 0,
         "max_minutes": 0.0,
     }
-    if name in least and not value >= least[name]:
+    if name in least and not value >= least[name] and not (name == "oversample" and value == 0.0):
         raise MerError(f"{where} is {value}; expected at least {least[name]}")
     if name == "lr" and not 0.0 < value < 1.0:
         raise MerError(f"{where} is {value}; expected more than 0 and less than 1")

@@ -13,11 +13,12 @@ from mer import class_map, option_help
 from mer.cli import command
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
-from mer.evaluation import predictions
-from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
+from mer.evaluation import paired, predictions
+from mer.evaluation.report import Row, predictions_of_run, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
+from mer.files import write_atomically
 from mer.metrics import COMPOSITE_CLASSES
 from mer.options import add_datasets
 from mer.parser import Parser
@@ -56,6 +57,9 @@ def add_recognition(commands: Any) -> None:
         ),
     )
     options.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folders written by mer-train")
+    options.add_argument(
+        "--paired", action="store_true", help="compare each two of the runs clip by clip: McNemar's test, differences"
+    )
     options.add_argument("--json", action="store_true", help=option_help.JSON)
     model = options.add_argument_group("model")
     model.add_argument(
@@ -101,17 +105,24 @@ def recognition(given: argparse.Namespace) -> None:
         raise UsageError(f"--weights and data go together: give {kinds}")
     if sources > 1 or ((given.root or given.list) and not given.dataset):
         raise UsageError(f"give either {kinds}")
+    if given.paired and len(given.runs) < 2:
+        raise UsageError(f"--paired compares runs, and {len(given.runs)} are given; give two or more")
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
     rows = [row_of_run(run) for run in given.runs] + [
         _trial(weights, number, given) for number, weights in enumerate(given.weights, 1)
     ]
+    compared = paired.compare([(str(run), predictions_of_run(run)) for run in given.runs]) if given.paired else []
     if given.out is not None:
         write_files(given.out, rows)
+        if compared:
+            write_atomically(given.out / "paired.csv", paired.to_csv(compared))
     if given.json:
         print(to_json(rows), end="")
-    else:
-        show(rows, wide_console())
+        return
+    show(rows, wide_console())
+    if compared:
+        paired.show(compared, wide_console())
 
 
 def wide_console() -> Console:

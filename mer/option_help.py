@@ -31,7 +31,7 @@ LIST: Final = (
 MAP: Final = "labels that count as another class, such as repression=disgust"
 N_EVENTS: Final = "number of micro-expressions"
 OUT: Final = "where to write the results"
-OVERSAMPLE: Final = "clips per class after augmentation, as a multiple of the largest class"
+OVERSAMPLE: Final = "clips per class after augmentation, as a multiple of the largest class; 0 for no augmentation"
 PRECISION: Final = "number format of weights and arithmetic"
 RATES: Final = "frame rates in frames/s"
 ROOT: Final = "folder of the dataset; for 'manifest', the CSV file"

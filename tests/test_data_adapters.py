@@ -41,6 +41,14 @@ def test_casme2_unpacked_into_a_folder_of_the_same_name(tmp_path):
     assert places("casme2", root) == {"EP02_01f": (6, 19, 46)}
 
 
+def test_casme2_folders_in_another_case_are_found(tmp_path):
+    root = casme2(tmp_path, (9, "EP13_01f", 46, 59, 86, "happiness"))
+    (root / "CASME2-RAW/sub09/EP13_01f").rename(root / "CASME2-RAW/sub09/EP13_01F")
+    (root / "CASME2-RAW/sub09").rename(root / "CASME2-RAW/Sub09")
+    [sample] = mer.data.load("casme2", root)
+    assert (sample.path, sample.clip) == (root / "CASME2-RAW/Sub09/EP13_01F", "EP13_01f")
+
+
 def test_casme2_newest_coding_file_is_read(tmp_path):
     root = casme2(tmp_path, (1, "EP02_01f", 46, 59, 86, "happiness"))
     write_workbook(root / "CASME2-coding-20140508.xlsx", {"Sheet1": [["nothing"]]})

@@ -27,7 +27,7 @@ def finished(datasets: list[str], tmp_path_factory: pytest.TempPathFactory) -> P
     """The folder of a run over all three, one subject left out at a time."""
     out = tmp_path_factory.mktemp("runs") / "run"
     options = ("--classes", "composite", "--protocol", "loso")
-    assert train.main([*datasets, *QUICK, *options, "--out", str(out), "--cache", str(out / "clips.npz")]) == 0
+    assert train.main([*datasets, *QUICK, *options, "--out", str(out)]) == 0
     return out
 
 
@@ -77,18 +77,16 @@ def test_the_table_has_a_line_for_each_part(finished: Path) -> None:
 
 
 def test_classes_that_are_left_out_are_named_with_their_counts(
-    datasets: list[str], finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    datasets: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cache = ("--cache", str(finished / "clips.npz"))
     options = ("--classes", "composite", "--protocol", "holdout", "--out", str(tmp_path))
-    assert train.main([*datasets, *QUICK, *options, *cache]) == 0
+    assert train.main([*datasets, *QUICK, *options]) == 0
     assert "left out by the choice of classes: others 3" in capsys.readouterr().out
 
 
-def test_one_dataset_is_left_out_at_a_time(datasets: list[str], finished: Path, tmp_path: Path) -> None:
-    cache = ("--cache", str(finished / "clips.npz"))
+def test_one_dataset_is_left_out_at_a_time(datasets: list[str], tmp_path: Path) -> None:
     options = ("--classes", "composite", "--protocol", "lodo", "--out", str(tmp_path))
-    assert train.main([*datasets, *QUICK, *options, *cache]) == 0
+    assert train.main([*datasets, *QUICK, *options]) == 0
     assert {row["fold"]: row["dataset"] for row in rows_of(tmp_path)} == {
         "dataset-casme2": "casme2",
         "dataset-samm": "samm",
@@ -96,7 +94,7 @@ def test_one_dataset_is_left_out_at_a_time(datasets: list[str], finished: Path, 
     }
 
 
-def test_all_systems_of_a_table_are_shown_for_each_part(datasets: list[str], finished: Path, tmp_path: Path) -> None:
+def test_all_systems_of_a_table_are_shown_for_each_part(datasets: list[str], tmp_path: Path) -> None:
     options = [
         "table1",
         *datasets,
@@ -109,21 +107,21 @@ def test_all_systems_of_a_table_are_shown_for_each_part(datasets: list[str], fin
         "--threads",
         "1",
     ]
-    cache = ("--cache", str(finished / "clips.npz"), "--out", str(tmp_path), "--device", "cpu", "--threads", "1")
-    assert evaluate.main([*options, *cache]) == 0
+    places = ("--out", str(tmp_path), "--device", "cpu", "--threads", "1")
+    assert evaluate.main([*options, *places]) == 0
     assert "| mdmo | casme2 | 9 | 3 |" in (tmp_path / "table1.md").read_text()
     assert (tmp_path / "datasets.csv").read_text().count("\n") == 5
 
 
 def test_trained_weights_are_evaluated_on_several_datasets(
-    datasets: list[str], finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    datasets: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--weights", "shipped", "--composite", "--cache", str(finished / "clips.npz"), "--threads", "1")
+    options = ("--weights", "shipped", "--composite", "--threads", "1")
     assert evaluate.main(["recognition", *datasets, *options, "--json", "--out", str(tmp_path)]) == 0
     [row] = json.loads(capsys.readouterr().out)
     assert [part["dataset"] for part in row["figures"]["datasets"]] == ["casme2", "samm", "smic-hs"]
     with (tmp_path / "predictions-1.csv").open(newline="") as file:
-        assert {row["clip"] for row in csv.DictReader(file)} == {row["clip"] for row in rows_of(finished)}
+        assert {row["clip"] for row in csv.DictReader(file)} >= {"EP01_01", "001_3_1", "s3_sur_01"}
 
 
 def run_toy(tmp_path: Path, *options: str, **changes: Any) -> Path:
@@ -185,16 +183,16 @@ def test_datasets_that_cannot_be_told_apart_are_refused(
 
 
 def test_several_datasets_are_checked_at_once(datasets: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert data_cli.main(["check", *datasets, "--json"]) == 0
+    assert data_cli.main(["check", *datasets[:6], "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["datasets"]
     assert [(one["dataset"], one["clips"]) for one in found] == [("casme2", 12), ("samm", 9), ("smic-hs", 9)]
 
 
 def test_a_dry_run_says_what_a_run_takes_and_trains_nothing(
-    datasets: list[str], finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    datasets: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--classes", "composite", "--protocol", "loso", "--model", "conv3d", "--epochs", "7", "--batch", "4")
-    places = ("--cache", str(finished / "clips.npz"), "--out", str(tmp_path / "run"), "--threads", "1")
+    places = ("--out", str(tmp_path / "run"), "--threads", "1")
     assert train.main([*datasets, *options, *places, "--dry-run", "--jobs", "3", "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert "27 clips of 9 subjects, negative 9, positive 9, surprise 9" in said

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mer.errors import MerError
 from mer.evaluation import by_dataset, paper, predictions
+from mer.evaluation.predictions import Predictions
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
 from mer.missing import needed
@@ -47,14 +48,7 @@ def row_of_run(run: Path) -> Row:
         MerError: If the folder holds no finished run.
     """
     described = _json(run / "run.json")
-    folds = [fold["name"] for fold in _json(run / "folds.json")["folds"]]
-    if unfinished := [name for name in folds if not (run / name / "result.json").is_file()]:
-        raise MerError(
-            f"{run}: {len(unfinished)} of {len(folds)} folds are not finished, the first is {unfinished[0]}; "
-            "repeat the mer-train command to continue"
-        )
-    results = [_json(run / name / "result.json") for name in folds]
-    together = predictions.join([predictions.load(run / name / "predictions.csv") for name in folds])
+    results = [_json(run / name / "result.json") for name in _finished_folds(run)]
     settings = described["settings"]
     protocol = settings["protocol"]
     system = {
@@ -69,7 +63,26 @@ def row_of_run(run: Path) -> Row:
         "ms_per_clip": _mean(results, "ms_per_clip"),
         "folder": run.resolve().name,  # metrics.json is handed on: no full path
     }
-    return Row(system, summarise(together))
+    return Row(system, summarise(predictions_of_run(run)))
+
+
+def predictions_of_run(run: Path) -> Predictions:
+    """Return the predictions of all folds of a finished run.
+
+    Raises:
+        MerError: If the folder holds no finished run.
+    """
+    return predictions.join([predictions.load(run / name / "predictions.csv") for name in _finished_folds(run)])
+
+
+def _finished_folds(run: Path) -> list[str]:
+    folds = [str(fold["name"]) for fold in _json(run / "folds.json")["folds"]]
+    if unfinished := [name for name in folds if not (run / name / "result.json").is_file()]:
+        raise MerError(
+            f"{run}: {len(unfinished)} of {len(folds)} folds are not finished, the first is {unfinished[0]}; "
+            "repeat the mer-train command to continue"
+        )
+    return folds
 
 
 def _note(settings: Mapping[str, Any]) -> str:
