@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +197,11 @@ def test_a_dry_run_says_what_a_run_takes_and_trains_nothing(
     assert train.main([*datasets, *options, *places, "--dry-run", "--jobs", "3", "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert "27 clips of 9 subjects, negative 9, positive 9, surprise 9" in said
-    assert "protocol loso: 9 folds; training 21 clips and 0 augmented ones, validation 3, test 3" in said
+    assert re.search(
+        r"protocol loso: 9 folds; training [\d to]+ clips and 0 augmented ones, validation .*, test 3", said
+    )
     assert "conv3d, input flow" in said
-    assert "at most 7 epochs of 6 steps, batch size 4" in said
+    assert re.search(r"at most 7 epochs of [\d to]+ steps, batch size 4", said)
     assert "for all, 3 at a time" in said
     assert not (tmp_path / "run").exists()
 

@@ -11,6 +11,8 @@ from engines.select import SHIPPED_MODEL, open_engine
 from mer import checkpoint
 
 QUICK = [
+    "--input",
+    "gray",
     "--model",
     "conv3d",
     "--classes",
@@ -61,7 +63,12 @@ def test_what_cannot_be_used_is_reported(tmp_path, capsys):
 def test_training_can_begin_with_the_shipped_weights(clips, tmp_path):
     run = tmp_path / "run"
     options = [option if option != "conv3d" else "convlstm" for option in QUICK]
-    assert train.main(["--clips", str(clips), *options, "--lr", "1e-9", "--init", "shipped", "--out", str(run)]) == 0
+    assert (
+        train.main(
+            ["--clips", str(clips), *options, "--input", "flow", "--lr", "1e-9", "--init", "shipped", "--out", str(run)]
+        )
+        == 0
+    )
 
     manifest, _ = load_pair(run / "best.onnx")
     assert manifest.training_data == "clips, after synthetic data only: mer-synth corpus"

@@ -1,5 +1,6 @@
 """What a run will take, before it begins: folds, steps, memory and time, measured on a few clips of its own data."""
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ _ENCODED: Final = 3
 """Clips that are encoded to measure it."""
 _STEPS: Final = 2
 """Steps that are timed, after one that is not: the first allocates and compiles."""
+_FORWARD_SHARE: Final = 1 / 3
+"""What a validation clip costs beside a training clip: the way forward, of a way there and twice as much back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +128,25 @@ def lines(settings: TrainSettings, folds: Sequence[FoldSize], cost: Cost, *, job
         + f"; {1000 * cost.encode_s:.0f} ms to encode a clip with one core",
     ]
     if cost.peak_bytes is not None:
-        clips = max(fold.train + fold.copies + fold.stop for fold in folds)
+        # All clips of the run, and those of the fold once more.
+        clips = max(2 * (fold.train + fold.stop) + fold.copies + fold.test for fold in folds)
         memory = cost.peak_bytes + clips * cost.clip_bytes
         text.append(f"memory: about {memory / 1e9:.1f} GB for each fold at a time, {jobs} at a time")
     if cost.step_s is None:
         return [*text, "time: not estimated for this model before its first fold has ended"]
     steps = [-(-(fold.train + fold.copies) // settings.batch) for fold in folds]
-    longest_s = settings.epochs * cost.step_s * max(steps)
-    whole_s = settings.epochs * cost.step_s * sum(steps) / min(jobs, len(folds))
-    if settings.max_minutes:
-        longest_s = min(longest_s, 60 * settings.max_minutes)
-        whole_s = min(whole_s, 60 * settings.max_minutes * -(-len(folds) // jobs))
+    epochs_s = [cost.step_s * (n + _FORWARD_SHARE * fold.stop / settings.batch) for n, fold in zip(steps, folds)]
+    longest_s = min(settings.epochs * max(epochs_s), 60.0 * (settings.max_minutes or math.inf))
+    every_s = min(settings.epochs * sum(epochs_s), 60.0 * len(folds) * (settings.max_minutes or math.inf))
+    encoding_s = cost.encode_s * max(fold.train + fold.copies + fold.stop + fold.test for fold in folds) / threads
+    whole_s = encoding_s + every_s / min(jobs, len(folds))
     text.append(
         f"at most {settings.epochs} epochs of {_range(steps)} steps, batch size {settings.batch}; "
         f"{cost.step_s:.2f} s a step with {threads} cores"
     )
     text.append(
-        f"time: at most {duration(longest_s)} a fold and {duration(whole_s)} for all, {jobs} at a time; "
-        "early stopping ends most folds sooner"
+        f"time: up to about {duration(longest_s)} a fold and {duration(whole_s)} for all, {jobs} at a time, with all "
+        "epochs; early stopping ends most folds sooner"
     )
     return text
 
