@@ -163,6 +163,7 @@ def _trial(weights: str, number: int, given: argparse.Namespace) -> Row:
                 jobs=given.threads,
                 classes=classes,
                 listed=given.list is not None,
+                labels=given.labels,
                 mapping=mapping,
                 colour=network.mode == "rgb",
                 progress=progress,

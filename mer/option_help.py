@@ -24,6 +24,7 @@ INIT: Final = (
 INPUT: Final = "input of the network (default: flow, or the model's own)"
 JOBS: Final = "number of recordings, folds or clips to process at a time"
 JSON: Final = "print JSON to standard output instead of text"
+LABELS: Final = "emotion, or objective: classes by action units, 'class 1' to 'class 7', where a dataset has them"
 LIST: Final = (
     "keep only the clips of a published list: 'megc2019' is the composite of CASME II, SAMM and SMIC-HS; also stands "
     "for --classes composite and --protocol loso unless these are given"

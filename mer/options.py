@@ -9,6 +9,7 @@ from typing import Any, Final
 from mer import option_help
 from mer.config import AS_IN_PAPER, TrainSettings
 from mer.data import READERS, megc2019
+from mer.data.parts import LABELS
 from mer.errors import MerError, UsageError
 from mer.jobs import cluster
 from mer.metrics import COMPOSITE_CLASSES
@@ -63,6 +64,7 @@ def add_datasets(group: Any) -> None:
     )
     group.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
     group.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)
+    group.add_argument("--labels", choices=LABELS, default=LABELS[0], help=option_help.LABELS)
     group.add_argument("--map", type=names, metavar="LABEL=CLASS,...", help=option_help.MAP)
 
 

@@ -8,11 +8,15 @@ from data_minis import CASME2_HEADER, SAMM_HEADER, write_frames, write_workbook
 from toy_clips import toy_clips
 
 from mer.class_map import class_of
-from mer.data import clips
+from mer.data import clips, megc2019
 from mer.data.parts import load_parts, parts_from
 from mer.metrics import COMPOSITE_CLASSES
 
 SMIC_HEADER = ("Subject", "Filename", "OnsetF", "OffsetF", "FirstF", "Emotion")
+
+
+IN_THE_LIST = (1, 3, 4, 11)
+"""Subjects of SMIC-HS whose first clips of all three classes are in the list of MEGC2019."""
 
 
 def casme2(root: Path, *rows: Sequence[object]) -> Path:
@@ -52,17 +56,19 @@ def three(root: Path, people: int = 3) -> list[str]:
     emotions = ("Anger", "Happiness", "Surprise")
     samm(root / "samm", *((f"{n:03d}", f"{n:03d}_{i}_1", e) for n in numbers for i, e in enumerate(emotions, 1)))
     kinds = (("ne", "negative"), ("po", "positive"), ("sur", "surprise"))
-    smic(root / "smic", *((n, f"s{n}_{short}_01", name) for n in numbers for short, name in kinds))
+    smic(root / "smic", *((n, f"s{n}_{short}_01", name) for n in IN_THE_LIST[:people] for short, name in kinds))
     names = {"casme2": "casme2", "samm": "samm", "smic-hs": "smic"}
     options = [word for name, folder in names.items() for word in ("--dataset", f"{name}={root / folder}")]
     return [*options, "--cache", str(cut_toys(options, root / "clips.npz"))]
 
 
-def cut_toys(options: Sequence[str], cache: Path) -> Path:
+def cut_toys(options: Sequence[str], cache: Path, *, listed: bool = False) -> Path:
     """Write the file that keeps cut clips, of toys: the miniature frames show no face that could be cut out."""
-    samples = [s for s in load_parts(parts_from(options[1::2], None)) if class_of(s.label, COMPOSITE_CLASSES, {})]
-    toys = toy_clips(len(samples) // 3, 3)
+    every = load_parts(parts_from(options[1::2], None))
+    chosen = megc2019.select(every)[0] if listed else every
+    samples = [s for s in chosen if class_of(s.label, COMPOSITE_CLASSES, {})]
+    toys = toy_clips(-(-len(samples) // 3), 3)
     labels, subjects = (np.array([getattr(s, name) for s in samples]) for name in ("label", "subject"))
-    cut = clips.ClipSet(toys["clips"], labels, subjects)  # type: ignore[arg-type]
+    cut = clips.ClipSet(toys["clips"][: len(samples)], labels, subjects)  # type: ignore[arg-type]
     clips._write_cache(cache, clips._key(samples, colour=False), cut, samples)
     return cache

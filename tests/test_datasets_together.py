@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from composite_trees import three
+from composite_trees import cut_toys, three
 from sklearn.metrics import f1_score, recall_score
 from toy_clips import toy_clips, write_toy
 
@@ -44,7 +44,7 @@ def test_equal_numbers_in_different_datasets_are_different_people(finished: Path
     folds, _ = splits.load(finished / "folds.json")
     assert sorted(name for fold in folds for name in fold.test) == [
         *("casme2.01", "casme2.02", "casme2.03", "samm.001", "samm.002", "samm.003"),
-        *("smic-hs.s01", "smic-hs.s02", "smic-hs.s03"),
+        *("smic-hs.s01", "smic-hs.s03", "smic-hs.s04"),
     ]
 
 
@@ -214,3 +214,27 @@ def test_the_paper_is_followed_where_that_is_wanted(tmp_path: Path) -> None:
     papers = run_toy(tmp_path / "b", *options, "--as-in-paper")
     settings = [json.loads((run / "run.json").read_text())["settings"] for run in (ours, papers)]
     assert [(one["input"], one["warmup"]) for one in settings] == [("flow", 100), ("gray", 0)]
+
+
+def test_a_check_compares_with_the_list_of_megc2019(datasets: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert data_cli.main(["check", *datasets[:6], "--list", "megc2019", "--json"]) == 0
+    remarks = json.loads(capsys.readouterr().out)["megc2019"]
+    parts = [text for text in remarks if text.startswith("megc2019, ")]
+    assert [re.sub(r"\d+ of", "n of", text.partition(";")[0]) for text in parts] == [
+        "megc2019, casme2: n of 145 clips, n of 24 people",
+        "megc2019, samm: n of 133 clips, n of 28 people",
+        "megc2019, smic-hs: n of 164 clips, n of 16 people",
+    ]
+    assert "smic-hs: 9 of 164 clips, 3 of 16 people; negative 3 of 70, positive 3 of 51" in parts[2]
+
+
+def test_the_list_of_megc2019_stands_for_its_classes_and_protocol(
+    datasets: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_toys(datasets[:6], tmp_path / "clips.npz", listed=True)
+    options = ("--list", "megc2019", "--cache", str(tmp_path / "clips.npz"), "--out", str(tmp_path / "run"))
+    assert train.main([*datasets[:6], *QUICK, *options, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "are not in the list: " in said
+    assert "protocol loso: 3 folds" in said
+    assert "9 clips of 3 subjects, negative 3, positive 3, surprise 3" in said

@@ -118,7 +118,7 @@ def test_other_settings_in_the_folder_of_a_table_are_refused(
 
 
 def test_a_fold_that_fails_says_why_and_the_others_of_its_run_are_left_out(tmp_path: Path) -> None:
-    source = Source(tmp_path / "nothing.npz", (), False, tmp_path / "cache.npz")
+    source = Source(tmp_path / "nothing.npz", (), False, "emotion", tmp_path / "cache.npz")
     shared = Shared(source, TrainSettings("mdmo"), tmp_path / "mdmo", tmp_path / "features", "cpu", 1)
     first, second = (FoldTask(shared, Fold(f"fold-{number}", ("a",), ("b",), ("c",)), number) for number in (0, 1))
     ended = do_fold(first)

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 from mer.data.datasets import READERS, load
 from mer.data.sample import Sample
-from mer.errors import UsageError
+from mer.errors import MerError, UsageError
 
+Labels = Literal["emotion", "objective"]
+LABELS: Final = get_args(Labels)
 _SAME_PEOPLE: Final = {"samm-lv": "samm"}
 """SAMM Long Videos shows the people of SAMM under the same numbers."""
 
@@ -60,19 +62,29 @@ def parts_from(given: Sequence[str], root: Path | None) -> tuple[Part, ...]:
     return parts
 
 
-def load_parts(parts: Sequence[Part]) -> list[Sample]:
+def load_parts(parts: Sequence[Part], *, labels: Labels = "emotion") -> list[Sample]:
     """Return all usable micro-expressions of all parts, each with the name of its part.
 
     Of several parts the subjects are called `casme2.01`, so that equal numbers stay different people. Parts that
     show the same people under the same numbers (SAMM and SAMM Long Videos) share their names.
 
+    Args:
+        parts: Datasets and where they are.
+        labels: "emotion", or "objective" for the classes by action units alone, which are called "class 1" to
+            "class 7"; clips without one are left out.
+
     Raises:
         UsageError: If there is no such dataset.
-        MerError: If the layout of one is wrong, or no row of it can be used.
+        MerError: If the layout of one is wrong, no row of it can be used, or it has no such labels.
     """
     samples = []
     for part in parts:
-        for sample in load(part.kind, part.root):
+        found = load(part.kind, part.root)
+        if labels == "objective":
+            found = [replace(one, label=f"class {one.objective}") for one in found if one.objective]
+            if not found:
+                raise MerError(f"{part.name} has no objective classes; those of CASME II, SAMM and CAS(ME)^3 have")
+        for sample in found:
             subject = f"{_SAME_PEOPLE.get(part.name, part.name)}.{sample.subject}" if len(parts) > 1 else sample.subject
             samples.append(replace(sample, subject=subject, dataset=part.name))
     return samples

@@ -201,7 +201,8 @@ def _locate(
         faults.append(
             f"{gap} of the {frames.offset - frames.onset + 1} frames from onset to offset are missing on disk"
         )
-    return Sample(row.subject, row.clip, path, row.fps, onset, apex, offset, plain_label(row.label))
+    label = plain_label(row.label)
+    return Sample(row.subject, row.clip, path, row.fps, onset, apex, offset, label, objective=row.objective)
 
 
 def _choose(row: Annotation, frames: _Frames, counting: Counting, look: _Look) -> Path | None:

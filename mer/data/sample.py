@@ -18,6 +18,7 @@ class Sample:
         offset: Position of the last frame of the motion; included.
         label: Class name.
         dataset: Name of the part it comes from; empty until `mer.data.parts.load_parts` fills it in.
+        objective: Class by action units alone, "1" to "7"; empty where the dataset has none.
     """
 
     subject: str
@@ -29,3 +30,4 @@ class Sample:
     offset: int
     label: str
     dataset: str = ""
+    objective: str = ""

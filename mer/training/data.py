@@ -16,7 +16,7 @@ from mer.augment import Copy, make_copy
 from mer.class_map import class_of, left_out
 from mer.data import megc2019
 from mer.data.clips import load_clips
-from mer.data.parts import Part, load_parts
+from mer.data.parts import Labels, Part, load_parts
 from mer.data.sample import Sample
 from mer.errors import MerError
 from mer.face.geometry import CLIP_SIZE
@@ -98,6 +98,7 @@ def read_datasets(
     jobs: int,
     classes: Sequence[str],
     listed: bool = False,
+    labels: Labels = "emotion",
     mapping: Mapping[str, str] | None = None,
     colour: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -111,6 +112,7 @@ def read_datasets(
         jobs: Processes that work side by side.
         classes: Class names; the three of MEGC2019 stand for the emotions they are composed of.
         listed: Keep only the clips of the list of MEGC2019.
+        labels: What clips are labelled with; see `load_parts`.
         mapping: Classes of labels that are mapped.
         colour: Keep the colours of the pictures, for the input mode rgb.
         progress: Called with (recordings done, recordings in all).
@@ -119,7 +121,7 @@ def read_datasets(
     Raises:
         MerError: If a dataset cannot be read or no clip is left.
     """
-    samples = load_parts(parts)
+    samples = load_parts(parts, labels=labels)
     if listed:
         samples, remarks = megc2019.select(samples)
         for text in remarks:

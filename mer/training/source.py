@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mer import class_map
 from mer.config import TrainSettings
-from mer.data.parts import Part, parts_from
+from mer.data.parts import Labels, Part, parts_from
 from mer.errors import UsageError
 from mer.training.counting import counted
 from mer.training.data import ClipData, read_datasets, read_npz, say_left_out
@@ -22,12 +22,14 @@ class Source:
         clips: An .npz file; see `mer.training.data.read_npz`.
         parts: Datasets, each with its folder.
         listed: Keep only the clips of the list of MEGC2019.
+        labels: What clips are labelled with; see `mer.data.parts.load_parts`.
         cache: An .npz file that keeps the clips cut out of the datasets.
     """
 
     clips: Path | None
     parts: tuple[Part, ...]
     listed: bool
+    labels: Labels
     cache: Path
 
 
@@ -37,6 +39,8 @@ def source_from(given: argparse.Namespace) -> Source:
     Raises:
         UsageError: If they do not go together.
     """
+    if given.list and given.labels != "emotion":
+        raise UsageError("--list megc2019 is of emotions; leave --labels out")
     if (given.clips is None) == (not given.dataset) or (given.clips and (given.root or given.list)):
         raise UsageError(
             "expected either --clips FILE.npz, or --dataset NAME=PATH (once or more; --list goes with it), "
@@ -46,6 +50,7 @@ def source_from(given: argparse.Namespace) -> Source:
         given.clips and given.clips.resolve(),
         parts_from(given.dataset, given.root),
         given.list is not None,
+        given.labels,
         (given.cache or given.out / "clips.npz").resolve(),
     )
 
@@ -83,6 +88,7 @@ def read(source: Source, settings: TrainSettings, *, jobs: int, console: Console
             jobs=jobs,
             classes=settings.classes,
             listed=source.listed,
+            labels=source.labels,
             mapping=mapping,
             colour=settings.input == "rgb",
             progress=progress,
