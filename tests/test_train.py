@@ -13,10 +13,11 @@ import torch
 from rich.console import Console
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import checkpoint, splits, train
+from mer import checkpoint, evaluate, splits, train
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.evaluation import predictions
+from mer.evaluation.report import Row, row_of_run, to_markdown
 from mer.models import networks
 from mer.training import fold as fold_module
 from mer.training import loop
@@ -95,10 +96,21 @@ def test_curves_are_a_picture(finished: Path) -> None:
     assert picture.std() > 5
 
 
-def test_the_table_stands_beside_the_papers(finished: Path) -> None:
+def test_the_table_has_the_papers_figures_only_on_the_papers_data(finished: Path) -> None:
     text = (finished / "table.md").read_text()
-    assert "| convlstm (paper) |" in text
     assert "| conv3d | residual | 5fold | toy | 3 | 36 | 6 |" in text
+    assert "(paper)" not in text
+    row = row_of_run(finished)
+    on_mmew = Row({**row.system, "data": "mmew"}, row.figures)
+    assert "| convlstm (paper) |" in to_markdown([on_mmew])
+
+
+def test_weights_on_the_clips_they_were_trained_on_are_said_to_be(
+    finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--weights", str(finished / "best.safetensors"), "--clips", str(toy), "--threads", "1", "--json"]
+    assert evaluate.main(["recognition", *given]) == 0
+    assert "(these very clips: figures say nothing)" in capsys.readouterr().out
 
 
 def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Path, tmp_path: Path) -> None:

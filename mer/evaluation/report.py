@@ -111,8 +111,8 @@ def write_files(folder: Path, rows: Sequence[Row]) -> None:
         write_atomically(folder / "datasets.csv", by_dataset.to_csv(_named(rows)))
     for number, row in enumerate(rows, 1):
         suffix = f"-{number}" if len(rows) > 1 else ""
-        draw_confusion(folder / f"confusion{suffix}.png", row.figures)
-        draw_reliability(folder / f"reliability{suffix}.png", row.figures)
+        draw_confusion(folder / f"confusion{suffix}.png", row.figures, title=_title(row))
+        draw_reliability(folder / f"reliability{suffix}.png", row.figures, title=_title(row))
 
 
 def to_json(rows: Sequence[Row]) -> str:
@@ -135,10 +135,10 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """Return the table in the paper's layout beside the paper's figures, then recalls and confusions."""
+    """Return the table in the paper's layout, on MMEW beside the paper's figures, then recalls and confusions."""
     lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
     lines += [_line([_cells(row)[name] for name in COLUMNS]) for row in rows]
-    lines += [_line([cells[name] for name in COLUMNS]) for cells in _paper_cells()]
+    lines += [_line([cells[name] for name in COLUMNS]) for cells in _paper_cells(rows)]
     lines.append(
         "\nOurs with 95 % intervals by bootstrap over subjects, percent. UF1 and UAR from counts summed over folds."
     )
@@ -150,6 +150,8 @@ def to_markdown(rows: Sequence[Row]) -> str:
                 f"\nMEGC2019 composite ({composite['clips']} clips, answers mapped to 3 classes): accuracy "
                 f"{composite['accuracy']:.3f}, UF1 {composite['uf1']:.3f}, UAR {composite['uar']:.3f}."
             )
+    if not _on_papers_data(rows):
+        return "\n".join(lines) + "\n"
     lines += ["", "### The paper's convlstm on MMEW (percent of the row)", ""]
     lines += [_line(["", *paper.TABLE_2_CLASSES]), _line(["---"] * (1 + len(paper.TABLE_2_CLASSES)))]
     lines += [_line([name, *row]) for name, row in zip(paper.TABLE_2_CLASSES, paper.TABLE_2_CONVLSTM)]
@@ -166,7 +168,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
             justify="right" if number else "left",
             no_wrap=number or name == "system",
         )
-    lines = [(_cells(row), "bold") for row in rows] + [(cells, "dim") for cells in _paper_cells()]
+    lines = [(_cells(row), "bold") for row in rows] + [(cells, "dim") for cells in _paper_cells(rows)]
     for cells, style in lines:
         data = f"{cells['data']} ({cells['clips']}/{cells['classes']})"
         table.add_row(*({**cells, "data": data}[name] for name in _SHOWN), style=style)
@@ -202,13 +204,20 @@ def _cells(row: Row) -> dict[str, str]:
     }
 
 
-def _paper_cells() -> list[dict[str, str]]:
+def _paper_cells(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return the paper's figures, which are of MMEW, beside rows on MMEW; beside other data they compare nothing."""
+    if not _on_papers_data(rows):
+        return []
     fixed = {"input": "", "protocol": paper.PROTOCOL, "data": paper.DATA, "classes": "5", "clips": "226"}
     empty = dict.fromkeys(COLUMNS, "")
     return [
         {**empty, **fixed, "system": f"{r.system} (paper)", "accuracy": str(r.accuracy), "parameters": r.parameters}
         for r in paper.TABLE_1
     ]
+
+
+def _on_papers_data(rows: Sequence[Row]) -> bool:
+    return any(str(row.system["data"]).casefold() == paper.DATA.casefold() for row in rows)
 
 
 def _confusion_lines(row: Row) -> list[str]:

@@ -71,13 +71,18 @@ def try_network(
     system = {
         "system": network.name,
         "input": network.mode,
-        "protocol": f"fixed weights, trained on {network.trained_on}",
+        "protocol": f"fixed weights, trained on {network.trained_on}{_warning(network, kept)}",
         "data": data.name,
         "parameters": network.parameters,
         "seconds_per_epoch": None,
         "left_out": len(data.labels) - n,
     }
     return Row(system, summarise(answers)), answers
+
+
+def _warning(network: Network, data: ClipData) -> str:
+    """Return what has to be said of weights that were trained on the very clips."""
+    return " (these very clips: figures say nothing)" if network.fingerprint == data.fingerprint() else ""
 
 
 def _composition(classes: tuple[str, ...]) -> NDArray[np.float64]:

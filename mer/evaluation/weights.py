@@ -35,6 +35,7 @@ class Network:
         parameters: Numbers that training adjusted.
         trained_on: Name of the training data.
         probabilities: From encoded clips (N, 13, 90, 90[, 3]) uint8 to (N, C), calibrated.
+        fingerprint: Of the training data, see `mer.training.data.ClipData.fingerprint`; empty if it is not known.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Network:
     parameters: int
     trained_on: str
     probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+    fingerprint: str = ""
 
 
 def open_network(weights: str) -> Network:
@@ -98,6 +100,7 @@ def _from_checkpoint(path: Path) -> Network:
         parameter_count(model),
         configuration.training_data,
         probabilities,
+        str(configuration.training.get("fingerprint", "")),
     )
 
 

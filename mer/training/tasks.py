@@ -28,7 +28,10 @@ from mer.training.source import Source, read
 GIVEN_UP: Final = "given-up.txt"
 """In the folder of a run while the others go on: its other folds need not be tried."""
 _LOOK_EVERY_S: Final = 0.2
-_DIED: Final = "the process that trained it died, probably for lack of memory; try fewer --jobs, or a larger machine"
+_DIED: Final = (
+    "the process that trained it ended without a result: it crashed or was killed, as it is when memory runs out "
+    "(the system's log says so); repeat the command, with fewer --jobs if it was memory"
+)
 
 
 @dataclass(frozen=True, slots=True)
