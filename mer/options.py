@@ -60,7 +60,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def add_datasets(group: Any) -> None:
     """Add the options that name datasets, what is taken of them, and what their labels count as."""
     group.add_argument(
-        "--dataset", action="append", default=[], metavar="NAME[=PATH]", help=f"{option_help.DATASETS}: {_KINDS}"
+        "--dataset", action="append", default=[], metavar="NAME[=PATH]", help=f"{option_help.DATASET}: {_KINDS}"
     )
     group.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
     group.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)

@@ -39,7 +39,6 @@ def parser() -> Parser:
             "mer-train --dataset mmew --root /data/MMEW --out runs/mmew",
             "mer-train --dataset casme2=/data/CASME2 --dataset samm=/data/SAMM --dataset smic-hs=/data/SMIC "
             "--list megc2019 --model conv2d --out runs/megc2019",
-            "mer-train --dataset manifest --root clips.csv --model conv2d --protocol loso --out runs/own",
         ),
     )
     options.add_data(parser)

@@ -47,16 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         "missing; 2 invalid options.",
         examples=(
             "mer-data check casme2 /data/CASME2",
-            "mer-data check manifest clips.csv --json",
             "mer-data check --dataset casme2=/data/CASME2 --dataset samm=/data/SAMM --list megc2019",
         ),
     )
     looking.add_argument("kind", metavar="DATASET", nargs="?", help=f"kind of dataset: {', '.join(READERS)}")
     looking.add_argument("root", metavar="ROOT", nargs="?", type=Path, help=option_help.ROOT)
     looking.add_argument(
-        "--dataset", action="append", default=[], metavar="NAME=PATH", help="dataset and its folder; may be repeated"
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="NAME[=PATH]",
+        help=f"{option_help.DATASET}: {', '.join(READERS)}",
     )
-    looking.add_argument("--list", choices=(megc2019.NAME,), help="compare with the clips of a published list")
+    looking.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)
     looking.add_argument("--json", action="store_true", help=option_help.JSON)
     looking.set_defaults(run=_check)
     cutting = commands.add_parser(
