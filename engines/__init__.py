@@ -1,3 +1,34 @@
-"""From checkpoint to answer: see README.md."""
+"""From checkpoint to probabilities: see README.md.
 
-import mer  # noqa: F401 - what it sets has to stand before ONNX Runtime is loaded
+`open_engine` opens the shipped model, one of your own, or the best that works on this machine:
+
+    from engines import open_engine
+
+    with open_engine() as engine:
+        probabilities = engine.classify(encoded_clips)
+
+It returns an `Engine`, whose `Manifest` says what the model is. `RUNTIMES` lists the libraries that run models.
+"""
+
+from typing import TYPE_CHECKING
+
+from mer.public import loaded_when_used
+
+if TYPE_CHECKING:
+    from engines.manifest import Manifest
+    from engines.protocol import Engine
+    from engines.runtime.registry import RUNTIMES, Runtime
+    from engines.select import open_engine
+
+__all__ = ["RUNTIMES", "Engine", "Manifest", "Runtime", "open_engine"]
+
+__getattr__ = loaded_when_used(
+    __name__,
+    {
+        "RUNTIMES": "engines.runtime.registry",
+        "Engine": "engines.protocol",
+        "Manifest": "engines.manifest",
+        "Runtime": "engines.runtime.registry",
+        "open_engine": "engines.select",
+    },
+)

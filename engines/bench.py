@@ -22,6 +22,7 @@ from engines.bench_worker import Job, write_job
 from engines.manifest import Precision, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
+from engines.runtime.registry import runner_of, runners
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
 from mer import option_help
@@ -29,18 +30,7 @@ from mer.errors import UsageError
 from mer.files import from_json
 from mer.terminal import open_console
 
-RUNNERS: Final[tuple[tuple[str, Precision], ...]] = (
-    ("torch-eager", "fp32"),
-    ("torch-compile", "fp32"),
-    ("onnxruntime", "fp32"),
-    ("onnxruntime", "fp16-weights"),
-    ("tensorrt", "fp32"),
-    ("tensorrt-rtx", "fp32"),
-    ("torch-eager", "fp16"),
-    ("torch-compile", "fp16"),
-    ("tensorrt", "fp16"),
-    ("tensorrt-rtx", "fp16"),
-)
+RUNNERS: Final = runners()
 WORKER_LIMIT_S: Final = 1800.0
 
 
@@ -295,9 +285,10 @@ def _rows(
         threads=settings.threads,
     )
     built: dict[str, Any] = {}
-    if runner == "onnxruntime":
+    runtime = runner_of(runner)
+    if runtime.suffix == ".onnx":
         job = replace(job, engine=str(_write_onnx(source, precision, folder)))
-    elif runner.startswith("tensorrt"):
+    elif runtime.built:
         plan = plan_path(settings.plans or folder, source, runner, precision)
         job = replace(job, engine=str(plan.absolute()))
         built = {} if plan.is_file() else run_worker(replace(job, action="build"), folder, settings)

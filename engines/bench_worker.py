@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from engines.manifest import Layout, read_manifest
+from engines.manifest import Layout
 from engines.parity import parity_clips
+from engines.runtime import cuda
+from engines.runtime.registry import runner_of
 from mer.errors import MerError
 from mer.files import from_json
 from mer.preprocess import InputMode
@@ -34,7 +36,7 @@ class Job:
 
     Attributes:
         action: "measure", or "build" for a plan.
-        runner: onnxruntime, torch-eager, torch-compile, tensorrt or tensorrt-rtx.
+        runner: One of the ways in `engines.runtime.registry`.
         precision: fp32, fp16 or fp16-weights.
         source: The model: .onnx or .safetensors.
         engine: The file to run, or the plan to build.
@@ -82,7 +84,7 @@ def _build(job: Job) -> dict[str, Any]:
     from engines.build_cli import BuildProgress
     from engines.source import read_source
 
-    if job.runner not in ("tensorrt", "tensorrt-rtx"):
+    if not runner_of(job.runner).built:
         raise MerError(f"{job.runner} builds nothing")
     api = build.choose_api("tensorrt" if job.runner == "tensorrt" else "tensorrt-rtx")
     options = build.BuildOptions(
@@ -141,27 +143,25 @@ def peak_memory_mib() -> float | None:
 
 
 def _engine(job: Job) -> tuple[InputMode, Classify, Callable[[int], dict[str, Any]]]:
-    path = Path(job.engine)
-    if job.runner == "onnxruntime":
-        from engines.runtime.onnx import OnnxRuntimeEngine
-
-        return read_manifest(path).mode, OnnxRuntimeEngine(path, threads=job.threads).classify, _nothing
-    from engines.runtime import cuda
+    path, runtime = Path(job.engine), runner_of(job.runner)
+    if not runtime.built:
+        engine = runtime.open(path, threads=job.threads)
+        return engine.mode, engine.classify, _nothing
     from engines.runtime.tensorrt import TensorRtEngine
 
     if missing := cuda.unavailable():
         raise MerError(missing)
     cuda.use_device()
     free = cuda.free_bytes()
-    engine = TensorRtEngine(path)
+    plan = TensorRtEngine(path)
 
     def extra(batch: int) -> dict[str, Any]:
         return {
-            "device_p50_ms": float(np.median(engine.device_ms(batch, MOST_REPEATS))),
+            "device_p50_ms": float(np.median(plan.device_ms(batch, MOST_REPEATS))),
             "gpu_memory_mib": (free - cuda.free_bytes()) / 2**20,
         }
 
-    return engine.mode, engine.classify, extra
+    return plan.mode, plan.classify, extra
 
 
 def _nothing(_batch: int) -> dict[str, Any]:

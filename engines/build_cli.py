@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from engines.manifest import manifest_path
+from engines.runtime.registry import BUILT
 from engines.select import SHIPPED_MODEL, plan_folder
 from mer import option_help
 from mer.cli import command
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     plan = parser.add_argument_group("plan")
     plan.add_argument(
         "--library",
-        choices=("auto", "tensorrt", "tensorrt-rtx"),
+        choices=("auto", *BUILT),
         default="auto",
         help="library that builds the plan; 'auto' takes the one that is installed",
     )

@@ -92,6 +92,7 @@ class Manifest:
         versions: Library name to version, of those that made the file.
         deviation: Measured error, or None where nothing could run the engine.
         target: For TensorRT plans.
+        spotter_weight: Power to which the spotter's own probabilities count in those of an event, 0 for not at all.
     """
 
     file: str
@@ -109,6 +110,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     deviation: Deviation | None = None
     target: Target | None = None
+    spotter_weight: float = 0.0
 
     @property
     def clip_shape(self) -> tuple[int, ...]:
@@ -247,6 +249,7 @@ def _parse(content: Any) -> Manifest:
         training_data=_typed(content, "training_data", str),
         deviation=_deviation(content.get("deviation")),
         target=_target(content.get("target")),
+        spotter_weight=_number(content, "spotter_weight", 0.0, 1.0) if "spotter_weight" in content else 0.0,
     )
     if (manifest.target is None) != (manifest.backend == "onnx"):
         raise ValueError(f"backend {manifest.backend!r} and its target do not go together")

@@ -1,7 +1,7 @@
 """What the pipeline knows about a classifier, whichever library runs it."""
 
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from engines.manifest import Manifest
 from mer.preprocess import InputMode
 
+DEFAULT_THREADS: Final = 1
+"""A clip costs as much processor time with two, and nobody waits for it: one leaves a core to capture and spotting."""
 Arrays = dict[str, NDArray[np.float32]]
 """Weights by name, as `engines.graph` writes them and `engines.folding` makes them."""
 

@@ -1,19 +1,18 @@
 """Opens the engine that was asked for, or the best that works here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from engines.manifest import Manifest, read_manifest, sha256
-from engines.protocol import Engine
-from engines.runtime.onnx import DEFAULT_THREADS, OnnxRuntimeEngine
+from engines.protocol import DEFAULT_THREADS, Engine
+from engines.runtime import cuda
+from engines.runtime.registry import BUILT, NAMES, RUNTIMES, SUFFIXES, Runtime
 from engines.trial import try_out
 from mer.cache import cache_folder
 from mer.errors import MerError
 
 SHIPPED_MODEL: Final = Path(__file__).parent / "weights" / "convlstm.onnx"
-BACKENDS: Final = ("tensorrt", "tensorrt-rtx", "onnxruntime")
-"""Names that `open_engine` takes beside "auto" and paths, the most wanted first."""
-ENGINE_SUFFIXES: Final = (".plan", ".onnx", ".safetensors")
 
 
 def plan_folder() -> Path:
@@ -30,8 +29,8 @@ def open_engine(choice: str | Path = "auto", *, threads: int = DEFAULT_THREADS) 
 
     Args:
         choice: "auto" for the best that works with the shipped weights (TensorRT, then TensorRT-RTX,
-            then ONNX Runtime); one of these three by name; or the path of a .plan, .onnx or
-            .safetensors file, which is then opened or refused, never replaced.
+            then ONNX Runtime); one of these by name; or the path of an engine's file, which is then opened or
+            refused, never replaced.
         threads: Threads for the CPU.
 
     Raises:
@@ -39,12 +38,8 @@ def open_engine(choice: str | Path = "auto", *, threads: int = DEFAULT_THREADS) 
     """
     if choice == "auto":
         return _open_best(threads)
-    if choice == "onnxruntime":
-        engine = OnnxRuntimeEngine(SHIPPED_MODEL, threads=threads)
-        engine.choice_reason = f"{engine.name}: asked for"
-        return engine
-    if choice in BACKENDS:
-        opened, reasons = _open_plan((str(choice),))
+    if choice in NAMES:
+        opened, reasons = _open_shipped((str(choice),), threads)
         if opened is None:
             raise MerError(f"engine {choice!r} cannot be used: {'; '.join(reasons)}")
         opened.choice_reason = f"{opened.name}: asked for"
@@ -60,58 +55,68 @@ def open_path(path: Path, *, threads: int = DEFAULT_THREADS) -> Engine:
     Raises:
         MerError: If it does not exist, is of another kind or does not fit this machine.
     """
-    if path.suffix not in ENGINE_SUFFIXES:
+    if path.suffix not in SUFFIXES:
         raise MerError(
-            f"engine {str(path)!r} is not known; give auto, {', '.join(BACKENDS)} or the path of a "
-            f"{', '.join(ENGINE_SUFFIXES)} file"
+            f"engine {str(path)!r} is not known; give auto, {', '.join(NAMES)} or the path of a "
+            f"{', '.join(SUFFIXES)} file"
         )
-    if path.suffix == ".safetensors":
-        from engines.runtime.torch import TorchEngine  # torch is for development, never for live
+    runtime = _runtime_of(path)
+    if runtime.suffix == ".onnx" and not _is_shipped(path):
+        try_out(path)
+    return runtime.open(path, threads=threads)
 
-        return TorchEngine(path, threads=threads)
-    manifest = read_manifest(path)
-    if manifest.backend == "onnx":
-        if manifest.sha256 != read_manifest(SHIPPED_MODEL).sha256:  # whether the file has it is checked on opening
-            try_out(path)
-        return OnnxRuntimeEngine(path, threads=threads)
-    from engines.runtime.tensorrt import TensorRtEngine  # wants cuda-python
 
-    return TensorRtEngine(path)
+def _runtime_of(path: Path) -> Runtime:
+    """Return what runs a file, by its name and manifest."""
+    described = [runtime for runtime in RUNTIMES.values() if runtime.suffix == path.suffix and not runtime.backend]
+    if described:
+        return described[0]
+    backend = read_manifest(path).backend
+    return next(runtime for runtime in RUNTIMES.values() if runtime.backend == backend)
+
+
+def _is_shipped(path: Path) -> bool:
+    """Return whether a manifest promises the shipped weights; whether the file has them is checked on opening."""
+    return read_manifest(path).sha256 == read_manifest(SHIPPED_MODEL).sha256
 
 
 def _open_best(threads: int) -> Engine:
-    opened, reasons = _open_plan(("tensorrt", "tensorrt-rtx"))
+    opened, reasons = _open_shipped(BUILT, threads)
     if opened is not None:
         opened.choice_reason = f"{opened.name}: the fastest that works here"
         return opened
-    engine = OnnxRuntimeEngine(SHIPPED_MODEL, threads=threads)
+    engine = RUNTIMES["onnxruntime"].open(SHIPPED_MODEL, threads=threads)
     engine.choice_reason = f"{engine.name}: {'; '.join(reasons)}"
     return engine
 
 
-def _open_plan(backends: tuple[str, ...]) -> tuple[Engine | None, list[str]]:
-    """Return the first plan of the shipped weights that works, or the reasons why none does."""
-    from engines.runtime import cuda
+def _open_shipped(names: Sequence[str], threads: int) -> tuple[Engine | None, list[str]]:
+    """Return the first of some runtimes that runs the shipped weights here, or the reasons why none does."""
+    if not set(names) <= set(BUILT):
+        return RUNTIMES[names[0]].open(SHIPPED_MODEL, threads=threads), []
+    return _open_plan(names, threads)
 
-    missing = cuda.unavailable()
-    if missing:
+
+def _open_plan(names: Sequence[str], threads: int) -> tuple[Engine | None, list[str]]:
+    """Return the first plan of the shipped weights that works, or the reasons why none does."""
+    if missing := cuda.unavailable():
         return None, [missing]
     reasons: list[str] = []
     try:
         paths = sorted(plan_folder().glob("*.plan"))
     except MerError as error:
         return None, [str(error)]
-    for backend in backends:
+    for name in names:
         for path in paths:
             try:
                 manifest = read_manifest(path)
-                if manifest.backend == backend:
+                if manifest.backend == RUNTIMES[name].backend:
                     _check_same_model(path, manifest)
-                    return open_path(path), reasons
+                    return open_path(path, threads=threads), reasons
             except MerError as error:
                 reasons.append(str(error))
     if not reasons:
-        reasons.append(f"no {' or '.join(backends)} plan in {plan_folder()}; build one with mer-build-trt")
+        reasons.append(f"no {' or '.join(names)} plan in {plan_folder()}; build one with mer-build-trt")
     return None, list(dict.fromkeys(reasons))
 
 

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from engines.runtime.onnx import OnnxRuntimeEngine
+from engines.onnx_runs import RUN_LIMIT_S
+from engines.protocol import DEFAULT_THREADS
+from engines.runtime.registry import RUNTIMES
 from mer.errors import MerError
-from mer.onnx_runs import RUN_LIMIT_S
 
 LIMIT_S: Final = 2.0 * RUN_LIMIT_S
 """Longest trial: starting Python, optimising the graph and one clip."""
@@ -44,7 +45,7 @@ def try_out(path: Path) -> None:
 def main(argv: list[str]) -> int:
     """Open the engine named; what is wrong with it goes to the standard output."""
     try:
-        OnnxRuntimeEngine(Path(argv[0])).close()
+        RUNTIMES["onnxruntime"].open(Path(argv[0]), threads=DEFAULT_THREADS).close()
     except MerError as error:
         print(error)
         return MerError.exit_code

@@ -1,8 +1,53 @@
-"""The science: see README.md."""
+"""The science: labels, sampling, preprocessing, datasets, models, training. See README.md.
 
-import os
+Public are the messages (`Frame`, `FaceCrop`, `Moment`, `Interval`, `Clip`), the errors (`MerError`, `UsageError`), the
+classes (`CLASSES`), the encoding of a clip (`encode`), the datasets in `mer.data`, and the table of models (`SYSTEMS`,
+`System`, `register`).
+"""
+
+from typing import TYPE_CHECKING
+
+from mer.public import loaded_when_used
+
+if TYPE_CHECKING:
+    from mer.errors import MerError, UsageError
+    from mer.labels import CLASSES
+    from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
+    from mer.models.registry import SYSTEMS, System, register
+    from mer.preprocess import encode
 
 __version__ = "0.1.0"
 
-# ONNX Runtime from 1.29 on sends usage data and keeps an identifier in the user's cache unless this is set before.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+__all__ = [
+    "CLASSES",
+    "SYSTEMS",
+    "Clip",
+    "FaceCrop",
+    "Frame",
+    "Interval",
+    "MerError",
+    "Moment",
+    "System",
+    "UsageError",
+    "__version__",
+    "encode",
+    "register",
+]
+
+__getattr__ = loaded_when_used(
+    __name__,
+    {
+        "CLASSES": "mer.labels",
+        "SYSTEMS": "mer.models.registry",
+        "Clip": "mer.messages",
+        "FaceCrop": "mer.messages",
+        "Frame": "mer.messages",
+        "Interval": "mer.messages",
+        "MerError": "mer.errors",
+        "Moment": "mer.messages",
+        "System": "mer.models.registry",
+        "UsageError": "mer.errors",
+        "encode": "mer.preprocess",
+        "register": "mer.models.registry",
+    },
+)

@@ -20,6 +20,7 @@ from typing import Final, ParamSpec, TextIO
 
 from mer.errors import Defect, MerError
 from mer.media.source_name import source_name
+from mer.process import settle
 from mer.text import printable
 
 Options = ParamSpec("Options")
@@ -77,6 +78,7 @@ def run(program: str, work: Callable[[], int], *, interrupted: str = "interrupte
     Raises:
         SystemExit: Of argparse, which has said why.
     """
+    settle()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an ASCII terminal, and file names that are not UTF-8
             stream.reconfigure(errors="backslashreplace")

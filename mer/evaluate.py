@@ -1,19 +1,18 @@
-"""`mer-evaluate`: figures of training runs and of trained networks, beside the paper's; figures of spotting."""
+"""The subcommands of `mer-evaluate`: figures of training runs, of trained networks and of spotting."""
 
 import argparse
 import os
-import sys
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
 from mer import class_map, option_help
-from mer.cli import command
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
-from mer.evaluation import paired, predictions
+from mer.evaluation import paired
+from mer.evaluation.network import OpenNetwork
 from mer.evaluation.report import Row, predictions_of_run, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
@@ -22,6 +21,7 @@ from mer.files import write_atomically
 from mer.metrics import COMPOSITE_CLASSES
 from mer.options import add_datasets
 from mer.parser import Parser
+from mer.process import settle
 from mer.terminal import open_console
 
 _RECOGNITION: Final = (
@@ -30,23 +30,32 @@ _RECOGNITION: Final = (
 )
 
 
-def parser() -> Parser:
-    """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options."""
+def parser(open_network: OpenNetwork) -> Parser:
+    """Return the options of `mer-evaluate`; each subcommand sets `command` to a function of the options.
+
+    Args:
+        open_network: Opens what `--weights` names.
+    """
     options = Parser(
         prog="mer-evaluate",
         description="Evaluate training runs, trained models and spotting.",
         examples=("mer-evaluate recognition runs/mmew", "mer-evaluate spotting --set set"),
     )
     commands = options.add_subparsers(required=True, metavar="COMMAND")
-    add_recognition(commands)
+    add_recognition(commands, open_network)
     add_spotting(commands)
     add_sensitivity(commands)
     add_table1(commands)
     return options
 
 
-def add_recognition(commands: Any) -> None:
-    """Add the subcommand `recognition` to an argparse group of subcommands."""
+def add_recognition(commands: Any, open_network: OpenNetwork) -> None:
+    """Add the subcommand `recognition` to an argparse group of subcommands.
+
+    Args:
+        commands: The group.
+        open_network: Opens what `--weights` names.
+    """
     options = commands.add_parser(
         "recognition",
         help="accuracy, UF1 and UAR of classification",
@@ -81,18 +90,15 @@ def add_recognition(commands: Any) -> None:
     processing.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help=f"{option_help.THREADS} (default: all)"
     )
-    options.set_defaults(command=recognition)
+    options.set_defaults(command=partial(recognition, open_network=open_network))
 
 
-@command("mer-evaluate", interrupted="interrupted")
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `mer-evaluate`; return the exit code."""
-    given = parser().parse_args(argv)
-    return int(given.command(given) or 0)
-
-
-def recognition(given: argparse.Namespace) -> None:
+def recognition(given: argparse.Namespace, open_network: OpenNetwork) -> None:
     """Do what the options of `mer-evaluate recognition` say.
+
+    Args:
+        given: The options.
+        open_network: Opens what `--weights` names.
 
     Raises:
         MerError: If something given cannot be used.
@@ -110,7 +116,7 @@ def recognition(given: argparse.Namespace) -> None:
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
     rows = [row_of_run(run) for run in given.runs] + [
-        _trial(weights, number, given) for number, weights in enumerate(given.weights, 1)
+        _trial(weights, number, given, open_network) for number, weights in enumerate(given.weights, 1)
     ]
     compared = paired.compare([(str(run), predictions_of_run(run)) for run in given.runs]) if given.paired else []
     if given.out is not None:
@@ -131,18 +137,16 @@ def wide_console() -> Console:
     return console if console.is_terminal else open_console(width=150)
 
 
-def _trial(weights: str, number: int, given: argparse.Namespace) -> Row:
+def _trial(weights: str, number: int, given: argparse.Namespace, open_network: OpenNetwork) -> Row:
     # Late: runs are evaluated without a video ever being opened.
-    import cv2
-
     from mer.evaluation.trial import try_network
     from mer.evaluation.true_intervals import read_samples
-    from mer.evaluation.weights import open_network
+    from mer.training import predictions
     from mer.training.counting import counted
     from mer.training.data import cut_clips, read_datasets, read_npz
 
-    cv2.setNumThreads(1)  # clips are encoded side by side
-    network = open_network(weights)
+    settle()  # now that OpenCV is loaded
+    network = open_network(weights, threads=given.threads)
     classes = COMPOSITE_CLASSES if given.composite or given.list else network.classes
     try:
         mapping = class_map.parse(given.map or ())
@@ -173,7 +177,3 @@ def _trial(weights: str, number: int, given: argparse.Namespace) -> Row:
     if given.out is not None:
         predictions.save(given.out / f"predictions-{number}.csv", answers)
     return row
-
-
-if __name__ == "__main__":
-    sys.exit(main())

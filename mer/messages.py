@@ -5,16 +5,21 @@ Times are seconds on the source's own clock and never run backwards. Frame indic
 frames that the source delivered, from 0. Intervals include both their first and last frame.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from mer.media.planes import Planes
-
 FaceState = Literal["tracked", "absent", "lost"]
+
+
+class Coloured(Protocol):
+    """A picture as the decoder left it, such as `mer.media.planes.Planes`."""
+
+    def bgr(self) -> NDArray[np.uint8]:
+        """Return the (H, W, 3) uint8 BGR picture, upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Frame:
         index: Running number of the frame within its source, from 0.
         jpeg: (N,) uint8, the same picture with its colours where `image` is only its luma; see
             `mer.media.jpeg.in_colour`.
-        planes: The same as the decoder left it, for pictures that are not JPEG files.
+        planes: What has the colours where `image` is only the luma of a picture that is not a JPEG file.
         lost_before: Frames between this one and the one before that the source knows it lost.
     """
 
@@ -35,7 +40,7 @@ class Frame:
     time_s: float
     index: int
     jpeg: NDArray[np.uint8] | None = None
-    planes: "Planes | None" = None
+    planes: Coloured | None = None
     lost_before: int = 0
 
 
@@ -100,6 +105,8 @@ class Interval:
             "gap" (frames are missing), "small" (too few pixels between the eyes), "face-lost", "unfinished" (the
             recording ends).
         detail: What was measured and what else it may be, in words; empty if nothing was.
+        expressions: Class name to probability by the spotter's own network, which sees the motion before and after as
+            well; None if it was not asked.
     """
 
     onset: Moment
@@ -109,6 +116,7 @@ class Interval:
     verdict: Literal["micro", "rejected"] = "micro"
     reason: str = ""
     detail: str = ""
+    expressions: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

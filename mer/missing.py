@@ -16,6 +16,9 @@ _EXTRAS: Final = {
     "sklearn": ("scikit-learn", "train"),
     "matplotlib": ("Matplotlib", "train"),
     "openpyxl": ("the package openpyxl", "train"),
+    "pypylon": ("pypylon, Basler's driver", "basler"),
+    "harvesters": ("the package harvesters", "genicam"),
+    "genicam": ("the package genicam", "genicam"),
 }
 """Modules that only an extra brings: what they are called, and the extra."""
 TRAINING: Final = ("torch", "safetensors", "sklearn", "matplotlib")

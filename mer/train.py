@@ -17,6 +17,7 @@ from mer.jobs import cluster
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.parser import Parser
 from mer.preprocess import CHANNELS
+from mer.process import settle
 from mer.terminal import open_console
 
 INTERRUPTED: Final = "interrupted; repeat the command to continue"
@@ -99,17 +100,16 @@ def train(given: argparse.Namespace) -> Path | None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the processor to others
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
-    import cv2
     import torch
 
     from mer.evaluation.report import row_of_run, show, write_files
-    from mer.training.run import Spread, dry_run, run
+    from mer.training.context import RunContext
+    from mer.training.run import Workers, dry_run, run
     from mer.training.source import features_folder, read, source_from
 
     source = source_from(given)
     torch.set_num_threads(threads)
-    cv2.setNumThreads(1)  # clips are encoded side by side
-    device = torch.device(options.device_for(given))
+    settle()  # now that OpenCV is loaded
     console = open_console(width=None if sys.stdout.isatty() else 150)
     data = read(source, settings, jobs=threads, console=console)
     if SYSTEMS[settings.model].kind == "svm":
@@ -117,22 +117,19 @@ def train(given: argparse.Namespace) -> Path | None:
         unused = [name.replace("_", "-") for name in EPOCHS_ONLY if getattr(settings, name) != getattr(plain, name)]
         if unused:
             console.print(f"{settings.model} is fitted at once: {', '.join(unused)} left aside", highlight=False)
-    if given.dry_run:
-        dry_run(
-            data, settings, given.out, given.folds, device=device, jobs=given.jobs, threads=threads, console=console
-        )
-        return None
-    path = run(
-        data,
+    context = RunContext(
         settings,
         given.out,
-        folds_file=given.folds,
-        cache=features_folder(given),
-        device=device,
-        threads=threads,
-        console=console,
-        spread=Spread(source, given.cluster, given.jobs) if given.cluster or given.jobs > 1 else None,
+        features_folder(given) or given.out / "features",
+        options.device_for(given),
+        threads,
+        source,
     )
+    if given.dry_run:
+        dry_run(data, context, given.folds, jobs=given.jobs, console=console)
+        return None
+    workers = Workers(given.cluster, given.jobs) if given.cluster or given.jobs > 1 else None
+    path = run(data, context, folds_file=given.folds, console=console, workers=workers)
     row = row_of_run(given.out)
     write_files(given.out, [row])
     show([row], console)

@@ -8,7 +8,7 @@ loop does not reach meanwhile are counted by the ring buffer.
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,6 +26,9 @@ from realtime.timing import Timing
 
 WAITING_MOST: Final = 8
 """Candidates on their way at once; each holds the crops of its interval, 60 kB a frame."""
+
+
+_LEAST_PROBABILITY: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,8 @@ class Classifier:
         self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], *, engine_ms: float
     ) -> _Answer:
         classes = self._engine.classes
+        weight = self._engine.manifest.spotter_weight
+        probabilities = pooled(probabilities, classes, candidate.interval.expressions, weight=weight)
         best = int(np.argmax(probabilities))
         sure = float(probabilities[best]) >= self._engine.none_threshold
         return _Answer(
@@ -185,6 +190,32 @@ class Classifier:
             engine_ms=engine_ms,
             clip=clip,
         )
+
+
+def pooled(
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+    spotted: Mapping[str, float] | None,
+    *,
+    weight: float,
+) -> NDArray[np.float32]:
+    """Return the engine's probabilities times the spotter's to the power of a weight, normalised.
+
+    A logarithmic pool (Genest & Zidek 1986): both judge the same movement, but the spotter also sees what came before
+    and after it, and what this face does anyway; the engine sees all of the skin.
+
+    Args:
+        probabilities: (C,) of the engine.
+        classes: Its classes.
+        spotted: Class name to probability by the spotter, None if it has none.
+        weight: Of the spotter's.
+    """
+    if spotted is None or weight == 0.0 or set(spotted) != set(classes):
+        return probabilities
+    own = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+    other = np.log(np.maximum([spotted[name] for name in classes], _LEAST_PROBABILITY))
+    joined = np.exp(own + weight * other)
+    return np.asarray(joined / joined.sum(), np.float32)
 
 
 def _clip(candidate: Candidate) -> Clip | None:

@@ -15,7 +15,7 @@ from mer.errors import MerError, UsageError
 from mer.files import from_toml
 from mer.media.source_name import holds_secret
 
-_NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion"})
+_NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion", "list-cameras"})
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

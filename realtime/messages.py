@@ -3,9 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from mer.messages import Clip, Interval
+
+WATCHABLE_PERCENT: Final = (0.5, 1.0, 2.0, 3.0)
+"""Amplitudes, in percent of the inter-ocular distance, for which a session counts when they could have been seen."""
 
 SpotterState = Literal["warming-up", "idle", "rising", "apex", "falling", "no-face"]
 
@@ -95,6 +98,7 @@ class Totals:
         last_time_s: Capture time of the last frame.
         events: Events found.
         rejected: Rejected candidates by reason.
+        watchable: Frames in which a micro-expression of each of WATCHABLE_PERCENT would have been found.
     """
 
     frames: int = 0
@@ -105,3 +109,4 @@ class Totals:
     last_time_s: float = 0.0
     events: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    watchable: dict[float, int] = field(default_factory=lambda: dict.fromkeys(WATCHABLE_PERCENT, 0))

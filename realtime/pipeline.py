@@ -105,7 +105,7 @@ class Pipeline:
         self._arrived_s = time.perf_counter()
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
-        self._count(crop)
+        self._count(crop, spotting)
         notices = (*self.news(), *_notices(self._before, crop), *crop.notices)
         self._before = crop
         return self._update(crop, spotting, notices)
@@ -189,7 +189,7 @@ class Pipeline:
     def _count_rejected(self, interval: Interval) -> None:
         self.totals.rejected[interval.reason] = self.totals.rejected.get(interval.reason, 0) + 1
 
-    def _count(self, crop: FaceCrop) -> None:
+    def _count(self, crop: FaceCrop, spotting: Spotting) -> None:
         totals = self.totals
         if totals.frames == 0:
             totals.first_time_s = crop.time_s
@@ -198,6 +198,9 @@ class Pipeline:
         totals.frames_with_face += crop.state == "tracked"
         if crop.state == "tracked":
             totals.eye_distances[round(crop.eye_distance_px)] += 1
+        if spotting.watchable is not None:
+            for percent in totals.watchable:
+                totals.watchable[percent] += spotting.watchable <= percent
         totals.dropped = self.buffer.overruns
 
 

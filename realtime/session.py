@@ -21,8 +21,8 @@ from mer.media.video import FrameReader
 from mer.messages import Frame
 from realtime.capture.ahead import ahead
 from realtime.capture.thread import Capture
-from realtime.output.sink import Sink
 from realtime.pipeline import Pipeline
+from realtime.sink import Sink
 from realtime.update import Update, with_results, without_frame
 
 WAIT_S: Final = 0.1

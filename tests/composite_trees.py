@@ -69,6 +69,8 @@ def cut_toys(options: Sequence[str], cache: Path, *, listed: bool = False) -> Pa
     samples = [s for s in chosen if class_of(s.label, COMPOSITE_CLASSES, {})]
     toys = toy_clips(-(-len(samples) // 3), 3)
     labels, subjects = (np.array([getattr(s, name) for s in samples]) for name in ("label", "subject"))
-    cut = clips.ClipSet(toys["clips"][: len(samples)], labels, subjects)  # type: ignore[arg-type]
+    shown = np.arange(len(samples))
+    shown[::4] += 1  # every fourth clip shows the next class, so that not all answers are right
+    cut = clips.ClipSet(toys["clips"][shown % len(samples)], labels, subjects)  # type: ignore[arg-type]
     clips._write_cache(cache, clips._key(samples, colour=False), cut, samples)
     return cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ SAMM_HEADER = (
     "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro",
     "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
 )  # fmt: skip
-CASME_SQ_RULES = {
+CASME_SQ_RULES: dict[str, Any] = {
     "naming rule1": [[15, "s15", 1], [16, "s16", 2]],
     "naming rule2": [["0101", "disgust1"], [102, "disgust2"]],
 }
@@ -28,7 +29,7 @@ SAMM_LV_FRAMES = {"006_1": 950, "007_3": 80, "007_4": 80}
 MANIFEST_HEADER = ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
 
 
-def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[object]]]) -> Path:
+def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[Any]]]) -> Path:
     """Write an xlsx file."""
     book = openpyxl.Workbook()
     book.remove(book.active)
@@ -62,14 +63,14 @@ def write_video(path: Path, *, frames: int, fps: float) -> Path:
     return path
 
 
-def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> Path:
+def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> Path:
     """Write a CSV file; None is an empty cell."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(",".join("" if c is None else str(c) for c in row) + "\n" for row in rows))
     return path
 
 
-def casme2(root: Path, *rows: Sequence[object], header: Sequence[object] = CASME2_HEADER) -> Path:
+def casme2(root: Path, *rows: Sequence[Any], header: Sequence[Any] = CASME2_HEADER) -> Path:
     """Write CASME II with (subject, clip, onset, apex, offset, emotion) and frames 40 to 120 of every clip."""
     cells = [(s, clip, None, on, apex, off, None, "4", label, 7) for s, clip, on, apex, off, label in rows]
     write_workbook(root / "CASME2-coding-20190701.xlsx", {"Sheet1": [header, *cells]})
@@ -78,7 +79,7 @@ def casme2(root: Path, *rows: Sequence[object], header: Sequence[object] = CASME
     return root
 
 
-def mmew(root: Path, *rows: Sequence[object], frames: range = range(1, 61)) -> Path:
+def mmew(root: Path, *rows: Sequence[Any], frames: range = range(1, 61)) -> Path:
     """Write MMEW with (subject, clip, onset, apex, offset, emotion)."""
     cells = [(s, clip, on, apex, off, "4+7", label, None) for s, clip, on, apex, off, label in rows]
     write_workbook(root / "MMEW_Micro_Exp.xlsx", {"Sheet1": [MMEW_HEADER, *cells]})
@@ -89,8 +90,8 @@ def mmew(root: Path, *rows: Sequence[object], frames: range = range(1, 61)) -> P
 
 def casme_sq(
     root: Path,
-    *rows: Sequence[object],
-    rules: Mapping[str, Iterable[Sequence[object]]] = CASME_SQ_RULES,
+    *rows: Sequence[Any],
+    rules: Mapping[str, Iterable[Sequence[Any]]] = CASME_SQ_RULES,
     frames: int = 80,
 ) -> Path:
     """Write CAS(ME)^2 with the given rows and three recordings."""
@@ -100,7 +101,7 @@ def casme_sq(
     return root
 
 
-def samm_lv(root: Path, *rows: Sequence[object], frames: Mapping[str, int] = SAMM_LV_FRAMES) -> Path:
+def samm_lv(root: Path, *rows: Sequence[Any], frames: Mapping[str, int] = SAMM_LV_FRAMES) -> Path:
     """Write SAMM-LV with the given rows after its ten lines of text, and recordings of so many frames."""
     text = [[f"line {n}"] for n in range(1, 11)]
     write_workbook(root / "SAMM_LongVideos_V3_Release.xlsx", {"Sheet": [*text, *rows]})
@@ -110,6 +111,6 @@ def samm_lv(root: Path, *rows: Sequence[object], frames: Mapping[str, int] = SAM
     return root
 
 
-def manifest(root: Path, *rows: Sequence[object], header: Sequence[object] = MANIFEST_HEADER) -> Path:
+def manifest(root: Path, *rows: Sequence[Any], header: Sequence[Any] = MANIFEST_HEADER) -> Path:
     """Write a manifest with the given rows."""
     return write_csv(root / "manifest.csv", [header, *rows])

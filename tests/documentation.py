@@ -26,6 +26,7 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {
     r"make demo": "installs an environment first; a test of its own runs it without that",
     r"make test": "this test is a part of it",
+    r"mer-(live|doctor) .*(basler|genicam).*": "needs a camera; tests/test_basler_camera.py runs pylon's emulator",
     r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
@@ -51,6 +52,7 @@ SHORTER = (
     (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --n-events 1 --size 320x240"),
     (r"mer-synth set (.*)", r"mer-synth set \1 --rates 30 --seconds 4 --n-events 1"),
     (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --rates 30"),
+    (r"(--out runs/side-by-side)", r"--model mdmo \1"),  # fitted in a second
     (r"mer-train (?!.*--model (?:lbp-top|mdmo))(.*)", r"mer-train \1 --model conv2d --epochs 1 --batch 4"),
     (r"(mer-train .*)", r"\1 --classes happiness,surprise --cache clips.npz"),
     (r"(mer-evaluate table1 .*)", r"\1 --models mdmo --epochs 1 --classes happiness,surprise --cache clips.npz"),

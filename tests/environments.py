@@ -118,7 +118,7 @@ def main() -> int:
         folder = given.keep.resolve() if given.keep else Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         wheel, recording = build_wheel(folder), folder / "known.mp4"
-        command = [sys.executable, "-m", "mer.synth.cli", "recording", recording, *KNOWN]
+        command = [sys.executable, "-m", "mer.synthesise", "recording", recording, *KNOWN]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         wanted = planned(given.python or PYTHONS, given.kind or KINDS, folder)
         here = [environment for environment in wanted if environment.interpreter]

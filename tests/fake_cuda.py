@@ -5,6 +5,9 @@ It keeps account of what is allocated, so that tests see leaks, and can be told 
 
 import ctypes
 import types
+from typing import Any
+
+import pytest
 
 
 class Status(int):
@@ -24,30 +27,30 @@ class FakeRuntime(types.ModuleType):
     cudaMemcpyKind = types.SimpleNamespace(cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2)
     cudaStreamCaptureMode = types.SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
 
-    def __init__(self, *, name="NVIDIA Test 1", capability=(9, 0), devices=1):
+    def __init__(self, *, name: Any = "NVIDIA Test 1", capability: Any = (9, 0), devices: Any = 1) -> None:
         super().__init__("cuda.bindings.runtime")
         self.failing: set[str] = set()
         self.live: dict[int, object] = {}
         self.launches = 0
-        self.recording = None
+        self.recording: list[Any] | None = None
         self._device = types.SimpleNamespace(name=name.encode() + b"\0", major=capability[0], minor=capability[1])
         self._devices = devices
         self._next = 1
 
-    def submit(self, work):
+    def submit(self, work: Any) -> None:
         """What a library does on a stream: run now, or be recorded."""
         if self.recording is None:
             work()
         else:
             self.recording.append(work)
 
-    def memory(self, address, nbytes):
+    def memory(self, address: Any, nbytes: Any) -> Any:
         return (ctypes.c_uint8 * nbytes).from_address(address)
 
-    def _status(self, function):
+    def _status(self, function: Any) -> Any:
         return Failure(2) if function in self.failing else OK
 
-    def _make(self, function, thing):
+    def _make(self, function: Any, thing: Any) -> Any:
         status = self._status(function)
         if status:
             return status, 0
@@ -56,73 +59,73 @@ class FakeRuntime(types.ModuleType):
         self.live[handle] = thing
         return OK, handle
 
-    def _drop(self, handle):
+    def _drop(self, handle: Any) -> Any:
         del self.live[int(handle)]
         return (OK,)
 
-    def cudaGetDeviceCount(self):
+    def cudaGetDeviceCount(self) -> Any:
         return self._status("cudaGetDeviceCount"), self._devices
 
-    def cudaSetDevice(self, index):
+    def cudaSetDevice(self, index: Any) -> Any:
         return (self._status("cudaSetDevice"),)
 
-    def cudaGetDeviceProperties(self, index):
+    def cudaGetDeviceProperties(self, index: Any) -> Any:
         return OK, self._device
 
-    def cudaMemGetInfo(self):
+    def cudaMemGetInfo(self) -> Any:
         return OK, 1 << 30, 1 << 31
 
-    def cudaMalloc(self, nbytes):
+    def cudaMalloc(self, nbytes: Any) -> Any:
         return self._make("cudaMalloc", (ctypes.c_uint8 * nbytes)())
 
-    def cudaHostAlloc(self, nbytes, flags):
+    def cudaHostAlloc(self, nbytes: Any, flags: Any) -> Any:
         return self._make("cudaHostAlloc", (ctypes.c_uint8 * nbytes)())
 
-    def cudaStreamCreateWithFlags(self, flags):
+    def cudaStreamCreateWithFlags(self, flags: Any) -> Any:
         return self._make("cudaStreamCreateWithFlags", "stream")
 
-    def cudaEventCreate(self):
+    def cudaEventCreate(self) -> Any:
         return self._make("cudaEventCreate", "event")
 
-    def cudaFree(self, handle):
+    def cudaFree(self, handle: Any) -> Any:
         return self._drop(handle)
 
-    def cudaFreeHost(self, handle):
+    def cudaFreeHost(self, handle: Any) -> Any:
         return self._drop(handle)
 
-    def cudaStreamDestroy(self, handle):
+    def cudaStreamDestroy(self, handle: Any) -> Any:
         return self._drop(handle)
 
-    def cudaEventDestroy(self, handle):
+    def cudaEventDestroy(self, handle: Any) -> Any:
         return self._drop(handle)
 
-    def cudaGraphDestroy(self, handle):
+    def cudaGraphDestroy(self, handle: Any) -> Any:
         return self._drop(handle)
 
-    def cudaGraphExecDestroy(self, handle):
+    def cudaGraphExecDestroy(self, handle: Any) -> Any:
         return self._drop(handle)
 
-    def cudaMemcpyAsync(self, target, source, nbytes, kind, stream):
+    def cudaMemcpyAsync(self, target: Any, source: Any, nbytes: Any, kind: Any, stream: Any) -> Any:
         status = self._status("cudaMemcpyAsync")
         if not status:
             self.submit(lambda: ctypes.memmove(target, source, nbytes))
         return (status,)
 
-    def cudaStreamSynchronize(self, stream):
+    def cudaStreamSynchronize(self, stream: Any) -> Any:
         return (self._status("cudaStreamSynchronize"),)
 
-    def cudaStreamBeginCapture(self, stream, mode):
+    def cudaStreamBeginCapture(self, stream: Any, mode: Any) -> Any:
         self.recording = []
         return (self._status("cudaStreamBeginCapture"),)
 
-    def cudaStreamEndCapture(self, stream):
+    def cudaStreamEndCapture(self, stream: Any) -> Any:
         recorded, self.recording = self.recording, None
         return self._make("cudaStreamEndCapture", recorded)
 
-    def cudaGraphInstantiate(self, graph, flags):
+    def cudaGraphInstantiate(self, graph: Any, flags: Any) -> Any:
         return self._make("cudaGraphInstantiate", self.live[int(graph)])
 
-    def cudaGraphLaunch(self, graph, stream):
+    def cudaGraphLaunch(self, graph: Any, stream: Any) -> Any:
         status = self._status("cudaGraphLaunch")
         if not status:
             self.launches += 1
@@ -130,24 +133,24 @@ class FakeRuntime(types.ModuleType):
                 work()
         return (status,)
 
-    def cudaEventRecord(self, event, stream):
+    def cudaEventRecord(self, event: Any, stream: Any) -> Any:
         return (OK,)
 
-    def cudaEventSynchronize(self, event):
+    def cudaEventSynchronize(self, event: Any) -> Any:
         return (OK,)
 
-    def cudaEventElapsedTime(self, first, last):
+    def cudaEventElapsedTime(self, first: Any, last: Any) -> Any:
         return OK, 0.25
 
 
-def install(monkeypatch, runtime: FakeRuntime) -> FakeRuntime:
+def install(monkeypatch: pytest.MonkeyPatch, runtime: FakeRuntime) -> FakeRuntime:
     """Make `from cuda.bindings import driver, runtime` give the stand-in."""
     driver = types.ModuleType("cuda.bindings.driver")
-    driver.cuInit = lambda flags: (runtime._status("cuInit"),)
+    vars(driver)["cuInit"] = lambda flags: (runtime._status("cuInit"),)
     bindings = types.ModuleType("cuda.bindings")
-    bindings.driver, bindings.runtime = driver, runtime
+    vars(bindings).update(driver=driver, runtime=runtime)
     package = types.ModuleType("cuda")
-    package.bindings = bindings
+    vars(package)["bindings"] = bindings
     for name, module in {
         "cuda": package,
         "cuda.bindings": bindings,

@@ -8,9 +8,11 @@ ONNX Runtime; what is tested is our code around the library: flags, caches, buff
 import enum
 import sys
 import types
+from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 
 from engines.runtime.onnx import new_session
 
@@ -28,12 +30,12 @@ class Severity(enum.IntEnum):
 class ILogger:
     INTERNAL_ERROR, ERROR, WARNING = Severity
 
-    def __init__(self):
+    def __init__(self) -> None:
         pass
 
 
 class IProgressMonitor:
-    def __init__(self):
+    def __init__(self) -> None:
         pass
 
 
@@ -49,44 +51,44 @@ class TensorIOMode(enum.IntEnum):
 
 
 class Tensor:
-    def __init__(self, port):
+    def __init__(self, port: Any) -> None:
         self.name = port.name
         self.dtype = {1: DataType.FLOAT, 2: DataType.UINT8, 10: DataType.HALF}[port.type.tensor_type.elem_type]
         self.shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in port.type.tensor_type.shape.dim)
 
 
 class Network:
-    def __init__(self, flags):
+    def __init__(self, flags: Any) -> None:
         self.flags = flags
         self.content = b""
         self.num_layers = 0
 
-    def load(self, content):
+    def load(self, content: Any) -> None:
         self.content = content
         graph = onnx.load_model_from_string(content).graph
         self._inputs, self._outputs = [Tensor(p) for p in graph.input], [Tensor(p) for p in graph.output]
         self.num_inputs, self.num_outputs = len(self._inputs), len(self._outputs)
 
-    def get_input(self, index):
+    def get_input(self, index: Any) -> Any:
         return self._inputs[index]
 
-    def get_output(self, index):
+    def get_output(self, index: Any) -> Any:
         return self._outputs[index]
 
 
 class Parser:
     num_errors = 0
 
-    def __init__(self, network, logger):
+    def __init__(self, network: Any, logger: Any) -> None:
         self._network = network
 
-    def parse(self, content):
+    def parse(self, content: Any) -> Any:
         self._network.load(content)
         return True
 
 
 class Config:
-    def __init__(self):
+    def __init__(self) -> None:
         self.flags = set()
         self.limits = {}
         self.tactics = None
@@ -95,26 +97,26 @@ class Config:
         self.refused_cache = b"other GPU"
         self.preview = set()
 
-    def set_flag(self, flag):
+    def set_flag(self, flag: Any) -> None:
         self.flags.add(flag)
 
-    def set_preview_feature(self, feature, enable):
+    def set_preview_feature(self, feature: Any, enable: Any) -> None:
         self.preview |= {feature} if enable else set()
 
-    def set_memory_pool_limit(self, pool, nbytes):
+    def set_memory_pool_limit(self, pool: Any, nbytes: Any) -> None:
         self.limits[pool] = nbytes
 
-    def set_tactic_sources(self, bits):
+    def set_tactic_sources(self, bits: Any) -> None:
         self.tactics = bits
 
-    def add_optimization_profile(self, profile):
+    def add_optimization_profile(self, profile: Any) -> Any:
         self.profile = profile
         return 0
 
-    def create_timing_cache(self, content):
+    def create_timing_cache(self, content: Any) -> Any:
         return types.SimpleNamespace(content=content, serialize=lambda: b"timed")
 
-    def set_timing_cache(self, cache, ignore_mismatch):
+    def set_timing_cache(self, cache: Any, ignore_mismatch: Any) -> Any:
         if cache.content == self.refused_cache:
             return False
         self.cache = cache
@@ -122,29 +124,29 @@ class Config:
 
 
 class Profile:
-    def set_shape(self, name, smallest, usual, largest):
+    def set_shape(self, name: Any, smallest: Any, usual: Any, largest: Any) -> None:
         self.shapes = (smallest, usual, largest)
 
 
 class Builder:
     last = None
 
-    def __init__(self, logger):
+    def __init__(self, logger: Any) -> None:
         Builder.last = self
         self._logger = logger
 
-    def create_network(self, flags):
+    def create_network(self, flags: Any) -> Any:
         self.network = Network(flags)
         return self.network
 
-    def create_builder_config(self):
+    def create_builder_config(self) -> Any:
         self.config = Config()
         return self.config
 
-    def create_optimization_profile(self):
+    def create_optimization_profile(self) -> Any:
         return Profile()
 
-    def build_serialized_network(self, network, config):
+    def build_serialized_network(self, network: Any, config: Any) -> Any:
         monitor = config.progress_monitor
         if monitor is not None:
             monitor.phase_start("Building", None, 2)
@@ -161,27 +163,27 @@ class Builder:
 
 
 class Context:
-    def __init__(self, engine, *, has_profile):
+    def __init__(self, engine: Any, *, has_profile: Any) -> None:
         self._engine = engine
         self._has_profile = has_profile
         self._addresses = {}
         self._shape = None
 
-    def set_input_shape(self, name, shape):
+    def set_input_shape(self, name: Any, shape: Any) -> Any:
         self._shape = shape
         return name == "clips" and (shape[0] == 1 or not self._engine.fixed)
 
-    def set_tensor_address(self, name, address):
+    def set_tensor_address(self, name: Any, address: Any) -> Any:
         self._addresses[name] = address
         return True
 
-    def execute_async_v3(self, stream):
+    def execute_async_v3(self, stream: Any) -> Any:
         if self._engine.failing or not self._has_profile:
             self._engine.logger.log(Severity.ERROR, "Assertion mOptimizationProfile >= 0 failed")
             return False
         cuda = sys.modules["cuda.bindings.runtime"]
 
-        def work():
+        def work() -> None:
             raw = cuda.memory(self._addresses["clips"], int(np.prod(self._shape)))
             clips = np.ctypeslib.as_array(raw).reshape(self._shape)
             answer = self._engine.session.run(None, {"clips": clips})[0]
@@ -195,7 +197,7 @@ class Context:
 class Engine:
     num_io_tensors = 2
 
-    def __init__(self, content, logger, *, shared, fixed):
+    def __init__(self, content: Any, logger: Any, *, shared: Any, fixed: Any) -> None:
         self.fixed = fixed
         self.failing = False
         self.logger = logger
@@ -204,29 +206,29 @@ class Engine:
         graph = onnx.load_model_from_string(content).graph
         self._ports = [Tensor(p) for p in (*graph.input, *graph.output)]
 
-    def get_tensor_name(self, index):
+    def get_tensor_name(self, index: Any) -> Any:
         return self._ports[index].name
 
-    def get_tensor_mode(self, name):
+    def get_tensor_mode(self, name: Any) -> Any:
         return TensorIOMode.INPUT if name == "clips" else TensorIOMode.OUTPUT
 
-    def get_tensor_dtype(self, name):
+    def get_tensor_dtype(self, name: Any) -> Any:
         return next(p.dtype for p in self._ports if p.name == name)
 
-    def get_tensor_shape(self, name):
+    def get_tensor_shape(self, name: Any) -> Any:
         shape = next(p.shape for p in self._ports if p.name == name)
         return (1, *shape[1:]) if self.fixed else shape
 
-    def create_execution_context(self):
+    def create_execution_context(self) -> Any:
         self._profiles -= 1
         return Context(self, has_profile=self._profiles >= 0)
 
 
 class Runtime:
-    def __init__(self, logger):
+    def __init__(self, logger: Any) -> None:
         self._logger = logger
 
-    def deserialize_cuda_engine(self, content):
+    def deserialize_cuda_engine(self, content: Any) -> Any:
         header = next((h for h in (FIXED, EXCLUSIVE, HEADER) if content.startswith(h)), None)
         if header is None:
             self._logger.log(Severity.ERROR, "plan header is broken")
@@ -237,7 +239,7 @@ class Runtime:
         return engine
 
 
-def module(version):
+def module(version: Any) -> Any:
     """Return the stand-in with the names that the given version has."""
     major = int(version.split(".")[0])
     fake = types.ModuleType("tensorrt")
@@ -261,7 +263,7 @@ def module(version):
     return fake
 
 
-def install(monkeypatch, version):
+def install(monkeypatch: pytest.MonkeyPatch, version: Any) -> Any:
     """Make `import tensorrt` give the stand-in of a version."""
     fake = module(version)
     monkeypatch.setitem(sys.modules, "tensorrt", fake)

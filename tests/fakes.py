@@ -15,6 +15,7 @@ from mer.face.tracker import CutAhead
 from mer.jobs import processes
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
+from mer.preprocess import InputMode
 from realtime.capture.cadence import Cadence
 from realtime.capture.cameras.base import Clock, Mode
 from realtime.capture.ring_buffer import RingBuffer
@@ -94,12 +95,12 @@ class FakeCamera:
 class FakeEngine:
     """Always sure of the first class."""
 
-    name = "fake"
-    choice_reason = "fake: the test asked for it"
-    classes = CLASSES
-    mode = "gray"
-    none_threshold = 0.3
-    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in", sha256="0" * 64)
+    name: str = "fake"
+    choice_reason: str = "fake: the test asked for it"
+    classes: tuple[str, ...] = CLASSES
+    mode: InputMode = "gray"
+    none_threshold: float = 0.3
+    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in", sha256="0" * 64, spotter_weight=0.0)
 
     def __init__(self) -> None:
         self.closed = False
@@ -219,8 +220,8 @@ def crop(index: int, time_s: float, *, shade: int = 128, state: FaceState = "tra
 
 def interval(first: int, last: int, *, fps: float = 200.0, reason: str = "") -> Interval:
     apex = (first + last) // 2
-    moments = [Moment(index, index / fps) for index in (first, apex, last)]
-    return Interval(*moments, score=5.0, verdict="rejected" if reason else "micro", reason=reason)
+    onset, middle, offset = (Moment(index, index / fps) for index in (first, apex, last))
+    return Interval(onset, middle, offset, score=5.0, verdict="rejected" if reason else "micro", reason=reason)
 
 
 def event(number: int, *, first: int = 100, last: int = 160, label: str = "happiness") -> Event:

@@ -19,7 +19,7 @@ def write_answering(path: Path, row: Sequence[float]) -> Path:
         helper.make_node("Mul", ["number", "nothing"], ["zero"]),
         helper.make_node("Add", ["zero", "answer"], ["probabilities"]),
     ]
-    return _write(path, nodes, [answer, numpy_helper.from_array(np.float32(0.0), "nothing")])
+    return _write(path, nodes, [answer, numpy_helper.from_array(np.array(0.0, np.float32), "nothing")])
 
 
 def write_endless(path: Path) -> Path:
@@ -32,7 +32,7 @@ def write_endless(path: Path) -> Path:
         "body",
         [turn, going, number],
         outputs,
-        [numpy_helper.from_array(np.float32(1.0), "one")],
+        [numpy_helper.from_array(np.array(1.0, np.float32), "one")],
     )
     nodes = [
         *_one_number_a_clip(),

@@ -9,11 +9,11 @@ from fakes import event, interval, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
-from mer.messages import Clip
+from mer.messages import Clip, FaceState
 from realtime.messages import Event, Quality
-from realtime.output.exports.base import Found
+from realtime.output.fields import record_from_event
+from realtime.output.found import Found
 from realtime.output.report.gather import Gatherer
-from realtime.output.sinks import record_from_event
 from realtime.recordings.inputs import Recording
 from realtime.recordings.tally import Outcome
 
@@ -68,7 +68,7 @@ def gathered() -> Gatherer:
         motion = 0.05 + 0.8 * np.exp(-(((index - 330) / 15.0) ** 2)) + 0.6 * np.exp(-(((index - 620) / 10.0) ** 2))
         found = tuple(e for e in (first, second) if e.interval.offset.index + 10 == index)
         turned_down = (interval(450, 490, reason="blink"),) if index == 500 else ()
-        state = "absent" if 100 <= index < 120 else "tracked"
+        state: FaceState = "absent" if 100 <= index < 120 else "tracked"
         gatherer.update(update(index, index / 200, motion=motion, events=found, rejected=turned_down, face=state))
     return gatherer
 

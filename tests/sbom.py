@@ -44,7 +44,7 @@ def bill(hashes: dict[str, list[str]]) -> dict[str, Any]:
 
 def component(name: str, found: importlib.metadata.Distribution, hashes: list[str]) -> dict[str, Any]:
     """Return one entry of the bill."""
-    stated = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
+    stated = next((found.metadata[name] for name in ("License-Expression", "License") if name in found.metadata), "")
     licence = stated.splitlines()[0][:100] if stated else ""
     return {
         "type": "library",

@@ -29,7 +29,10 @@ LIMIT_S: Final = 600.0
 _MARK: Final = "MER_TEST_MARK"
 _OF_TORCH: Final = "torchinductor_"
 """An empty folder that torch makes among the temporary files."""
-_TEXTS: Final = {".json": json.loads, ".jsonl": lambda text: [json.loads(line) for line in text.splitlines()]}
+_TEXTS: Final[dict[str, Callable[[str], object]]] = {
+    ".json": json.loads,
+    ".jsonl": lambda text: [json.loads(line) for line in text.splitlines()],
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mer.data.cli import main as mer_data
 from mer.errors import MerError
 from mer.messages import FaceCrop
 from mer.preprocess import encode, encode_flow
-from mer.synth.cli import main as mer_synth
+from mer.synthesise import main as mer_synth
 from mer.training.backgrounds import mix, read_backgrounds
 from mer.training.data import read_npz
 
@@ -26,7 +26,7 @@ STILL = np.tile(np.array([128, 128, 0], np.uint8), (13, 90, 90, 1))
 
 def moved(u: int, v: int) -> NDArray[np.uint8]:
     """Return an encoded clip in which everything but the first frame moves by some steps."""
-    clip = STILL.copy()
+    clip: NDArray[np.uint8] = STILL.copy()
     clip[1:, ..., 0] = 128 + u
     clip[1:, ..., 1] = 128 + v
     return clip

@@ -194,7 +194,7 @@ def test_htnet_looks_at_the_apex_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_fast_way_through_the_shallow_convlstm_gives_the_same_answers() -> None:
     network = build("shallow-convlstm", device="cpu", n_classes=3).eval()
-    clips = torch.from_numpy(toy_clips(1, 3)["clips"])  # type: ignore[arg-type]
+    clips = torch.from_numpy(toy_clips(1, 3)["clips"])
     plan = plan_forward(network, torch.device("cpu"))
     with torch.no_grad():
         exact = network(clips)

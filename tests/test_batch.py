@@ -4,18 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from fakes import FakeEngine, FakePipeline, batch_in_this_process
 from recordings import pictures, write_video
 
 import realtime.commands.replay
 import realtime.recordings.recording
-from mer.jobs import processes
+from mer.media.video import FrameReader
 from mer.text import printable
 from realtime.commands.replay import main
 
@@ -47,6 +45,20 @@ def study(tmp_path: Path) -> Path:
 
 def run(study: Path, *options: str) -> int:
     return main([str(study), "--out", str(study.parent / "out"), *options])
+
+
+def elsewhere(study: Path, out: str, *options: str, **given: Any) -> "subprocess.CompletedProcess[str]":
+    """Replay in a process of its own, which looks at its start for a `sitecustomize.py` beside the study."""
+    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime"]
+    return subprocess.run(
+        [*command, "--out", str(study.parent / out), *options],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{study.parent}{os.pathsep}{ROOT}"},
+        check=False,
+        **given,
+    )
 
 
 def statuses(study: Path) -> list[str]:
@@ -162,104 +174,12 @@ def test_several_at_a_time_cannot_share_one_overlay(study: Path, capsys: pytest.
 def test_two_processes_find_the_same_as_one(study: Path) -> None:
     (study / "c.mp4").write_text("this is no video\n" * 50)
     for out, jobs in (("one", "1"), ("two", "2")):
-        command = [
-            sys.executable,
-            "-m",
-            "realtime.commands.replay",
-            str(study),
-            "--engine",
-            "onnxruntime",
-            "--jobs",
-            jobs,
-        ]
-        answer = subprocess.run(
-            [*command, "--out", str(study.parent / out)], capture_output=True, text=True, cwd=ROOT, check=False
-        )
+        answer = elsewhere(study, out, "--jobs", jobs)
         assert answer.returncode == 3, answer.stderr
         assert "2 done" in answer.stdout
         assert "1 failed" in answer.stdout
     for name in ("a/events.csv", "a/rejected.csv", "b/events.csv"):
         assert (study.parent / "one" / name).read_bytes() == (study.parent / "two" / name).read_bytes()
-
-
-def nothing(_: Sequence[tuple[int, int]]) -> None:
-    pass
-
-
-def double(job: int, progress: processes.Progress) -> int:
-    progress.update(job, 10)
-    return 2 * job
-
-
-def die_at_two(job: int, progress: processes.Progress) -> int:
-    if job == 2:
-        os._exit(9)
-    return double(job, progress)
-
-
-def interrupt_the_parent(job: int, progress: processes.Progress) -> int:
-    if job == 0:
-        os.kill(os.getppid(), signal.SIGINT)
-    while True:  # until the parent says stop
-        try:
-            progress.update(job, None)
-        except KeyboardInterrupt:
-            return -1
-
-
-def test_jobs_in_processes_come_back_with_their_place() -> None:
-    seen: list[Sequence[tuple[int, int]]] = []
-    outcomes = dict(processes.in_processes([3, 4, 5], double, processes=2, watch=seen.append))
-    assert outcomes == {0: 6, 1: 8, 2: 10}
-    assert seen[-1] == [(3, 10), (4, 10), (5, 10)]
-
-
-def test_only_the_job_that_kills_its_process_is_lost() -> None:
-    assert dict(processes.in_processes([1, 2, 3], die_at_two, processes=2, watch=nothing)) == {0: 2, 1: None, 2: 6}
-
-
-def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
-    try:
-        ending = processes.in_processes([0, 1, 2, 3], interrupt_the_parent, processes=1, watch=nothing)
-        assert next(ending) == (0, -1)
-        with pytest.raises(KeyboardInterrupt):
-            next(ending)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def end_the_process_when_told(job: int, progress: processes.Progress) -> int:
-    interrupt_the_parent(job, progress)
-    os._exit(1)
-
-
-def test_after_ctrl_c_processes_may_end_with_their_jobs() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            list(processes.in_processes([0, 1, 2, 3], end_the_process_when_told, processes=2, watch=nothing))
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def end_at_zero_or_when_told(job: int, progress: processes.Progress) -> int:
-    while job:
-        try:
-            progress.update(job, None)
-        except KeyboardInterrupt:
-            break
-    return job
-
-
-def test_running_jobs_are_told_to_stop_when_nobody_wants_their_outcomes() -> None:
-    """As after Ctrl-C while an outcome is being told."""
-    before = set(psutil.Process().children())
-    ending = processes.in_processes([0, 1, 2, 3], end_at_zero_or_when_told, processes=1, watch=nothing)
-    assert next(ending) == (0, 0)
-    ending.close()  # type: ignore[attr-defined]
-    left = psutil.Process().children()
-    assert [process for process in left if process not in before and "tracker" not in str(process.cmdline())] == []
 
 
 _CTRL_C = """
@@ -272,16 +192,13 @@ if "--multiprocessing-fork" in sys.orig_argv and "resource_tracker" not in str(s
 def test_ctrl_c_while_processes_start_is_one_line(study: Path) -> None:
     """The place where Python looks at its start stands for somebody who is quick."""
     (study.parent / "sitecustomize.py").write_text(_CTRL_C)
-    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime"]
-    ended = subprocess.run(
-        [*command, "--out", str(study.parent / "out"), "--jobs", "2"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{study.parent}{os.pathsep}{ROOT}"},
+    ended = elsewhere(
+        study,
+        "out",
+        "--jobs",
+        "2",
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         start_new_session=True,
-        check=False,
     )
     assert (ended.returncode, ended.stderr) == (130, "mer-replay: interrupted\n")
 
@@ -306,18 +223,6 @@ def test_whatever_one_recording_raises_does_not_end_the_others(
     assert statuses(study) == ["failed", "done"]
 
 
-def test_after_a_process_died_the_others_go_on_in_one() -> None:
-    outcomes = processes.in_processes([1, 2, 3, 4], die_at_two_and_say_who, processes=1, watch=nothing)
-    ended = dict(outcomes)
-    assert ended[1] is None
-    assert ended[2] == ended[3]  # both in the process that came after it
-
-
-def die_at_two_and_say_who(job: int, progress: processes.Progress) -> int:
-    die_at_two(job, progress)
-    return os.getpid()
-
-
 _ABORT = """
 import os
 from realtime.recordings import recording
@@ -330,15 +235,7 @@ def test_a_recording_that_takes_its_process_down_is_lost_alone(study: Path) -> N
     """The place where Python looks at its start stands for a decoder that ends the process."""
     write_video(study / "c.mp4", pictures(12))
     (study.parent / "sitecustomize.py").write_text(_ABORT)
-    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime"]
-    ended = subprocess.run(
-        [*command, "--out", str(study.parent / "out"), "--jobs", "1"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{study.parent}{os.pathsep}{ROOT}"},
-        check=False,
-    )
+    ended = elsewhere(study, "out", "--jobs", "1")
     assert ended.returncode == 3, ended.stderr
     assert statuses(study) == ["done", "failed", "done"]
     assert "process that replayed it died" in ended.stderr
@@ -386,7 +283,7 @@ def test_names_are_printed_as_they_are_and_do_nothing(
 @pytest.mark.usefixtures("replayed")
 def test_many_notes_are_cut_short(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = tuple(f"{number}.png is not a picture" for number in range(20_000))
-    monkeypatch.setattr(realtime.recordings.recording.FrameReader, "notes", property(lambda self: many))
+    monkeypatch.setattr(FrameReader, "notes", property(lambda self: many))
     run(study)
     notes = json.loads((study.parent / "out/a/summary.json").read_text())["notes"]
     assert len(notes) == 11

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mer.synth.cli import main as synthesise
+from mer.synthesise import main as synthesise
 from realtime.commands.bench import main
 
 

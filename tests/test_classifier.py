@@ -8,9 +8,10 @@ from fakes import FakeEngine, GatedEngine, crop, interval
 from numpy.typing import NDArray
 
 from engines.fallback import FallbackEngine
+from engines.protocol import Engine
 from mer.errors import MerError
 from mer.messages import Interval
-from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome
+from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome, pooled
 from realtime.messages import Event
 from realtime.timing import Timing
 
@@ -21,8 +22,8 @@ def candidate(first: int, *, frames: int = 41) -> Candidate:
     return Candidate(found, crops, found.offset.time_s + 0.2, found.offset.index + 40, 0.0)
 
 
-def classifier(engine: FakeEngine) -> Classifier:
-    return Classifier(engine, mode="gray", timing=Timing())  # type: ignore[arg-type]
+def classifier(engine: Engine) -> Classifier:
+    return Classifier(engine, mode="gray", timing=Timing())
 
 
 def firsts(outcomes: list[Outcome]) -> list[int]:
@@ -163,11 +164,27 @@ def test_an_engine_that_fails_in_the_thread_is_replaced_and_the_event_still_come
             raise RuntimeError("device lost")
 
     said: list[str] = []
-    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:  # type: ignore[arg-type]
-        ours = classifier(engine)  # type: ignore[arg-type]
+    with FallbackEngine(Breaks(), reserve=FakeEngine, on_failure=said.append) as engine:
+        ours = classifier(engine)
         ours.add(candidate(100))
         (outcome,) = settled(ours)
         ours.close()
     assert isinstance(outcome.result, Event)
     assert (outcome.result.number, outcome.result.engine) == (1, "fake")
     assert said == ["engine breaks failed (device lost); going on with fake"]
+
+
+def test_the_spotter_counts_as_far_as_the_manifest_says() -> None:
+    engine, spotter = np.array([0.6, 0.3, 0.1], np.float32), {"c": 0.1, "b": 0.8, "a": 0.1}
+
+    half = pooled(engine, ("a", "b", "c"), spotter, weight=0.5)
+
+    assert half == pytest.approx(np.array([0.6 * 0.1**0.5, 0.3 * 0.8**0.5, 0.1 * 0.1**0.5]) / 0.489690, rel=1e-3)
+    assert pooled(engine, ("a", "b", "c"), spotter, weight=0.0) is engine
+
+
+@pytest.mark.parametrize("spotted", [None, {"a": 0.5, "b": 0.5}])
+def test_a_spotter_that_knows_other_classes_does_not_count(spotted: dict[str, float] | None) -> None:
+    engine = np.array([0.6, 0.3, 0.1], np.float32)
+
+    assert pooled(engine, ("a", "b", "c"), spotted, weight=0.5) is engine

@@ -1,6 +1,7 @@
 """Time stamps of sources, good and bad ones, as seconds that only go forward."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_a_stamp_of_another_age_is_replaced() -> None:
     assert clock.repaired == 1
 
 
-BAD_STAMPS = {
+BAD_STAMPS: dict[str, Any] = {
     "repeated": [s - STEP_S if i % 20 == 10 else s for i, s in enumerate(GOOD_S)],
     "late by 35 ms": [s + 0.035 if i % 50 == 25 else s for i, s in enumerate(GOOD_S)],
     "late by 15 ms": [s + 0.015 if i % 50 == 25 else s for i, s in enumerate(GOOD_S)],

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from recordings import pictures, write_video
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import evaluate, train
+from engines import evaluate
+from mer import train
 from mer.errors import MerError, UsageError
 from mer.jobs import cluster
 from mer.training import run, tasks
@@ -154,18 +155,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def replayed(study: Path, out: str, *options: str) -> Path:
     folder = study.parent / out
-    command = [
-        sys.executable,
-        "-m",
-        "realtime.commands.replay",
-        str(study),
-        "--engine",
-        "onnxruntime",
-        "--out",
-        out,
-        *options,
-    ]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=600, check=False)
+    command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime", "--out", out]
+    answer = subprocess.run(
+        [*command, *options], capture_output=True, text=True, cwd=study.parent, timeout=600, check=False
+    )
     assert answer.returncode == 3, answer.stderr
     assert "3 done, 1 failed" in answer.stdout
     return folder

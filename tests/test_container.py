@@ -3,6 +3,7 @@
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -213,7 +214,8 @@ def test_a_cover_picture_beside_audio_is_not_a_recording(tmp_path: Path) -> None
     with av.open(str(path)) as given, av.open(str(tmp_path / "b.mp4"), "w") as container:
         streams = {s.index: container.add_stream_from_template(s) for s in given.streams}
         cover = next(s for s in streams.values() if s.type == "video")
-        cover.disposition = av.stream.Disposition.attached_pic.value
+        attached: Any = av.stream.Disposition.attached_pic.value  # its setter takes a number
+        cover.disposition = attached
         for packet in given.demux():
             if packet.size:
                 packet.stream = streams[packet.stream.index]

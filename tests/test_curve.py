@@ -23,6 +23,21 @@ def marks(*events: tuple[int, int, str], width: int = 61) -> str:
     return str(lines[-2])
 
 
+def heading(watchable: float | None, *, width: int) -> str:
+    times_s = np.arange(0, 5 * FPS) / FPS
+    stretch = Stretch(times_s, np.zeros(len(times_s)), np.full(len(times_s), 0.2))
+    console = Console(file=io.StringIO(), width=width, height=8)
+    console.print(Curve(stretch, [], [], seconds=5.0, watchable=watchable))
+    return console.file.getvalue().splitlines()[0].rstrip()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_the_heading_says_what_can_be_seen() -> None:
+    assert heading(0.83, width=100).endswith("threshold 0.20; sees from 0.8 %")
+    assert heading(7.0, width=100).endswith("; too much movement")
+    assert heading(0.83, width=30) == "sees from 0.8 %"
+    assert heading(None, width=100).endswith("threshold 0.20")
+
+
 def test_a_name_stands_behind_its_interval() -> None:
     assert "▲" in marks((200, 260, "happiness"))
     assert marks((200, 260, "happiness")).rstrip().endswith("┤happiness")

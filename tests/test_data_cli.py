@@ -1,6 +1,8 @@
 """`mer-data check` as a user calls it."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from data_minis import casme2
@@ -15,11 +17,11 @@ ROWS = (
 
 
 @pytest.fixture
-def plain(monkeypatch):
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def test_prints_what_is_there_and_each_bad_row(tmp_path, capsys, plain):
+def test_prints_what_is_there_and_each_bad_row(tmp_path: Path, capsys: pytest.CaptureFixture[str], plain: Any) -> None:
     assert main(["check", "casme2", str(casme2(tmp_path, *ROWS))]) == 0
     printed = capsys.readouterr().out
     for text in ("2, 1 without apex", "200 (2)", "0.200 to 0.200 s", "apex 90 lies outside of onset 46 to offset 86"):
@@ -28,7 +30,7 @@ def test_prints_what_is_there_and_each_bad_row(tmp_path, capsys, plain):
     assert "1 of 3 rows are left out." in printed
 
 
-def test_json_is_all_there_is_on_standard_output(tmp_path, capsys):
+def test_json_is_all_there_is_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "casme2", str(casme2(tmp_path, *ROWS)), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["rows"], result["clips"], result["rows_left_out"], result["without_apex"]) == (3, 2, 1, 1)
@@ -45,12 +47,12 @@ def test_json_is_all_there_is_on_standard_output(tmp_path, capsys):
     }
 
 
-def test_dataset_without_a_fault_says_so(tmp_path, capsys, plain):
+def test_dataset_without_a_fault_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str], plain: Any) -> None:
     assert main(["check", "casme2", str(casme2(tmp_path, ROWS[0]))]) == 0
     assert "No row is at fault." in capsys.readouterr().out
 
 
-def test_wrong_layout_ends_with_1_and_names_what_was_missed(tmp_path, capsys):
+def test_wrong_layout_ends_with_1_and_names_what_was_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "samm", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith("mer-data: error: ")
@@ -58,19 +60,21 @@ def test_wrong_layout_ends_with_1_and_names_what_was_missed(tmp_path, capsys):
     assert captured.out == ""
 
 
-def test_unknown_dataset_ends_with_2(tmp_path, capsys):
+def test_unknown_dataset_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["check", "casme7", str(tmp_path)])
     assert end.value.code == 2
     assert "invalid choice: 'casme7'" in capsys.readouterr().err
 
 
-def test_nothing_to_use_is_still_a_report(tmp_path, capsys, plain):
+def test_nothing_to_use_is_still_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str], plain: Any) -> None:
     assert main(["check", "casme2", str(casme2(tmp_path, ROWS[2]))]) == 0
     assert "1 of 1 rows are left out." in capsys.readouterr().out
 
 
-def test_narrow_terminal_still_shows_names_in_full(tmp_path, capsys, monkeypatch):
+def test_narrow_terminal_still_shows_names_in_full(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["check", "casme2", str(casme2(tmp_path, *ROWS))]) == 0
     assert "…" not in capsys.readouterr().out

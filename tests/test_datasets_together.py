@@ -12,7 +12,8 @@ from composite_trees import cut_toys, three
 from sklearn.metrics import f1_score, recall_score
 from toy_clips import toy_clips, write_toy
 
-from mer import evaluate, splits, train
+from engines import evaluate
+from mer import splits, train
 from mer.data import cli as data_cli
 
 QUICK = ("--model", "mdmo", "--threads", "1", "--device", "cpu")

@@ -12,9 +12,10 @@ from engines import select
 from engines.runtime import cuda
 from realtime.capture.cameras import devices
 from realtime.commands import doctor
+from realtime.commands.installation import Finding
 
 
-def finding(topic: str, console: Console | None = None) -> doctor.Finding:
+def finding(topic: str, console: Console | None = None) -> Finding:
     return next(found for found in doctor.examine(console or Console(file=io.StringIO())) if found.topic == topic)
 
 

@@ -18,7 +18,8 @@ def clip() -> NDArray[np.uint8]:
     bump = np.exp(-((x - 30) ** 2 + (y - 50) ** 2) / (2 * 8.0**2))
     course = np.sin(np.pi * np.arange(13) / 12)[:, None, None]
     channels = [128 + 40 * course * bump, 128 - 20 * course * bump, 60 * course * bump]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)[None]
+    moved: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)[None]
+    return moved
 
 
 def test_without_strength_a_clip_is_only_mirrored_sometimes(clip: NDArray[np.uint8]) -> None:

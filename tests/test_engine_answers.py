@@ -16,15 +16,14 @@ from engine_models import random_network
 from onnx_files import write_answering, write_endless
 from recordings import pictures, write_video
 
-from engines import trial
+from engines import onnx_runs, trial
 from engines.manifest import Target, load_pair, sha256, write_pair
+from engines.probabilities import checked_probabilities
 from engines.runtime.onnx import OnnxRuntimeEngine
 from engines.runtime.tensorrt import TensorRtEngine
 from engines.select import SHIPPED_MODEL, open_engine
-from mer import checkpoint, onnx_runs
+from mer import checkpoint
 from mer.errors import MerError
-from mer.evaluation.weights import open_network
-from mer.probabilities import checked_probabilities
 
 ROOT = Path(__file__).parent.parent
 NAN = float("nan")
@@ -85,12 +84,6 @@ def test_a_checkpoint_with_wrong_answers_is_not_opened(tmp_path: Path, monkeypat
         open_engine(tmp_path / "m.safetensors")
 
 
-def test_an_evaluation_refuses_wrong_answers(tmp_path: Path) -> None:
-    network = open_network(str(write_answering(tmp_path / "m.onnx", WRONG[2])))
-    with pytest.raises(MerError, match="not probabilities"):
-        network.probabilities(np.zeros((1, 13, 90, 90), np.uint8))
-
-
 def test_the_program_says_so_and_writes_nothing(tmp_path: Path) -> None:
     model, video = write_answering(tmp_path / "m.onnx", WRONG[0]), write_video(tmp_path / "a.mp4", pictures(20))
     done = replay(video, model, tmp_path / "out")
@@ -114,13 +107,6 @@ def test_a_run_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
         OnnxRuntimeEngine(write_endless(tmp_path / "m.onnx"))
 
 
-def test_an_evaluation_ends_a_run_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_runs, "RUN_LIMIT_S", 0.2)
-    network = open_network(str(write_endless(tmp_path / "m.onnx")))
-    with pytest.raises(MerError, match=r"m\.onnx did not answer within 0\.2 s"):
-        network.probabilities(np.zeros((1, 13, 90, 90), np.uint8))
-
-
 def test_a_file_that_cannot_be_opened_in_time_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "LIMIT_S", 1.0)
     before = set(psutil.Process().children())
@@ -130,7 +116,7 @@ def test_a_file_that_cannot_be_opened_in_time_is_given_up(tmp_path: Path, monkey
 
 
 def test_a_file_that_ends_its_process_leaves_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").write_text("#!/bin/sh\nkill -SEGV $$\n")
     (tmp_path / "python").chmod(0o755)
     with pytest.raises(MerError, match=r"ended the process that opened it \(-11"):

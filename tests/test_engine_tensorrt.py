@@ -5,6 +5,8 @@ What is tested is everything of ours: refusals, buffers, splitting, graphs, chec
 
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import fake_cuda
 import fake_tensorrt
@@ -23,57 +25,57 @@ from mer.errors import MerError
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("model") / "m.onnx"
     export_random(path)
     return path
 
 
 @pytest.fixture
-def gpu(monkeypatch):
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime(name="NVIDIA Test 1", capability=(9, 0)))
 
 
 @pytest.fixture
-def trt(monkeypatch):
+def trt(monkeypatch: pytest.MonkeyPatch) -> Any:
     return fake_tensorrt.install(monkeypatch, "10.3.0")
 
 
 @pytest.fixture
-def plan(model, tmp_path):
+def plan(model: Any, tmp_path: Path) -> Any:
     return write_plan(tmp_path / "m.plan", model)
 
 
-def write_plan(path, model, *, content=None, classes=None, **target):
-    manifest, onnx = load_pair(model)
+def write_plan(path: Any, model: Any, *, content: Any = None, classes: Any = None, **target: Any) -> Any:
+    described, onnx = load_pair(model)
     content = fake_tensorrt.HEADER + onnx if content is None else content
-    fit = {
+    fit: dict[str, Any] = {
         "tensorrt_version": "10.3.0",
         "gpu": "NVIDIA Test 1",
         "compute_capabilities": ("9.0",),
-        "source_sha256": manifest.sha256,
+        "source_sha256": described.sha256,
         "max_batch": 4,
     } | target
     manifest: Manifest = replace(
-        manifest,
+        described,
         file=path.name,
         sha256=sha256(content),
         backend="tensorrt",
-        classes=classes or manifest.classes,
+        classes=classes or described.classes,
         target=Target(**fit),
     )
     write_pair(path, content, manifest)
     return path
 
 
-def test_it_is_an_engine(plan, gpu, trt):
+def test_it_is_an_engine(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
         assert isinstance(engine, Engine)
         assert engine.name == "tensorrt-fp32"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
-def test_any_batch_answers_as_onnx_runtime_does(plan, model, gpu, trt, count):
+def test_any_batch_answers_as_onnx_runtime_does(plan: Any, model: Any, gpu: Any, trt: Any, count: Any) -> None:
     clips = parity_clips("gray", count)
 
     with TensorRtEngine(plan) as engine, OnnxRuntimeEngine(model) as reference:
@@ -83,11 +85,11 @@ def test_any_batch_answers_as_onnx_runtime_does(plan, model, gpu, trt, count):
 @pytest.mark.parametrize(
     ("count", "largest", "sizes"), [(1, 8, [1]), (7, 8, [4, 2, 1]), (20, 8, [8, 8, 4]), (7, 6, [4, 2, 1])]
 )
-def test_batches_are_split_into_powers_of_two(count, largest, sizes):
+def test_batches_are_split_into_powers_of_two(count: Any, largest: Any, sizes: Any) -> None:
     assert split_batch(count, largest) == sizes
 
 
-def test_a_batch_size_is_recorded_once_and_then_only_launched(plan, gpu, trt):
+def test_a_batch_size_is_recorded_once_and_then_only_launched(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
         engine.classify(parity_clips("gray", 1))
         made, launched = len(gpu.live), gpu.launches
@@ -97,7 +99,7 @@ def test_a_batch_size_is_recorded_once_and_then_only_launched(plan, gpu, trt):
         assert (len(gpu.live), gpu.launches) == (made, launched + 3)
 
 
-def test_answers_do_not_change_under_the_caller(plan, gpu, trt):
+def test_answers_do_not_change_under_the_caller(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
         first = engine.classify(parity_clips("gray", 2))
         kept = first.copy()
@@ -106,7 +108,7 @@ def test_answers_do_not_change_under_the_caller(plan, gpu, trt):
         assert np.array_equal(first, kept)
 
 
-def test_closing_gives_everything_back(plan, gpu, trt):
+def test_closing_gives_everything_back(plan: Any, gpu: Any, trt: Any) -> None:
     engine = TensorRtEngine(plan)
     engine.classify(parity_clips("gray", 7))
     engine.close()
@@ -132,7 +134,7 @@ def test_closing_gives_everything_back(plan, gpu, trt):
         "cudaGraphLaunch",
     ],
 )
-def test_every_failing_call_is_named_and_nothing_leaks(plan, gpu, trt, function):
+def test_every_failing_call_is_named_and_nothing_leaks(plan: Any, gpu: Any, trt: Any, function: Any) -> None:
     gpu.failing.add(function)
 
     with pytest.raises(MerError, match=f"{function} answered cudaErrorMemoryAllocation"):
@@ -140,7 +142,7 @@ def test_every_failing_call_is_named_and_nothing_leaks(plan, gpu, trt, function)
     assert gpu.live == {}
 
 
-def test_a_failing_launch_is_reported(plan, gpu, trt):
+def test_a_failing_launch_is_reported(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
         engine._engine.failing = True
 
@@ -148,11 +150,13 @@ def test_a_failing_launch_is_reported(plan, gpu, trt):
             engine.classify(parity_clips("gray", 2))
 
 
-def test_a_failure_while_recording_leaves_the_stream_usable(plan, gpu, trt, monkeypatch):
+def test_a_failure_while_recording_leaves_the_stream_usable(
+    plan: Any, gpu: Any, trt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with TensorRtEngine(plan) as engine:
         queue = cuda.copy_to_host
 
-        def fail_while_recording(*arguments):
+        def fail_while_recording(*arguments: Any) -> None:
             if gpu.recording is not None:
                 raise MerError("not now")
             queue(*arguments)
@@ -167,13 +171,13 @@ def test_a_failure_while_recording_leaves_the_stream_usable(plan, gpu, trt, monk
     assert gpu.live == {}
 
 
-def test_device_time_and_memory_can_be_asked(plan, gpu, trt):
+def test_device_time_and_memory_can_be_asked(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
         assert engine.device_ms(1, 3) == [0.25, 0.25, 0.25]
         assert engine.device_memory_bytes() == 4096
 
 
-def test_without_a_gpu_the_way_out_is_named(plan, monkeypatch):
+def test_without_a_gpu_the_way_out_is_named(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
 
     with pytest.raises(MerError, match="no CUDA driver on this machine; use --engine onnxruntime"):
@@ -191,21 +195,25 @@ def test_without_a_gpu_the_way_out_is_named(plan, monkeypatch):
         ),
     ],
 )
-def test_a_plan_for_elsewhere_is_refused(model, tmp_path, gpu, trt, target, words):
+def test_a_plan_for_elsewhere_is_refused(
+    model: Any, tmp_path: Path, gpu: Any, trt: Any, target: Any, words: Any
+) -> None:
     path = write_plan(tmp_path / "m.plan", model, **target)
 
     with pytest.raises(MerError, match=words):
         TensorRtEngine(path)
 
 
-def test_a_plan_without_library_is_refused(plan, gpu, monkeypatch):
+def test_a_plan_without_library_is_refused(plan: Any, gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
 
     with pytest.raises(MerError, match=r"tensorrt is not installed; `pip install 'mer-live\[trt\]'`"):
         TensorRtEngine(plan)
 
 
-def test_a_plan_that_the_library_refuses_is_reported_in_its_words(model, tmp_path, gpu, trt):
+def test_a_plan_that_the_library_refuses_is_reported_in_its_words(
+    model: Any, tmp_path: Path, gpu: Any, trt: Any
+) -> None:
     path = write_plan(tmp_path / "m.plan", model, content=b"no plan")
 
     with pytest.raises(MerError, match=r"refuses .*: plan header is broken"):
@@ -214,10 +222,12 @@ def test_a_plan_that_the_library_refuses_is_reported_in_its_words(model, tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["Builder", "Runtime"])
-def test_a_library_that_does_not_start_is_reported_in_its_words(trt, monkeypatch, kind):
+def test_a_library_that_does_not_start_is_reported_in_its_words(
+    trt: Any, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
     """What TensorRT 8.6 did on a GPU with a damaged kernel library."""
 
-    def no_start(logger):
+    def no_start(logger: Any) -> None:
         logger.log(logger.ERROR, "Assertion validateCaskKLibDigest(sha256sum) failed")
         raise TypeError("pybind11::init(): factory function returned nullptr")
 
@@ -226,21 +236,21 @@ def test_a_library_that_does_not_start_is_reported_in_its_words(trt, monkeypatch
         tensorrt_api.start(tensorrt_api.load_api("tensorrt"), kind)
 
 
-def test_a_truncated_plan_never_reaches_the_library(plan, gpu, trt):
+def test_a_truncated_plan_never_reaches_the_library(plan: Any, gpu: Any, trt: Any) -> None:
     plan.write_bytes(plan.read_bytes()[:-100])
 
     with pytest.raises(MerError, match="truncated, damaged or another one"):
         TensorRtEngine(plan)
 
 
-def test_a_plan_with_other_classes_is_refused(model, tmp_path, gpu, trt):
+def test_a_plan_with_other_classes_is_refused(model: Any, tmp_path: Path, gpu: Any, trt: Any) -> None:
     path = write_plan(tmp_path / "m.plan", model, classes=("joy", "fear"))
 
     with pytest.raises(MerError, match="its manifest promises"):
         TensorRtEngine(path)
 
 
-def test_an_onnx_file_is_not_a_plan(model, gpu):
+def test_an_onnx_file_is_not_a_plan(model: Any, gpu: Any) -> None:
     with pytest.raises(MerError, match="not a TensorRT plan"):
         TensorRtEngine(model)
 
@@ -253,14 +263,16 @@ def test_an_onnx_file_is_not_a_plan(model, gpu):
         (set(), 0, "no CUDA device"),
     ],
 )
-def test_why_no_gpu_can_be_used_is_said(monkeypatch, failing, devices, words):
+def test_why_no_gpu_can_be_used_is_said(
+    monkeypatch: pytest.MonkeyPatch, failing: Any, devices: Any, words: Any
+) -> None:
     runtime = fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime(devices=devices))
     runtime.failing |= failing
 
     assert words in cuda.unavailable()
 
 
-def test_without_cuda_python_the_extra_is_named(monkeypatch):
+def test_without_cuda_python_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda", None)
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
 

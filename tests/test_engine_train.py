@@ -1,4 +1,6 @@
 import importlib.util
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ QUICK = [
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory):
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("data") / "clips.npz"
     images = parity_clips("gray", 24)
     labels = np.array([["fear", "surprise"][i % 2] for i in range(24)])
@@ -37,7 +39,7 @@ def clips(tmp_path_factory):
     return path
 
 
-def test_training_ends_with_an_engine(clips, tmp_path):
+def test_training_ends_with_an_engine(clips: Any, tmp_path: Path) -> None:
     assert train.main(["--clips", str(clips), *QUICK, "--out", str(tmp_path / "run")]) == 0
     manifest, _ = load_pair(tmp_path / "run" / "best.onnx")
 
@@ -49,13 +51,13 @@ def test_training_ends_with_an_engine(clips, tmp_path):
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
 )
-def test_training_can_end_with_a_tensorrt_plan(clips, tmp_path):
+def test_training_can_end_with_a_tensorrt_plan(clips: Any, tmp_path: Path) -> None:
     assert train.main(["--clips", str(clips), *QUICK, "--out", str(tmp_path / "run"), "--build-plan"]) == 0
 
     assert load_pair(tmp_path / "run" / "best.plan")[0].target is not None
 
 
-def test_what_cannot_be_used_is_reported(tmp_path, capsys):
+def test_what_cannot_be_used_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--clips", str(tmp_path / "no.npz"), "--out", str(tmp_path / "run")]) == 1
     assert capsys.readouterr().err.startswith("mer-train: error: ")
 

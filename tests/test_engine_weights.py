@@ -1,5 +1,7 @@
 """The shipped model is what its manifest and card say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,25 +12,25 @@ from mer.labels import CLASSES
 
 
 @pytest.fixture(scope="module")
-def manifest():
+def manifest() -> Any:
     return load_pair(SHIPPED_MODEL)[0]
 
 
-def test_it_answers_the_five_classes_in_their_order(manifest):
+def test_it_answers_the_five_classes_in_their_order(manifest: Any) -> None:
     assert manifest.classes == CLASSES
 
 
-def test_it_was_trained_on_synthetic_data_and_says_so(manifest):
+def test_it_was_trained_on_synthetic_data_and_says_so(manifest: Any) -> None:
     assert manifest.training_data.startswith("synthetic data only")
     assert "Trained on synthetic data only" in (SHIPPED_MODEL.parent / "README.md").read_text()
 
 
-def test_its_error_was_measured(manifest):
+def test_its_error_was_measured(manifest: Any) -> None:
     assert manifest.deviation.reference == "torch float64"
     assert 0 < manifest.deviation.relative < 1e-2
 
 
-def test_it_opens_and_answers_probabilities(manifest):
+def test_it_opens_and_answers_probabilities(manifest: Any) -> None:
     with open_engine("onnxruntime") as engine:
         answers = engine.classify(parity_clips(manifest.mode, 2))
 

@@ -12,15 +12,16 @@ import pytest
 import torch
 from toy_clips import CLASSES, toy_clips, write_toy
 
+from engines import evaluate
 from engines.export import export_network
-from mer import checkpoint, evaluate
+from mer import checkpoint
 from mer.checkpoint import Configuration
 from mer.errors import MerError
-from mer.evaluation import predictions, weights
-from mer.evaluation.predictions import Predictions
 from mer.evaluation.report import Row, to_csv, to_markdown, write_files
 from mer.evaluation.summary import summarise
 from mer.models import networks
+from mer.training import predictions
+from mer.training.predictions import Predictions
 
 
 def answers_of(truth: list[int], answers: list[int], classes: tuple[str, ...] = CLASSES) -> Predictions:
@@ -170,14 +171,15 @@ def test_a_checkpoint_on_any_clips(network: Path, toy: Path, capsys: pytest.Capt
     assert row["figures"]["clips"] == 36
     model, _ = checkpoint.load(network)
     with torch.no_grad():
-        answers = model(torch.from_numpy(toy_clips()["clips"])).argmax(1).tolist()  # type: ignore[arg-type]
+        answers = model(torch.from_numpy(toy_clips()["clips"])).argmax(1).tolist()
     right = sum(CLASSES[answer] == label for answer, label in zip(answers, toy_clips()["labels"]))
     assert row["figures"]["accuracy"]["value"] == pytest.approx(right / 36)
 
 
 def test_the_onnx_file_answers_like_its_checkpoint(network: Path, toy: Path) -> None:
     clips: Any = toy_clips()["clips"][:10]
-    torch_one, onnx_one = weights.open_network(str(network)), weights.open_network(str(network.with_suffix(".onnx")))
+    paths = str(network), str(network.with_suffix(".onnx"))
+    torch_one, onnx_one = (evaluate.open_network(path, threads=1) for path in paths)
     assert (onnx_one.mode, onnx_one.classes, onnx_one.none_threshold) == ("residual", CLASSES, 0.4)
     assert np.allclose(torch_one.probabilities(clips), onnx_one.probabilities(clips), atol=1e-3)
 
@@ -235,8 +237,8 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path, capsys: pytest.CaptureF
 def test_an_onnx_file_without_its_json_is_refused(network: Path, tmp_path: Path) -> None:
     path = tmp_path / "alone.onnx"
     path.write_bytes(network.with_suffix(".onnx").read_bytes())
-    with pytest.raises(MerError, match="JSON beside it"):
-        weights.open_network(str(path))
+    with pytest.raises(MerError, match="has no manifest"):
+        evaluate.open_network(str(path), threads=1)
 
 
 def test_an_onnx_file_that_was_exchanged_is_refused(network: Path, tmp_path: Path) -> None:
@@ -244,14 +246,8 @@ def test_an_onnx_file_that_was_exchanged_is_refused(network: Path, tmp_path: Pat
     path = tmp_path / source.name
     path.write_bytes(source.read_bytes() + b" ")
     (tmp_path / f"{source.name}.json").write_bytes(source.with_name(f"{source.name}.json").read_bytes())
-    with pytest.raises(MerError, match="not the file"):
-        weights.open_network(str(path))
-
-
-def test_the_shipped_model_is_looked_for_in_the_package_of_engines() -> None:
-    path = weights.shipped_path()
-    assert path.parts[-3:] == ("engines", "weights", "convlstm.onnx")
-    assert path.parent.is_dir()
+    with pytest.raises(MerError, match="damaged or another one"):
+        evaluate.open_network(str(path), threads=1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mer.evaluate import main
+from engines.evaluate import main
 from mer.evaluation.matching import Label, Truth
 from mer.evaluation.spotting import Spotted, recognition_f1, spotted, summarise
 from mer.evaluation.spotting_command import read_events

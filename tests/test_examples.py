@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from toy_clips import toy_clips, write_toy
 
-from mer.synth.cli import main as mer_synth
+from mer.synthesise import main as mer_synth
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

@@ -10,8 +10,8 @@ import numpy as np
 from fakes import event, interval, update
 
 from realtime.output.explain import COLUMNS, EXPLAIN_CSV, EXPLAIN_SVG, Explainer
-from realtime.output.exports.base import Found
-from realtime.output.extras import Wanted, products
+from realtime.output.found import Found
+from realtime.recordings.extras import Wanted, products
 from realtime.spotting.face_shape import REGIONS
 
 NOTHING = Found(Path("/a.mp4"), Path("/out/a"), [], [], {})
@@ -20,7 +20,8 @@ NOTHING = Found(Path("/a.mp4"), Path("/out/a"), [], [], {})
 def explained() -> dict[str, bytes]:
     explainer = Explainer()
     regions = np.arange(2.0 * len(REGIONS)).reshape(-1, 2)
-    explainer.update(replace(update(0, 0.0, motion=0.05), regions=regions))
+    first = update(0, 0.0, motion=0.05)
+    explainer.update(replace(first, regions=regions, spotting=replace(first.spotting, watchable=0.8)))
     explainer.update(update(1, 0.005, motion=0.4, rejected=(interval(0, 1, reason="blink"),)))
     explainer.update(update(2, 0.010, events=(event(1, first=1, last=2),)))
     return explainer.files(NOTHING)
@@ -32,6 +33,7 @@ def test_every_frame_has_a_line_with_its_curves_and_decisions() -> None:
     assert tuple(rows[0]) == COLUMNS
     assert [row["frame"] for row in rows] == ["0", "1", "2"]
     assert (rows[0]["chin_x"], rows[0]["chin_y"], rows[1]["chin_x"]) == ("24.0000", "25.0000", "")
+    assert [row["watchable"] for row in rows] == ["0.800", "", ""]
     assert [row["decided"] for row in rows] == ["", "blink from frame 0 to 1", "micro from frame 1 to 2"]
 
 

@@ -1,4 +1,6 @@
 import functools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,17 +18,17 @@ from mer.errors import MerError
 from mer.labels import CLASSES
 
 
-def run(content, clips):
+def run(content: Any, clips: Any) -> Any:
     return new_session(content, source="test").run(None, {"clips": clips})[0]
 
 
 @functools.cache
-def expected(model, mode):
+def expected(model: Any, mode: Any) -> Any:
     network, configuration = random_network(model, mode=mode, temperature=1.7)
     return export.reference_probabilities(network, configuration, parity_clips(mode, 1))
 
 
-def relative_error(model, mode, precision, layout):
+def relative_error(model: Any, mode: Any, precision: Any, layout: Any) -> Any:
     network, configuration = random_network(model, mode=mode, temperature=1.7)
     content = export.onnx_bytes(network, configuration, precision=precision, layout=layout)
     found = run(content, parity_clips(mode, 1))
@@ -38,17 +40,17 @@ def relative_error(model, mode, precision, layout):
     [(model, mode) for model in ("conv3d", "conv2d") for mode in ("gray", "residual", "rgb", "flow")]
     + [("convlstm", "gray"), ("convlstm", "flow")],
 )
-def test_every_model_and_input_answers_as_torch_does(model, mode):
+def test_every_model_and_input_answers_as_torch_does(model: Any, mode: Any) -> None:
     assert relative_error(model, mode, "fp32", "gates") < 1e-4
 
 
 @pytest.mark.parametrize("mode", ["gray", "flow"])
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("fp16", 5e-3)])
-def test_the_gpu_layout_answers_as_torch_does(mode, precision, tolerance):
+def test_the_gpu_layout_answers_as_torch_does(mode: Any, precision: Any, tolerance: Any) -> None:
     assert relative_error("convlstm", mode, precision, "joint") < tolerance
 
 
-def test_the_reference_is_what_torch_answers_in_single_precision():
+def test_the_reference_is_what_torch_answers_in_single_precision() -> None:
     network, configuration = random_network(temperature=2.0)
     clips = parity_clips("gray", 2)
     with torch.inference_mode():
@@ -58,13 +60,13 @@ def test_the_reference_is_what_torch_answers_in_single_precision():
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("export") / "convlstm.onnx"
     export_random(path, model="convlstm", precision="fp16-weights")
     return path
 
 
-def test_the_batch_is_free(exported):
+def test_the_batch_is_free(exported: Any) -> None:
     clips = parity_clips("gray", 3)
     content = exported.read_bytes()
 
@@ -73,7 +75,7 @@ def test_the_batch_is_free(exported):
     assert np.allclose(together, alone, atol=1e-6)
 
 
-def test_the_interface_is_bytes_in_and_probabilities_out(exported):
+def test_the_interface_is_bytes_in_and_probabilities_out(exported: Any) -> None:
     graph = onnx.load(exported).graph
     ports = [(p.name, p.type.tensor_type.elem_type) for p in (*graph.input, *graph.output)]
 
@@ -81,11 +83,11 @@ def test_the_interface_is_bytes_in_and_probabilities_out(exported):
     assert np.allclose(run(exported.read_bytes(), parity_clips("gray", 2)).sum(axis=1), 1.0, atol=1e-6)
 
 
-def test_the_opset_is_stated_and_true(exported):
+def test_the_opset_is_stated_and_true(exported: Any) -> None:
     assert read_manifest(exported).opset == onnx.load(exported).opset_import[0].version == 17
 
 
-def test_the_manifest_says_what_was_measured(exported):
+def test_the_manifest_says_what_was_measured(exported: Any) -> None:
     manifest, _ = load_pair(exported)
 
     assert manifest.parameters == 6_002_253
@@ -94,14 +96,14 @@ def test_the_manifest_says_what_was_measured(exported):
     assert manifest.none_threshold == 0.3
 
 
-def test_half_precision_weights_halve_the_file(exported):
+def test_half_precision_weights_halve_the_file(exported: Any) -> None:
     network, configuration = random_network("convlstm")
     single = export.onnx_bytes(network, configuration, precision="fp32", layout="gates")
 
     assert exported.stat().st_size < 0.51 * len(single)
 
 
-def test_a_file_for_the_cpu_can_be_written_anew_for_a_gpu(exported):
+def test_a_file_for_the_cpu_can_be_written_anew_for_a_gpu(exported: Any) -> None:
     again = build_graph(
         read_arrays(exported.read_bytes()), model="convlstm", mode="gray", precision="fp32", layout="joint"
     )
@@ -110,19 +112,19 @@ def test_a_file_for_the_cpu_can_be_written_anew_for_a_gpu(exported):
     assert np.allclose(run(again.SerializeToString(), clips), run(exported.read_bytes(), clips), atol=1e-6)
 
 
-def test_a_file_for_gpus_is_not_taken_as_weights():
+def test_a_file_for_gpus_is_not_taken_as_weights() -> None:
     network, configuration = random_network("convlstm")
 
     with pytest.raises(MerError, match="written for GPUs"):
         read_arrays(export.onnx_bytes(network, configuration, precision="fp16", layout="joint"))
 
 
-def test_what_is_no_onnx_file_is_refused():
+def test_what_is_no_onnx_file_is_refused() -> None:
     with pytest.raises(MerError, match="not an ONNX file"):
         read_arrays(b"\x00 no protobuf")
 
 
-def test_a_graph_that_deviates_is_not_written(tmp_path, monkeypatch):
+def test_a_graph_that_deviates_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(export.TOLERANCE, "fp32", 0.0)
 
     with pytest.raises(MerError, match="deviates from torch"):
@@ -130,7 +132,7 @@ def test_a_graph_that_deviates_is_not_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_writes_model_and_manifest(tmp_path, capsys):
+def test_the_command_writes_model_and_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = save_random(tmp_path / "best.safetensors")
 
     assert export.main([str(checkpoint), "-o", str(tmp_path / "m.onnx"), "--precision", "fp32"]) == 0
@@ -139,7 +141,9 @@ def test_the_command_writes_model_and_manifest(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("source", "target"), [("missing.safetensors", "m.onnx"), ("best.safetensors", "m.bin")])
-def test_the_command_reports_what_it_cannot_use(tmp_path, capsys, source, target):
+def test_the_command_reports_what_it_cannot_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: Any, target: Any
+) -> None:
     save_random(tmp_path / "best.safetensors")
 
     assert export.main([str(tmp_path / source), "-o", str(tmp_path / target)]) == 1

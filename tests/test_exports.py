@@ -21,13 +21,14 @@ import realtime.recordings.recording
 from mer.errors import MerError
 from realtime.commands.replay import main
 from realtime.messages import Mark
-from realtime.output import clips, extras
+from realtime.output import clips
 from realtime.output.clips import Films, strip_png
-from realtime.output.exports.base import Found
 from realtime.output.exports.boris import boris
 from realtime.output.exports.eaf import eaf
 from realtime.output.exports.srt import srt
-from realtime.output.sinks import record_from_event, record_from_mark
+from realtime.output.fields import record_from_event, record_from_mark
+from realtime.output.found import Found
+from realtime.recordings import extras
 
 if sys.platform != "win32":
     import resource
@@ -124,6 +125,7 @@ def test_annotations_of_one_tier_do_not_overlap(tmp_path: Path) -> None:
 
 def test_a_strip_shows_13_pictures() -> None:
     image = cv2.imdecode(np.frombuffer(strip_png(event(1)), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image is not None
     assert image.shape == (180, 13 * 180)
 
 

@@ -18,7 +18,7 @@ class Broken(FakeEngine):
 
 class Other(FakeEngine):
     name = "other"
-    classes = ("yes", "no")  # type: ignore[assignment]
+    classes = ("yes", "no")
 
 
 def test_goes_on_with_the_reserve_and_says_so_once() -> None:

@@ -27,7 +27,8 @@ def test_what_a_killed_training_had_half_written_goes_when_it_is_taken_up(tmp_pa
     from mer.training.claim import claim
     from mer.training.data import ClipData
 
-    data, settings = ClipData(**toy_clips(2, 3), name="toy"), TrainSettings(classes=CLASSES)
+    settings = TrainSettings(classes=CLASSES)
+    data = ClipData(**toy_clips(2, 3), name="toy")
     claim(tmp_path, data, settings)
     half = tmp_path / "fold-1/.state.safetensors.0123abcd.part"
     half.parent.mkdir()

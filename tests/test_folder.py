@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -152,7 +153,12 @@ def test_a_picture_of_a_thousand_megapixels_is_not_decoded(tmp_path: Path, monke
     (folder / "5.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + bytes(4))
     decoded: list[int] = []
     decode = cv2.imdecode
-    monkeypatch.setattr(cv2, "imdecode", lambda content, flags: decoded.append(len(content)) or decode(content, flags))
+
+    def counting(content: Any, flags: int) -> Any:
+        decoded.append(len(content))
+        return decode(content, flags)
+
+    monkeypatch.setattr(cv2, "imdecode", counting)
     _, numbers, notes = read(folder)
     assert numbers == list(range(4))
     assert len(decoded) == 4
@@ -229,7 +235,12 @@ def test_twenty_thousand_pictures_are_listed_without_opening_them_all(
         (tmp_path / f"f/{n}.jpg").hardlink_to(tmp_path / "one.jpg")
     opened: list[object] = []
     fromfile = np.fromfile
-    monkeypatch.setattr(np, "fromfile", lambda file, kind: opened.append(file) or fromfile(file, kind))
+
+    def noting(file: Any, kind: Any) -> Any:
+        opened.append(file)
+        return fromfile(file, kind)
+
+    monkeypatch.setattr(np, "fromfile", noting)
     with FrameReader(tmp_path / "f", fps=FPS) as reader:
         assert reader.claimed_frames == 20_000
     assert len(opened) < 400

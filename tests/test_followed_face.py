@@ -4,6 +4,7 @@ The second person is the first one's mirror image: the light comes from the othe
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,15 +65,16 @@ def turned(degrees: float) -> NDArray[np.uint8]:
     """Return the portrait turned clockwise in its square."""
     middle = (PORTRAIT.shape[1] / 2, PORTRAIT.shape[0] / 2)
     turn = cv2.getRotationMatrix2D(middle, -degrees, 1.0)
-    return cv2.warpAffine(PORTRAIT, turn, PORTRAIT.shape[1::-1], borderValue=(90, 90, 90))
+    return np.asarray(cv2.warpAffine(PORTRAIT, turn, PORTRAIT.shape[1::-1], borderValue=(90, 90, 90)), np.uint8)
 
 
 def shaken(image: NDArray[np.uint8]) -> Scene:
     """Return a scene of one picture that trembles, as a hand-held camera does."""
 
     def scene(t: float) -> NDArray[np.uint8]:
-        shift = np.float32([[1, 0, 2 * np.sin(9 * t)], [0, 1, 2 * np.cos(7 * t)]])
-        return cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        shift = np.array([[1, 0, 2 * np.sin(9 * t)], [0, 1, 2 * np.cos(7 * t)]], np.float32)
+        moved = cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(moved, np.uint8)
 
     return scene
 
@@ -88,7 +90,7 @@ class Forgetful(Landmarker):
         return [] if self.asked == 2 else found
 
 
-def test_a_face_that_landmarks_lose_while_it_is_still_there_is_found_again():
+def test_a_face_that_landmarks_lose_while_it_is_still_there_is_found_again() -> None:
     run = Run(shaken(PORTRAIT), 2.0, Forgetful())
 
     assert {crop.state for crop in run.crops} == {"tracked"}
@@ -96,7 +98,7 @@ def test_a_face_that_landmarks_lose_while_it_is_still_there_is_found_again():
 
 
 @pytest.mark.parametrize("degrees", [135, 150, 180, 200])
-def test_a_face_on_its_head_is_said_and_not_followed(degrees):
+def test_a_face_on_its_head_is_said_and_not_followed(degrees: Any) -> None:
     run = Run(shaken(turned(degrees)), 3.0)
 
     assert [line for line in run.lines if "stands on its head; rotate the recording by 180 degrees" in line]
@@ -105,7 +107,7 @@ def test_a_face_on_its_head_is_said_and_not_followed(degrees):
 
 
 @pytest.mark.parametrize(("degrees", "back"), [(90, "counter-clockwise"), (270, "clockwise")])
-def test_a_face_on_its_side_is_followed_and_it_is_said_how_to_turn_it(degrees, back):
+def test_a_face_on_its_side_is_followed_and_it_is_said_how_to_turn_it(degrees: Any, back: Any) -> None:
     run = Run(shaken(turned(degrees)), 1.5)
 
     assert run.lines == (f"the face lies on its side; rotate the recording by 90 degrees {back} (from 0.5 s on)",)
@@ -113,7 +115,7 @@ def test_a_face_on_its_side_is_followed_and_it_is_said_how_to_turn_it(degrees, b
 
 
 @pytest.mark.parametrize("degrees", [0, 20, 340])
-def test_of_an_upright_face_nothing_is_said(degrees):
+def test_of_an_upright_face_nothing_is_said(degrees: Any) -> None:
     run = Run(shaken(turned(degrees)), 1.5)
 
     assert run.lines == ()
@@ -123,13 +125,14 @@ def test_of_an_upright_face_nothing_is_said(degrees):
 
 def pixelated(*, side: int) -> Run:
     """Follow the portrait, which consists of so many squares in each direction from 1.0 to 2.5 s."""
-    coarse = cv2.resize(PORTRAIT, (side, side), interpolation=cv2.INTER_AREA)
-    coarse, clear = cv2.resize(coarse, PORTRAIT.shape[1::-1], interpolation=cv2.INTER_NEAREST), shaken(PORTRAIT)
+    small = cv2.resize(PORTRAIT, (side, side), interpolation=cv2.INTER_AREA)
+    coarse = np.asarray(cv2.resize(small, PORTRAIT.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    clear = shaken(PORTRAIT)
     return Run(lambda t: coarse if 1.0 <= t < 2.5 else clear(t), 3.5)
 
 
 @pytest.mark.parametrize("side", [30, 48, 72, 96])
-def test_a_face_is_not_followed_while_it_is_pixelated(side):
+def test_a_face_is_not_followed_while_it_is_pixelated(side: Any) -> None:
     run = pixelated(side=side)
 
     assert run.at(0.9).state == "tracked"
@@ -137,13 +140,13 @@ def test_a_face_is_not_followed_while_it_is_pixelated(side):
     assert run.at(3.0).state == "tracked"
 
 
-def test_that_a_face_is_pixelated_is_said():
+def test_that_a_face_is_pixelated_is_said() -> None:
     run = pixelated(side=72)
 
     assert [line for line in run.lines if "pixelated" in line and "from 1.0 s on" in line]
 
 
-def test_somebody_larger_beside_does_not_take_the_place():
+def test_somebody_larger_beside_does_not_take_the_place() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         beside = [(OTHER, 700, 500)] if 1.0 <= t < 2.6 else []
         return picture((HEAD, 220, 360), *beside)
@@ -158,7 +161,7 @@ def test_somebody_larger_beside_does_not_take_the_place():
     )
 
 
-def test_somebody_larger_in_front_is_waited_for():
+def test_somebody_larger_in_front_is_waited_for() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         return picture((HEAD, 300, 340), (OTHER, 1300 - 400 * t, 420))
 
@@ -170,7 +173,7 @@ def test_somebody_larger_in_front_is_waited_for():
     assert all(abs(run.x(t) - run.x(0.5)) < 60 for t in np.arange(0.5, 4.4, 0.1) if run.at(t).state == "tracked")
 
 
-def test_two_who_cross_keep_their_places():
+def test_two_who_cross_keep_their_places() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         return picture((OTHER, 780 - 150 * t, 300), (HEAD, 180 + 150 * t, 330))
 
@@ -180,7 +183,7 @@ def test_two_who_cross_keep_their_places():
     assert not [line for line in run.lines if "changed" in line]
 
 
-def test_somebody_else_who_comes_after_the_first_has_left_is_followed_and_it_is_said():
+def test_somebody_else_who_comes_after_the_first_has_left_is_followed_and_it_is_said() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         first, second = [(HEAD, 300, 360)], [(OTHER, 600, 360)]
         return picture(*(first if t < 1.0 else second if t >= 2.5 else []))
@@ -192,13 +195,13 @@ def test_somebody_else_who_comes_after_the_first_has_left_is_followed_and_it_is_
     assert "the face looks like another person's" in run.notices()
 
 
-def test_a_cut_to_somebody_else_in_the_same_place_is_said():
+def test_a_cut_to_somebody_else_in_the_same_place_is_said() -> None:
     run = Run(lambda t: picture((HEAD if t < 1.0 else OTHER, 300, 360)), 2.0)
 
     assert [line for line in run.lines if line.startswith("the person may have changed at 1.0 s")]
 
 
-def test_of_somebody_who_comes_back_to_another_place_nothing_is_said():
+def test_of_somebody_who_comes_back_to_another_place_nothing_is_said() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         return picture(*([] if 1.0 <= t < 2.5 else [(HEAD, 300 if t < 1.0 else 650, 360 if t < 1.0 else 300)]))
 
@@ -208,7 +211,7 @@ def test_of_somebody_who_comes_back_to_another_place_nothing_is_said():
     assert run.lines == ()
 
 
-def test_of_two_who_are_there_after_an_absence_the_first_is_followed():
+def test_of_two_who_are_there_after_an_absence_the_first_is_followed() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         both = [(HEAD, 220, 300), (OTHER, 650, 480)]
         return picture(*([(HEAD, 300, 360)] if t < 1.0 else both if t >= 2.5 else []))
@@ -219,7 +222,7 @@ def test_of_two_who_are_there_after_an_absence_the_first_is_followed():
     assert not [line for line in run.lines if "changed" in line]
 
 
-def test_nobody_is_waited_for_for_ever():
+def test_nobody_is_waited_for_for_ever() -> None:
     def scene(t: float) -> NDArray[np.uint8]:
         return picture(*([(HEAD, 250, 330)] if t < 1.2 else []), *([(OTHER, 680, 480)] if t >= 0.5 else []))
 
@@ -230,14 +233,15 @@ def test_nobody_is_waited_for_for_ever():
     assert [line for line in run.lines if "changed at 4." in line]
 
 
-def test_the_eye_distance_is_measured_in_the_pixels_of_the_source():
+def test_the_eye_distance_is_measured_in_the_pixels_of_the_source() -> None:
     def eyes(images: Iterable[NDArray[np.uint8]]) -> list[float]:
         with FaceTracker(Landmarker()) as tracker:
             return [
                 tracker.crop(Frame(image, index / RATE_HZ, index)).eye_distance_px for index, image in enumerate(images)
             ]
 
-    usual, half, none = eyes([PORTRAIT, cv2.resize(PORTRAIT, None, fx=0.5, fy=0.5), np.full_like(PORTRAIT, 90)])
+    small = np.asarray(cv2.resize(PORTRAIT, None, fx=0.5, fy=0.5), np.uint8)
+    usual, half, none = eyes([PORTRAIT, small, np.full_like(PORTRAIT, 90)])
 
     assert usual == pytest.approx(41, abs=1)
     assert half == pytest.approx(usual / 2, rel=0.05)

@@ -71,7 +71,7 @@ def test_spoilt_settings_truths_events_and_manifests_are_read_or_refused(top: Pa
     }
     for name, content in good.items():
         (inputs / name).write_bytes(content)
-    spotting = ("mer.evaluate", "spotting", "--truth", inputs / "truth.json", "--results", inputs / "events.jsonl")
+    spotting = ("engines.evaluate", "spotting", "--truth", inputs / "truth.json", "--results", inputs / "events.jsonl")
     commands: dict[str, tuple[str | Path, ...]] = {
         "settings.toml": ("realtime.commands.live", "--config", inputs / "settings.toml"),
         "truth.json": spotting,

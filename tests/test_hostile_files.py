@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from recordings import pictures, write_video
 
-import mer.evaluate
+import engines.evaluate
 import realtime.commands.live
 import realtime.commands.replay
 from engines.manifest import manifest_path
@@ -60,7 +60,7 @@ def deep_toml(tmp_path: Path) -> Path:
 
 
 def test_deep_json_as_a_truth(deep_json: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert mer.evaluate.main(["spotting", "--truth", str(deep_json), "--results", str(deep_json)]) == 1
+    assert engines.evaluate.main(["spotting", "--truth", str(deep_json), "--results", str(deep_json)]) == 1
     assert "nested too deeply" in capsys.readouterr().err
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from circles import circles, imports, modules, rooms
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,7 +17,9 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("mer", "engines", "realtime")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MAX_LINES = 350
 TOP_LEVEL = {
     "mer",
     "docs",
@@ -116,3 +119,26 @@ def test_json_is_never_written_with_numbers_that_json_does_not_have() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dump", "json.dumps")
     }
     assert [place for place, strict in calls.items() if not strict] == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(imports(modules(ROOT, PACKAGES))) == []
+
+
+def test_no_folders_import_each_other_in_a_circle() -> None:
+    files = modules(ROOT, PACKAGES)
+    assert circles(rooms(imports(files), files, ROOT)) == []
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
+
+
+def test_files_can_be_read_in_one_go() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): length
+        for folder in (*PACKAGES, "tests", "examples")
+        for path in (ROOT / folder).rglob("*.py")
+        if (length := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
+    }
+    assert long.keys() <= {"tests/benchmarks/bench_faults.py"}  # one function a fault, in one table

@@ -17,7 +17,7 @@ TORCH_FREE = (
     "mer.labels",
     "mer.media.video",
     "mer.face.tracker",
-    "mer.synth.cli",
+    "mer.synthesise",
     "engines.select",
 )
 
@@ -84,3 +84,30 @@ def test_torch_is_not_loaded_by_what_runs_live() -> None:
 def test_every_folder_of_a_package_is_a_package(package: str) -> None:
     folders = {path.parent for path in modules(package)}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+def test_importing_changes_nothing_in_the_process() -> None:
+    program = (
+        "import os, signal, sys, threading, cv2\n"
+        "def state(): return (dict(os.environ), threading.active_count(), cv2.getNumThreads(),"
+        " [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])\n"
+        "before = state()\n"
+        "import realtime.library, realtime.commands.live, realtime.commands.replay, engines.evaluate, mer.synthesise\n"
+        "print(state() == before)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert answer.stdout.strip() == "True"
+
+
+def test_the_package_loads_neither_screen_nor_report() -> None:
+    program = (
+        "import sys, realtime\n"
+        "few = [name for name in sys.modules if name.split('.')[0] in ('mer', 'engines', 'realtime')]\n"
+        "realtime.events\n"
+        "screens = [name for name in sys.modules if name.startswith(('realtime.screen', 'realtime.output', 'rich'))]\n"
+        "print(len(few), screens)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded, screens = answer.stdout.split(maxsplit=1)
+    assert int(loaded) <= 40
+    assert screens.strip() == "[]"

@@ -99,7 +99,9 @@ def test_packets_of_motion_jpeg_are_the_files_that_were_written(tmp_path: Path) 
         frames = list(reader)
     assert [frame.jpeg.tobytes() for frame in frames if frame.jpeg is not None] == written
     for frame, jpeg in zip(frames, written):
-        assert np.array_equal(frame.image, cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
+        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert decoded is not None
+        assert np.array_equal(frame.image, decoded)
 
 
 @pytest.mark.parametrize("bad", [b"no picture", cv2.imencode(".png", pictures(1)[0])[1].tobytes(), packets(1)[0][:20]])

@@ -10,7 +10,7 @@ from realtime.screen.keys import Keys
 
 def pressed_s(folder: Path, *, label: str = "happiness") -> str:
     keys = Keys(
-        FakePipeline(),  # type: ignore[arg-type]
+        FakePipeline(),
         stop=threading.Event(),
         on_mark=lambda mark: None,
         source="caf\udce9",

@@ -14,7 +14,7 @@ from skimage import data
 
 from mer.errors import MerError
 from mer.face import geometry, landmarker
-from mer.face.landmarker import MAX_DEATHS, Landmarker, detect_once
+from mer.face.landmarker import MAX_DEATHS, Borrowed, Landmarker, detect_once
 
 PORTRAIT = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
 ROOT = Path(__file__).parent.parent
@@ -63,6 +63,23 @@ def test_a_still_picture_leaves_no_trace_in_those_that_follow_one_another():
         return np.array(found)
 
     assert np.array_equal(meshes(between=True), meshes(between=False))
+
+
+def test_recordings_that_borrow_a_landmarker_get_what_a_fresh_one_finds():
+    def meshes(finder, shift):
+        return np.array([finder.detect(np.roll(PORTRAIT, shift + k, axis=1), k / 30)[0] for k in range(4)])
+
+    with Landmarker() as fresh:
+        alone = meshes(fresh, 0)
+    with Landmarker() as shared:
+        pid = shared.pid
+        before = Borrowed(shared)
+        meshes(before, 60)
+        before.close()
+        again = meshes(Borrowed(shared), 0)
+
+        assert shared.pid == pid
+    assert np.array_equal(alone, again)
 
 
 def test_a_picture_with_too_many_pixels_is_averaged_down(finder, monkeypatch):

@@ -95,7 +95,7 @@ def test_what_was_captured_before_a_stop_is_still_processed(recording: Path) -> 
     with FrameReader(recording) as frames:
         capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
         count = 0
-        for _ in live(pipeline, capture, stop=stop):  # type: ignore[arg-type]
+        for _ in live(pipeline, capture, stop=stop):
             count += 1
             stop.set()
     assert count == pipeline.totals.frames

@@ -11,7 +11,7 @@ from mjpeg_server import serve
 from recordings import pictures
 
 import realtime.commands.live
-from realtime.capture.source import open_source
+from realtime.capture.source import Source, open_source
 from realtime.commands import replay
 from realtime.commands.live import main
 from realtime.screen.keys import Keys
@@ -101,7 +101,7 @@ def test_what_the_key_s_saves_holds_no_secret(tmp_path: Path, monkeypatch: pytes
     with serve(pictures(60)) as url:
         main(["--camera", secret(url), "--fps", "200", "--reconnect", "0"])
     pressed = Keys(
-        FakePipeline(),  # type: ignore[arg-type]
+        FakePipeline(),
         stop=threading.Event(),
         on_mark=lambda mark: None,
         source=given[0],
@@ -128,23 +128,19 @@ def test_a_stream_that_is_not_there_is_said_without_its_secret(address: str, cap
     assert "127.0.0.1" in printed.err
 
 
-def test_a_stream_that_stays_away_is_said_without_its_secret(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_stream_that_stays_away_is_said_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+
+    def once(text: str, **options: Any) -> Source:
+        opened.append(text)
+        gone = f"http://user:{SECRET}@127.0.0.1:9/x?token={SECRET}"
+        return open_source(text if len(opened) == 1 else gone, **options)
+
+    monkeypatch.setattr(realtime.commands.live, "open_source", once)
     with serve(pictures(60)) as url:
-        served = secret(url)
-        opened = realtime.commands.live.open_source
-
-        def once(*args: Any, **options: Any) -> Any:
-            realtime.commands.live.open_source = gone
-            return opened(*args, **options)
-
-        def gone(text: str, **options: Any) -> Any:
-            return opened(f"http://user:{SECRET}@127.0.0.1:9/x?token={SECRET}", **options)
-
-        realtime.commands.live.open_source = once
-        try:
-            assert main(["--camera", served, "--fps", "200", "--reconnect", "0.6"]) == 1
-        finally:
-            realtime.commands.live.open_source = opened
+        assert main(["--camera", secret(url), "--fps", "200", "--reconnect", "0.6"]) == 1
     printed = capfd.readouterr()
     assert "did not come back" in printed.err
     assert SECRET not in printed.out + printed.err

@@ -118,7 +118,7 @@ def test_an_interface_that_is_not_there_is_answered_with_those_that_are() -> Non
 
 
 def test_a_system_that_cannot_keep_sockets_asks_for_permission(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lsl_network.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(MerError, match="on Linux only; give --lsl-interface all"):
         Outlets("test", source="x")
 

@@ -1,5 +1,7 @@
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,14 +46,14 @@ PLAN = replace(
 
 
 @pytest.mark.parametrize("manifest", [ONNX, PLAN, replace(ONNX, mode="flow", deviation=None)])
-def test_a_manifest_survives_the_disk(tmp_path, manifest):
+def test_a_manifest_survives_the_disk(tmp_path: Path, manifest: Any) -> None:
     path = tmp_path / manifest.file
     write_pair(path, CONTENT, manifest)
 
     assert load_pair(path) == (manifest, CONTENT)
 
 
-def test_the_json_states_the_whole_input():
+def test_the_json_states_the_whole_input() -> None:
     written = json.loads(to_json(replace(ONNX, mode="flow")))
 
     assert written["input"]["shape"] == ["n", 13, 90, 90, 3]
@@ -59,16 +61,16 @@ def test_the_json_states_the_whole_input():
     assert written["training_data"] == "none: random weights"
 
 
-def test_onnx_and_plan_of_one_name_do_not_share_a_manifest(tmp_path):
+def test_onnx_and_plan_of_one_name_do_not_share_a_manifest(tmp_path: Path) -> None:
     assert manifest_path(tmp_path / "m.onnx") != manifest_path(tmp_path / "m.plan")
 
 
-def test_an_engine_that_does_not_exist_is_named(tmp_path):
+def test_an_engine_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(MerError, match=r"no\.plan does not exist"):
         read_manifest(tmp_path / "no.plan")
 
 
-def test_an_engine_without_manifest_is_refused(tmp_path):
+def test_an_engine_without_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.plan").write_bytes(CONTENT)
 
     with pytest.raises(MerError, match=r"no manifest: expected a\.plan\.json"):
@@ -76,7 +78,7 @@ def test_an_engine_without_manifest_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b" ", b""])
-def test_another_content_is_refused(tmp_path, content):
+def test_another_content_is_refused(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "a.onnx"
     write_pair(path, CONTENT, ONNX)
     path.write_bytes(content)
@@ -107,7 +109,7 @@ def test_another_content_is_refused(tmp_path, content):
         ({"versions": []}, "versions"),
     ],
 )
-def test_a_manifest_that_makes_no_sense_is_refused(tmp_path, change, why):
+def test_a_manifest_that_makes_no_sense_is_refused(tmp_path: Path, change: Any, why: Any) -> None:
     path = tmp_path / "a.onnx"
     write_pair(path, CONTENT, ONNX)
     manifest_path(path).write_text(json.dumps(json.loads(to_json(ONNX)) | change))
@@ -117,7 +119,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path, change, why):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\xff", "{}"])
-def test_what_is_no_manifest_is_refused(tmp_path, text):
+def test_what_is_no_manifest_is_refused(tmp_path: Path, text: Any) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(CONTENT)
     manifest_path(path).write_text(text, encoding="latin-1")
@@ -126,7 +128,7 @@ def test_what_is_no_manifest_is_refused(tmp_path, text):
         read_manifest(path)
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(MerError, match="cannot be written"):

@@ -261,8 +261,10 @@ def test_own_backward_pass_gives_the_same_for_any_number_of_threads() -> None:
         run = recurrence(cell_forward, cell_backward, torch.float32, threads=threads)
         run.states(network.lstm, frames).square().sum().backward()
         found.append(network.get_parameter("lstm.state_conv.weight").grad)
-    assert found[0] is not None
-    assert torch.equal(found[0], found[1])
+    one, three = found
+    assert one is not None
+    assert three is not None
+    assert torch.equal(one, three)
 
 
 def test_training_goes_on_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,13 +49,13 @@ def made(folder: Path, *names: str) -> Path:
 
 
 @pytest.mark.parametrize("name_of", [unpadded, decimal, as_python_writes, padded, in_one_number, epoch])
-def test_time_stamps_are_played_in_the_order_of_time(name_of) -> None:
+def test_time_stamps_are_played_in_the_order_of_time(name_of: Any) -> None:
     names = [name_of(moment) for moment in moments(130)]
     assert in_playing_order(sorted(names, reverse=True)) == names
 
 
 @pytest.mark.parametrize("name_of", [unpadded, decimal, as_python_writes, padded, in_one_number, epoch])
-def test_time_stamps_tell_gaps_across_seconds_and_minutes(name_of) -> None:
+def test_time_stamps_tell_gaps_across_seconds_and_minutes(name_of: Any) -> None:
     names = [name_of(moment) for n, moment in enumerate(moments(130)) if not 50 <= n < 60]
     numbering = number_frames(names)
     assert numbering.positions == (*range(50), *range(60, 130))

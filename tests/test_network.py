@@ -25,7 +25,8 @@ def watch(request: pytest.FixtureRequest) -> Watch:
         pytest.skip("needs strace 5.3 or newer and the right to trace")
     if request.param is in_namespace and not can_be_alone():
         pytest.skip("no network namespace can be made: unshare is missing, or the kernel refuses it")
-    return request.param
+    chosen: Watch = request.param
+    return chosen
 
 
 def command(module: str) -> str:
@@ -37,7 +38,7 @@ def synthesised(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """A recording of four seconds, and how making it went."""
     folder = tmp_path_factory.mktemp("synth")
     options = ("--fps", "30", "--seconds", "4", "--n-events", "1")
-    return folder / "r.avi", *watch(folder, command("mer.synth.cli"), ["recording", str(folder / "r.avi"), *options])
+    return folder / "r.avi", *watch(folder, command("mer.synthesise"), ["recording", str(folder / "r.avi"), *options])
 
 
 @pytest.mark.parametrize("kind", LEAVING)

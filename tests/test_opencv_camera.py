@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
-from realtime.capture.cameras.base import Mode
+from realtime.capture.cameras.base import Laboratory, Mode
 from realtime.capture.cameras.opencv import OpenCvCamera, api_number, in_force, open_camera, request
 from realtime.capture.live_source import LiveSource
 
@@ -177,3 +177,29 @@ def test_a_camera_that_refuses_is_released() -> None:
     with pytest.raises(MerError, match="does not let its exposure be set"):
         open_camera("0", Mode(exposure_ms=4.0), api="auto", driver=lambda name, api: driver)
     assert driver.released
+
+
+def test_an_exposure_that_does_not_fit_the_rate_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"does not fit into 60 frames/s; give at most 16\.7 ms"):
+        open_camera("0", Mode(fps=60.0, exposure_ms=20.0), api="auto", driver=lambda name, api: FakeDriver())
+
+
+def test_an_exposure_that_was_left_too_long_is_shortened_and_said() -> None:
+    driver = FakeDriver()
+    driver.set(cv2.CAP_PROP_AUTO_EXPOSURE, 1.0)
+    driver.set(cv2.CAP_PROP_EXPOSURE, 300.0)
+    camera = OpenCvCamera(driver, Mode(fps=100.0), api=cv2.CAP_V4L2)
+    assert driver.get(cv2.CAP_PROP_EXPOSURE) == pytest.approx(90.0)
+    assert camera.notes == ("exposure shortened from 30 to 9 ms to reach 100 frames/s",)
+
+
+def test_an_automatic_exposure_is_left_alone() -> None:
+    driver = FakeDriver()
+    driver.set(cv2.CAP_PROP_AUTO_EXPOSURE, 3.0)
+    driver.set(cv2.CAP_PROP_EXPOSURE, 300.0)
+    assert OpenCvCamera(driver, Mode(fps=100.0), api=cv2.CAP_V4L2).notes == ()
+
+
+def test_laboratory_options_are_refused() -> None:
+    with pytest.raises(UsageError, match="--gain is not for cameras that OpenCV reads"):
+        open_camera("0", Mode(laboratory=Laboratory(gain=3.0)), api="auto", driver=lambda name, api: FakeDriver())

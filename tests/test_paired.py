@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from mer.errors import MerError
 from mer.evaluation import paired
-from mer.evaluation.predictions import Predictions
+from mer.training.predictions import Predictions
 
 TRUTH = np.tile([0, 1, 2], 20)
 

@@ -207,7 +207,7 @@ def test_tells_the_versions_of_all_components(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_still_face_is_tracked_and_shows_no_event(tmp_path: Path, engine: FakeEngine) -> None:
-    portrait = cv2.cvtColor(skimage.data.astronaut()[:320, 60:380], cv2.COLOR_RGB2BGR)
+    portrait = np.asarray(cv2.cvtColor(skimage.data.astronaut()[:320, 60:380], cv2.COLOR_RGB2BGR), np.uint8)
     path = write_video(tmp_path / "still.mp4", [portrait] * 60, fps=30.0)
     with FrameReader(path) as frames, Pipeline(rate_hz=30.0, engine=engine) as pipeline:
         updates = list(replay(frames, pipeline))

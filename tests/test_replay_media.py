@@ -30,7 +30,8 @@ class Timed(FakePipeline):
         self._moments.append(Moment(crop.index, crop.time_s))
         if crop.index != 60:
             return update
-        interval = Interval(*(self._moments[index] for index in (20, 40, 60)), score=5.0)
+        onset, apex, offset = (self._moments[index] for index in (20, 40, 60))
+        interval = Interval(onset, apex, offset, score=5.0)
         self.totals.events += 1
         return replace(update, events=(replace(event(1), interval=interval),))
 

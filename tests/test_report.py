@@ -16,9 +16,9 @@ import realtime.commands.replay
 import realtime.recordings.recording
 from realtime.commands.replay import main
 from realtime.output.report.gather import BINS, Gatherer
-from realtime.output.report.index import index
 from realtime.output.report.page import report
 from realtime.output.report.pictures import difference, motion
+from realtime.recordings.index import index
 
 NASTY = "<img src=x onerror=alert(1)>\"' & $title ${x} ö.mp4"
 VOID = {"meta", "link", "img", "input", "source", "br"}
@@ -160,7 +160,7 @@ def test_a_synthetic_or_cut_short_recording_is_called_so(fields: dict[str, Any])
 
 def test_quality_flags_are_words(page: bytes) -> None:
     texts = " ".join(read(page).texts)
-    assert "pictures are blended; frames are missing; unsteady tracking (50 %)" in texts
+    assert "frames are blended; frames are missing; unsteady tracking (50 %)" in texts
 
 
 def test_an_event_below_the_threshold_says_what_it_might_have_been() -> None:
@@ -181,8 +181,8 @@ def test_a_recording_without_any_event_has_a_page() -> None:
 
 def test_the_curve_of_a_long_recording_keeps_its_peaks_in_few_points() -> None:
     gatherer = Gatherer()
-    for index_ in range(60_000):
-        gatherer.update(update(index_, index_ / 50, motion=2.0 if index_ == 31_415 else 0.1))
+    for number in range(60_000):
+        gatherer.update(update(number, number / 50, motion=2.0 if number == 31_415 else 0.1))
     curve = gatherer.curve()
     assert len(curve.times_s) <= BINS
     peak = int(np.argmax(curve.motion))
@@ -220,3 +220,17 @@ def test_report_and_index_are_written_if_asked_for(tmp_path: Path, monkeypatch: 
     links = {link["href"] for link in read((tmp_path / "out/index.html").read_bytes()).all("a")}
     assert {"a/report.html", "b/report.html"} <= links
     assert len(read((tmp_path / "out/a/report.html").read_bytes()).all("article")) == 1
+
+
+def test_a_band_below_the_curve_says_what_could_have_been_seen(tmp_path: Path) -> None:
+    gatherer = Gatherer()
+    for number in range(300):
+        one = update(number, number / 100)
+        watchable = (0.4, 1.5, None)[number // 100]
+        gatherer.update(replace(one, spotting=replace(one.spotting, watchable=watchable)))
+
+    page = read(report(found(tmp_path / "a.mp4", tmp_path, gatherer), gatherer))
+
+    bands = [str(rect["class"]) for rect in page.all("rect") if str(rect.get("class", "")).startswith("seen-")]
+    assert bands == ["seen-0", "seen-2", "seen-4"]
+    assert "micro-expressions from 2 % would have been seen" in page.texts

@@ -15,8 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from realtime.output.report.index import index
 from realtime.output.report.page import report
+from realtime.recordings.index import index
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PHONE_WIDTH_PX = 375

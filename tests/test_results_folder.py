@@ -10,8 +10,8 @@ from fakes import event, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
-from realtime.output.extras import PICTURES, REPLACED
 from realtime.output.folder import RecordingFolder
+from realtime.recordings.extras import PICTURES, REPLACED
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these links nor these modes")
 SOURCE = Path("/videos/a.mp4")

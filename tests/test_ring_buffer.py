@@ -109,9 +109,9 @@ def test_get_wakes_up_when_a_crop_comes() -> None:
 def test_is_exhausted_once_closed_and_read() -> None:
     buffer = filled(1)
     buffer.close()
-    assert not buffer.exhausted
+    before = buffer.exhausted
     buffer.get()
-    assert buffer.exhausted
+    assert (before, buffer.exhausted) == (False, True)
     assert buffer.get(timeout_s=10.0) is None
 
 

@@ -9,14 +9,14 @@ from report_samples import gathered, summary
 from test_exports import read_eaf
 
 from mer.errors import MerError
-from realtime.output.exports.base import Found
 from realtime.output.exports.boris import boris
 from realtime.output.exports.eaf import eaf
 from realtime.output.exports.srt import srt
-from realtime.output.report.index import index
+from realtime.output.found import Found
 from realtime.output.report.page import report
 from realtime.output.sharing import shared_path
 from realtime.recordings import tally
+from realtime.recordings.index import index
 from realtime.recordings.inputs import Recording
 from realtime.recordings.tally import Outcome
 

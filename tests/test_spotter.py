@@ -189,3 +189,16 @@ def test_the_decision_waits_for_what_follows_but_not_longer_than_a_third_of_a_se
     (decided,) = [i for i in range(500) if spotter.step(crop(i)).intervals]
 
     assert 3.45 < decided / RATE_HZ < 3.4 + 0.34
+
+
+def test_what_could_be_seen_follows_from_the_motion_around(course):
+    course[0] = lambda time_s: 1.5 * np.sin(12.0 * time_s) if time_s > 6.0 else 0.0
+
+    seen = [spotting.watchable for spotting in run(Spotter(), 9.0)]
+
+    assert seen[50] is None
+    assert 0.0 < seen[500] < 0.6 * seen[-2]
+
+
+def test_nothing_could_be_seen_without_a_face(course):
+    assert Spotter().step(crop(0, state="lost")).watchable is None

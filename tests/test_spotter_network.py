@@ -18,6 +18,7 @@ from realtime.spotting.training.examples import Labelled
 from realtime.spotting.training.mixing import Mixer, mirrored
 from realtime.spotting.training.responses import UNITS
 from realtime.spotting.training.streams import Stream, load, save
+from realtime.spotting.training.visibility import Seen
 
 
 @pytest.fixture
@@ -57,7 +58,8 @@ def test_what_is_written_computes_what_was_trained(tmp_path, monkeypatch):
     labels = fit.Labels(features, windows, kinds, np.zeros((600, 3), np.float32), classes)
     models = [fit.fit(labels, seed=seed) for seed in (0, 1)]
     row = {"class": "happiness", "units": [12], "motion": [1.0] + [0.0] * (FACE - 1)}
-    fit.write(tmp_path / "spotter.onnx", models, threshold=0.5, expressions=[row], about={})
+    about = {"visibility": {"constant": 0.0, "amplitude": 1.0, "background": -1.0, "loudness": 0.0}}
+    fit.write(tmp_path / "spotter.onnx", models, threshold=0.5, expressions=[row], about=about)
     monkeypatch.setattr(network, "WEIGHTS", tmp_path / "spotter.onnx")
     written = network.shipped.__wrapped__()
 
@@ -68,6 +70,29 @@ def test_what_is_written_computes_what_was_trained(tmp_path, monkeypatch):
     assert [one.micro for one in found] == pytest.approx(expected.tolist(), abs=1e-5)
     assert np.mean(([one.micro > 0.5 for one in found]) == (kinds[:99] == 0)) > 0.65
     assert all(sum(one.expressions.values()) == pytest.approx(1.0, abs=1e-5) for one in found)
+
+
+def test_the_smallest_visible_amplitude_is_found_with_the_stated_probability():
+    visibility = shipped().visibility
+
+    still, restless = (visibility.smallest(background=b, loudness=e) for b, e in ((0.05, 0.5), (0.3, 4.0)))
+
+    assert visibility.probability(still, background=0.05, loudness=0.5) == pytest.approx(network.WATCHABLE)
+    assert 0.0 < still < 1.5 < restless
+
+
+def test_visibility_is_fitted_to_what_was_found():
+    draw = np.random.default_rng(0)
+    seen = Seen([], 0.5)
+    for _ in range(4000):
+        amplitude, background = float(draw.uniform(0.3, 3.0)), float(draw.uniform(0.05, 0.5))
+        found = draw.random() < 1.0 / (1.0 + np.exp(-(-1.0 + 3.0 * np.log(amplitude) - 1.0 * np.log(background))))
+        seen.rows.append((amplitude, background, float(draw.uniform(0.5, 2.0)), bool(found)))
+
+    fitted = seen.fit()
+
+    assert (fitted.constant, fitted.amplitude, fitted.background) == pytest.approx((-1.0, 3.0, -1.0), abs=0.35)
+    assert fitted.loudness == pytest.approx(0.0, abs=0.35)
 
 
 def test_examples_hold_what_was_added_to_them(mixer):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from data_minis import casme_sq, samm_lv
 
-from mer.evaluate import main
+from engines.evaluate import main
 from realtime.commands import replay
 
 

@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ def numbers_of(path: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("form", [{}, {"compression": "zlib"}, {"bigtiff": True}, {"byteorder": ">"}])
-def test_every_page_is_a_frame(tmp_path: Path, form: dict[str, object]) -> None:
+def test_every_page_is_a_frame(tmp_path: Path, form: dict[str, Any]) -> None:
     tifffile.imwrite(tmp_path / "a.tif", grey(60), photometric="minisblack", metadata=None, **form)
     assert numbers_of(tmp_path / "a.tif") == list(range(60))
 

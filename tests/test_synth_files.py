@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 
 from mer.labels import CLASSES
 from mer.synth import corpus
-from mer.synth.cli import main
 from mer.synth.mjpeg import MjpegWriter
+from mer.synthesise import main
 
 TINY = ("--fps", "30", "--seconds", "4.2", "--n-events", "1", "--size", "160x120")
 
@@ -27,13 +28,13 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def small_corpus(tmp_path_factory):
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("corpus") / "c"
     built = corpus.build(out, shape=6, seed=4, jobs=1, fps_choices=(30.0,))
     return out, built
 
 
-def test_clips_of_a_corpus_are_called_synthetic_wherever_they_go(small_corpus):
+def test_clips_of_a_corpus_are_called_synthetic_wherever_they_go(small_corpus: Any) -> None:
     pytest.importorskip("torch", reason="torch (extra `train`) is not installed")
     from mer.data.parts import Part
     from mer.training.data import read_datasets
@@ -43,7 +44,7 @@ def test_clips_of_a_corpus_are_called_synthetic_wherever_they_go(small_corpus):
     assert clips.name == "synthetic data only: mer-synth corpus"
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
     for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
         (tmp_path / name).mkdir()
         assert main(["recording", str(tmp_path / name / "r.mp4"), "--seed", seed, *TINY]) == 0
@@ -53,7 +54,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     assert (tmp_path / "a" / "r.json").read_bytes() == (tmp_path / "b" / "r.json").read_bytes()
 
 
-def test_what_the_file_shows_agrees_with_its_truth(tmp_path):
+def test_what_the_file_shows_agrees_with_its_truth(tmp_path: Path) -> None:
     out = tmp_path / "r.avi"
     options = ["--fps", "100", "--seconds", "4.2", "--n-events", "1", "--size", "240x200", "--distractors", "none"]
     assert main(["recording", str(out), "--amplitude", "3", "3", "--seed", "2", *options]) == 0
@@ -76,7 +77,7 @@ def test_what_the_file_shows_agrees_with_its_truth(tmp_path):
     assert event["apex"]["time_s"] == pytest.approx(event["apex"]["index"] / 100)
 
 
-def test_a_recording_holds_every_class_with_pauses_between(tmp_path):
+def test_a_recording_holds_every_class_with_pauses_between(tmp_path: Path) -> None:
     out = tmp_path / "r.mp4"
     options = ("--fps", "30", "--seconds", "12", "--n-events", "6", "--size", "160x120", "--distractors", "hard")
     assert main(["recording", str(out), *options]) == 0
@@ -96,7 +97,7 @@ def test_a_recording_holds_every_class_with_pauses_between(tmp_path):
 
 
 @pytest.mark.parametrize("clock", ["variable", "lossy"])
-def test_uneven_clocks_are_in_the_file_and_in_the_truth(tmp_path, clock):
+def test_uneven_clocks_are_in_the_file_and_in_the_truth(tmp_path: Path, clock: Any) -> None:
     out = tmp_path / "r.mp4"
     options = ("--fps", "60", "--seconds", "4.2", "--n-events", "1", "--size", "160x120", "--clock", clock)
     assert main(["recording", str(out), *options]) == 0
@@ -115,12 +116,12 @@ def test_uneven_clocks_are_in_the_file_and_in_the_truth(tmp_path, clock):
     assert bool(same) == (clock == "lossy")
 
 
-def test_manifest_has_the_columns_and_points_at_the_clips(small_corpus):
+def test_manifest_has_the_columns_and_points_at_the_clips(small_corpus: Any) -> None:
     out, built = small_corpus
     with built.manifest.open(newline="") as file:
         reader = csv.DictReader(file)
         rows = list(reader)
-    assert tuple(reader.fieldnames) == ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
+    assert tuple(reader.fieldnames or ()) == ("subject", "clip", "path", "fps", "onset", "apex", "offset", "label")
     assert Counter(row["label"] for row in rows) == {label: 2 if label == "happiness" else 1 for label in CLASSES}
     for row in rows:
         n = len(frames_of(out / row["path"]))
@@ -129,14 +130,14 @@ def test_manifest_has_the_columns_and_points_at_the_clips(small_corpus):
         assert float(row["fps"]) == 30.0
 
 
-def test_corpus_says_that_it_is_synthetic(small_corpus):
+def test_corpus_says_that_it_is_synthetic(small_corpus: Any) -> None:
     about = json.loads((small_corpus[0] / "corpus.json").read_text())
     assert about["synthetic"] is True
     assert len(about["clips"]) == 6
     assert all(0.3 <= clip["amplitude_percent"] <= 4.0 for clip in about["clips"])
 
 
-def test_two_processes_make_the_same_corpus_as_one(small_corpus, tmp_path):
+def test_two_processes_make_the_same_corpus_as_one(small_corpus: Any, tmp_path: Path) -> None:
     out, _ = small_corpus
     corpus.build(tmp_path / "c", shape=6, seed=4, jobs=2, fps_choices=(30.0,))
     names = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
@@ -144,11 +145,11 @@ def test_two_processes_make_the_same_corpus_as_one(small_corpus, tmp_path):
     assert all((out / name).read_bytes() == (tmp_path / "c" / name).read_bytes() for name in names)
 
 
-def test_a_stopped_corpus_goes_on_where_it_was(small_corpus, tmp_path):
+def test_a_stopped_corpus_goes_on_where_it_was(small_corpus: Any, tmp_path: Path) -> None:
     class Stop(Exception):
         pass
 
-    def stop_after_two(done, total):
+    def stop_after_two(done: Any, total: Any) -> None:
         if done == 2:
             raise Stop
 
@@ -165,13 +166,13 @@ def test_a_stopped_corpus_goes_on_where_it_was(small_corpus, tmp_path):
     assert (out / "corpus.json").read_bytes() == (small_corpus[0] / "corpus.json").read_bytes()
 
 
-def test_a_stopped_corpus_is_not_mixed_with_another(tmp_path, capsys):
+def test_a_stopped_corpus_is_not_mixed_with_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "unfinished.jsonl").write_text('{"seed": 9}\n')
     assert main(["corpus", "--out", str(tmp_path), "--shape", "1", "--jobs", "1"]) == 1
     assert "other settings" in capsys.readouterr().err
 
 
-def test_mmew_shape_deals_its_clips_to_all_subjects():
+def test_mmew_shape_deals_its_clips_to_all_subjects() -> None:
     counts = corpus.check("mmew", seed=0, jobs=1, fps_choices=(90.0,), amplitude_percent=(0.3, 4.0))
     assert counts == {"happiness": 36, "disgust": 72, "fear": 16, "surprise": 89, "sadness": 13}
     subjects = [f"s{k}" for k in range(36)]
@@ -183,12 +184,12 @@ def test_mmew_shape_deals_its_clips_to_all_subjects():
     assert set(per_subject.values()) == {6, 7}
 
 
-def test_corpus_refuses_a_folder_that_holds_one(small_corpus, capsys):
+def test_corpus_refuses_a_folder_that_holds_one(small_corpus: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["corpus", "--out", str(small_corpus[0]), "--shape", "1"]) == 1
     assert "already holds a corpus" in capsys.readouterr().err
 
 
-def test_mjpeg_keeps_uneven_frame_times(tmp_path):
+def test_mjpeg_keeps_uneven_frame_times(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
     times_s = [0.0, 0.033, 0.1, 0.14]
     with MjpegWriter(path, size_wh=(64, 48), fps=30) as writer:
@@ -201,8 +202,8 @@ def test_mjpeg_keeps_uneven_frame_times(tmp_path):
     np.testing.assert_allclose(read_s, times_s, atol=1e-3)
 
 
-def test_an_unfinished_video_leaves_nothing(tmp_path):
-    def break_off():
+def test_an_unfinished_video_leaves_nothing(tmp_path: Path) -> None:
+    def break_off() -> None:
         with MjpegWriter(tmp_path / "v.mp4", size_wh=(64, 48), fps=30) as writer:
             writer.write(np.zeros((48, 64, 3), np.uint8))
             raise RuntimeError("broken off")
@@ -225,7 +226,9 @@ def test_an_unfinished_video_leaves_nothing(tmp_path):
         (["--face", "nowhere.png"], 1, "does not exist"),
     ],
 )
-def test_impossible_settings_are_refused_with_a_reason(tmp_path, capsys, arguments, code, words):
+def test_impossible_settings_are_refused_with_a_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: Any, code: Any, words: Any
+) -> None:
     out = tmp_path / "r.mp4"
     assert main(["recording", str(out), *arguments]) == code
     error = capsys.readouterr().err
@@ -234,12 +237,12 @@ def test_impossible_settings_are_refused_with_a_reason(tmp_path, capsys, argumen
     assert not out.exists()
 
 
-def test_an_unknown_suffix_is_refused(tmp_path, capsys):
+def test_an_unknown_suffix_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recording", str(tmp_path / "r.mov")]) == 2
     assert ".mp4 or .avi" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["recording", str(tmp_path / "file" / "r.mp4"), *TINY]) == 1
     assert "cannot write" in capsys.readouterr().err
@@ -247,7 +250,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     assert "cannot make the folder" in capsys.readouterr().err
 
 
-def test_a_portrait_without_a_face_is_refused(tmp_path, capsys):
+def test_a_portrait_without_a_face_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
     (tmp_path / "text.jpg").write_text("no picture")
     assert main(["recording", str(tmp_path / "r.mp4"), "--face", str(tmp_path / "grey.png"), *TINY]) == 1
@@ -256,7 +259,7 @@ def test_a_portrait_without_a_face_is_refused(tmp_path, capsys):
     assert "not a picture" in capsys.readouterr().err
 
 
-def test_a_folder_without_usable_portraits_is_refused(tmp_path, capsys):
+def test_a_folder_without_usable_portraits_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     faces = tmp_path / "faces"
     assert main(["corpus", "--out", str(tmp_path / "c"), "--faces", str(faces), "--shape", "2"]) == 1
     assert "does not exist" in capsys.readouterr().err
@@ -275,6 +278,8 @@ def test_a_folder_without_usable_portraits_is_refused(tmp_path, capsys):
         (["--rates", "3"], "10 to 1000"),
     ],
 )
-def test_impossible_corpora_are_refused(tmp_path, capsys, arguments, words):
+def test_impossible_corpora_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: Any, words: Any
+) -> None:
     assert main(["corpus", "--out", str(tmp_path / "c"), *arguments]) == 2
     assert words in capsys.readouterr().err

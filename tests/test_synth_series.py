@@ -9,7 +9,7 @@ import pytest
 
 from mer.errors import UsageError
 from mer.synth import series
-from mer.synth.cli import main
+from mer.synthesise import main
 
 TINY = ["--rates", "20", "--seconds", "1", "--n-events", "0", "--distractors", "none", "--jobs", "1"]
 FACES = [Path(f"{k}.jpg") for k in range(10)]
@@ -77,7 +77,7 @@ def test_a_set_under_moving_conditions_has_real_heads_webcam_codec_and_faces_of_
     plans = series.plan(range(1, 21), fps=(30.0,), conditions="moving")
     assert {plan.settings.head_path for plan in plans} == {"measured"}
     assert {plan.codec for plan in plans} == {"h264"}
-    sizes = [plan.settings.iod_px for plan in plans]
+    sizes = [plan.settings.iod_px or 0.0 for plan in plans]
     assert min(sizes) < 60
     assert max(sizes) > 110
     assert 2 < sum(plan.settings.duplicates > 0 for plan in plans) < 18

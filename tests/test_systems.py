@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.pipeline import make_pipeline
@@ -21,16 +20,16 @@ import engines.train
 from mer import train
 from mer.config import TrainSettings
 from mer.errors import MerError
-from mer.evaluation import predictions
 from mer.models.mdmo import features_from_flow
 from mer.models.registry import SYSTEMS
-from mer.training import claim, loop, svm, watching
+from mer.training import claim, loop, predictions, svm, watching
 from mer.training import fold as fold_module
+from mer.training.context import RunContext
 from mer.training.data import read_npz, select
 from mer.training.feature_cache import FeatureCache
 from mer.training.inputs import input_of
 from mer.training.loop import Examples
-from mer.training.systems import Task
+from mer.training.system import Task
 
 COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")
 SVMS = tuple(name for name, system in SYSTEMS.items() if system.kind == "svm")
@@ -102,8 +101,7 @@ def test_a_fold_can_be_run_elsewhere_from_a_pickled_job(toy: Path, tmp_path: Pat
     out, console = tmp_path / "run", Console(quiet=True)
     claim.claim(out, data, settings)
     [fold] = claim.claim_folds(out, data, settings, None)
-    cpu = torch.device("cpu")
-    job = fold_module.make_job(data, truth, settings, out, cache=None, device=cpu, threads=1, console=console)
+    job = fold_module.prepare(RunContext(settings, out, out / "features"), data, truth, console=console)
     there, work = pickle.loads(pickle.dumps((job, fold_module.run_fold)))
     result = work(there, fold, 0)
     assert json.loads((out / fold.name / "result.json").read_text()) == result
@@ -113,8 +111,8 @@ def test_no_engine_is_promised_of_what_keeps_no_weights(
     toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "lab.toml").write_text("halve_after = 2\n")
-    options = ("--model", "mdmo", "--protocol", "holdout", "--epochs", "3", "--build-plan")
-    options += ("--config", str(tmp_path / "lab.toml"))
+    options = ["--model", "mdmo", "--protocol", "holdout", "--epochs", "3", "--build-plan"]
+    options += ["--config", str(tmp_path / "lab.toml")]
     assert engines.train.main(["--clips", str(toy), "--out", str(tmp_path / "run"), *COMMON, *options]) == 0
     said = capsys.readouterr().out
     assert "epochs, halve-after left aside" in said
@@ -144,7 +142,8 @@ def task(features: Any, truth: Any, stop: Any, stop_truth: Any, tmp_path: Path) 
     settings = TrainSettings(model="mdmo", classes=CLASSES)
     examples = Examples(np.asarray(features, np.float32), np.asarray(truth))
     others = Examples(np.asarray(stop, np.float32), np.asarray(stop_truth))
-    return Task(examples, others, settings, (0, 0), "fold-1", tmp_path, torch.device("cpu"), Console(quiet=True))
+    context = RunContext(settings, tmp_path, tmp_path / "features")
+    return Task(examples, others, context, (0, 0), "fold-1", Console(quiet=True))
 
 
 def test_a_machine_answers_a_class_it_has_never_seen_last(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import cv2
 import pytest
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import evaluate
+from engines import evaluate
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation import paper
@@ -18,8 +18,9 @@ from mer.evaluation.table1_command import ORDER
 from mer.jobs.clock import Clock
 from mer.models.registry import SYSTEMS
 from mer.splits import Fold
+from mer.training.context import RunContext
 from mer.training.source import Source
-from mer.training.tasks import Ended, FoldTask, Shared, do_fold
+from mer.training.tasks import Ended, FoldTask, do_fold
 
 QUICK = ("--models", "mdmo,conv3d", "--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")
 TRAINED = (*QUICK, "--protocol", "loso", "--epochs", "1", "--batch", "4")
@@ -119,7 +120,7 @@ def test_other_settings_in_the_folder_of_a_table_are_refused(
 
 def test_a_fold_that_fails_says_why_and_the_others_of_its_run_are_left_out(tmp_path: Path) -> None:
     source = Source(tmp_path / "nothing.npz", (), False, "emotion", tmp_path / "cache.npz")
-    shared = Shared(source, TrainSettings("mdmo"), tmp_path / "mdmo", tmp_path / "features", "cpu", 1)
+    shared = RunContext(TrainSettings("mdmo"), tmp_path / "mdmo", tmp_path / "features", source=source)
     first, second = (FoldTask(shared, Fold(f"fold-{number}", ("a",), ("b",), ("c",)), number) for number in (0, 1))
     ended = do_fold(first)
     assert ended.result is None

@@ -76,7 +76,7 @@ def test_a_long_list_is_cut_and_counted() -> None:
         (r"(?<![\w.])(?:Plain)?Console\((?!quiet=True|\n|Console)", ("mer/terminal.py", "mer/text.py")),
         (r"csv\.(?:writer|DictWriter)\(", ("mer/text.py",)),
         (r"json\.loads?\(|tomllib\.loads?\(", ("mer/files.py",)),
-        (r"TextColumn\((?!.*markup=False)", ("mer/synth/cli.py",)),
+        (r"TextColumn\((?!.*markup=False)", ("mer/synthesise.py",)),
         (r"(?<!\w)print_exc|traceback\.print", ()),
     ],
 )

@@ -13,14 +13,15 @@ import torch
 from rich.console import Console
 from toy_clips import CLASSES, toy_clips, write_toy
 
-from mer import checkpoint, evaluate, splits, train
+from engines import evaluate
+from mer import checkpoint, splits, train
 from mer.config import TrainSettings
 from mer.errors import MerError
-from mer.evaluation import predictions
 from mer.evaluation.report import Row, row_of_run, to_markdown
 from mer.models import networks
+from mer.training import data as data_module
 from mer.training import fold as fold_module
-from mer.training import loop
+from mer.training import loop, predictions
 from mer.training.forward import FastForward, plan_forward
 
 SMALL = ("--model", "conv3d", "--input", "residual", "--threads", "1", "--device", "cpu")
@@ -146,7 +147,7 @@ def test_copies_are_made_of_training_people_only(tmp_path: Path, monkeypatch: py
     rare = np.flatnonzero((data["labels"] != "surprise") | (np.arange(36) % 4 == 1))
     path = write_toy(tmp_path / "rare.npz", **{name: array[rare] for name, array in data.items()})
     copied: list[set[str]] = []
-    encode_all = fold_module.encode_all
+    encode_all = data_module.encode_all
 
     def spy(clips: Any, copies: Any, *rest: Any, **options: Any) -> Any:
         sources = {str(data["subjects"][rare][copy.source]) for copy in copies if copy.seed}
@@ -262,7 +263,7 @@ def test_what_is_made_from_weights_gets_their_path(toy: Path, tmp_path: Path) ->
 def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
     model = networks.create("conv3d", mode="residual", n_classes=3)
     data = toy_clips(people=1)
-    examples = loop.Examples(data["clips"], np.zeros(6, np.int64))  # type: ignore[arg-type]
+    examples = loop.Examples(data["clips"], np.zeros(6, np.int64))
     broken = FastForward(lambda clips: model(clips) * float("nan"), 8, "")
     watch = loop.Watch(lambda _done, _total: None, lambda _history: None)
     with pytest.raises(MerError, match="lower --lr"):
@@ -284,13 +285,13 @@ def test_convlstm_learns_through_its_own_backward_pass() -> None:
     model = networks.create("convlstm", mode="residual", n_classes=3)
     plan = plan_forward(model, torch.device("cpu"))
     data = toy_clips(people=1, each=3)
-    clips, truth = torch.from_numpy(data["clips"]), torch.arange(3)  # type: ignore[arg-type]
+    clips, truth = torch.from_numpy(data["clips"]), torch.arange(3)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     losses = []
     for _ in range(8):
         optimiser.zero_grad()
         loss = torch.nn.functional.cross_entropy(plan.logits(clips), truth)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]

@@ -1,6 +1,7 @@
 """Toy clips for tests of training: a spot on a textured background, not faces."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ CLASSES = ("happiness", "disgust", "surprise")
 CENTRES = ((70, 45), (45, 20), (20, 70))
 
 
-def toy_clips(people: int = 6, each: int = 6, *, seed: int = 0) -> dict[str, NDArray[np.generic]]:
+def toy_clips(people: int = 6, each: int = 6, *, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Return clips, labels and subjects: a class is a place where a spot brightens; onset frames say nothing."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:90, 0:90]
@@ -29,7 +30,8 @@ def toy_clips(people: int = 6, each: int = 6, *, seed: int = 0) -> dict[str, NDA
     return {"clips": np.stack(clips), "labels": np.array(labels), "subjects": np.array(subjects)}
 
 
-def write_toy(path: Path, **changes: NDArray[np.generic]) -> Path:
+def write_toy(path: Path, **changes: NDArray[Any]) -> Path:
     """Write toy clips as an .npz file, with some of its arrays exchanged."""
-    np.savez(path, **{**toy_clips(), **changes})
+    arrays: dict[str, Any] = {**toy_clips(), **changes}
+    np.savez(path, **arrays)
     return path

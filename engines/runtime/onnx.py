@@ -5,17 +5,19 @@ from types import TracebackType
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from engines.manifest import INPUT, OUTPUT, Manifest, check_clips, load_pair
+from engines.onnx_runs import first_output
+from engines.probabilities import checked_probabilities
+from engines.protocol import DEFAULT_THREADS
 from mer.errors import MerError
-from mer.onnx_runs import first_output
 from mer.preprocess import InputMode
-from mer.probabilities import checked_probabilities
+from mer.process import no_usage_data
 
-DEFAULT_THREADS: Final = 1
-"""A clip costs as much processor time with two, and nobody waits for it: one leaves a core to capture and spotting."""
+with no_usage_data():
+    import onnxruntime
+
 CHUNK: Final = 4
 """Clips a run: larger batches do not fit the caches and take longer a clip (measured: README.md)."""
 
@@ -102,9 +104,15 @@ def new_session(content: bytes, *, threads: int = DEFAULT_THREADS, source: str) 
     options.log_severity_level = 3  # errors come as exceptions; warnings would tear the overlay
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        with no_usage_data():
+            return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exception types share no base class of their own
         raise MerError(f"ONNX Runtime cannot load {source}: {error}; export it again") from error
+
+
+def version() -> str:
+    """Return the version of ONNX Runtime."""
+    return str(onnxruntime.__version__)
 
 
 def _check_interface(path: Path, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from engines import tensorrt_api
 from engines.manifest import INPUT, OUTPUT, Manifest, Target, check_clips, load_pair
+from engines.probabilities import checked_probabilities
+from engines.protocol import DEFAULT_THREADS
 from engines.runtime import cuda
 from engines.runtime.cuda import Device
 from engines.tensorrt_api import Api, TrtBackend
 from mer.errors import MerError
 from mer.preprocess import InputMode
-from mer.probabilities import checked_probabilities
 
 
 class TensorRtEngine:
@@ -29,6 +30,7 @@ class TensorRtEngine:
     Args:
         path: The .plan file; its manifest lies beside it. TensorRT-RTX's compiled kernels are kept in a
             .cache file there too.
+        threads: Not used; other runtimes run on the processor.
 
     Raises:
         MerError: If there is no GPU, no library, or the plan is not for this GPU and this version.
@@ -36,7 +38,7 @@ class TensorRtEngine:
 
     choice_reason = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, threads: int = DEFAULT_THREADS) -> None:  # noqa: ARG002 - a GPU uses none
         self._engine: Any = None
         self._memory = ExitStack()
         self._graphs = ExitStack()
@@ -192,6 +194,16 @@ class TensorRtEngine:
     def _enqueue(self, batch: int) -> None:
         if not self._contexts[batch].execute_async_v3(self._stream):
             raise MerError(f"{self.name} failed on a batch of {batch}: {self._log.reason()}")
+
+
+def tensorrt_version() -> str:
+    """Return the version of TensorRT."""
+    return tensorrt_api.load_api("tensorrt").version
+
+
+def tensorrt_rtx_version() -> str:
+    """Return the version of TensorRT-RTX."""
+    return tensorrt_api.load_api("tensorrt-rtx").version
 
 
 def split_batch(count: int, largest: int) -> list[int]:

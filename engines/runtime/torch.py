@@ -8,12 +8,17 @@ import torch
 from numpy.typing import NDArray
 
 from engines.manifest import Manifest, check_clips, sha256
-from engines.runtime.onnx import DEFAULT_THREADS
+from engines.probabilities import checked_probabilities
+from engines.protocol import DEFAULT_THREADS
 from mer import checkpoint
 from mer.errors import MerError
 from mer.models.networks import parameter_count
 from mer.preprocess import InputMode, check_mode
-from mer.probabilities import checked_probabilities
+
+
+def version() -> str:
+    """Return the version of PyTorch."""
+    return str(torch.__version__)
 
 
 class TorchEngine:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
-from mer.face.landmarker import Landmarker
+from mer.face.landmarker import Borrowed, Landmarker
 from mer.face.tracker import FaceTracker
 from mer.labels import NONE_LABEL
 from mer.media.video import FrameReader
@@ -44,17 +43,17 @@ def cut(
     Raises:
         MerError: If a recording cannot be read or none of them shows a face for long enough.
     """
-    cv2.setNumThreads(1)
     clips: list[NDArray[np.uint8]] = []
     subjects: list[str] = []
-    for number, path in enumerate(recordings):
-        with FrameReader(path, grey=True) as frames, FaceTracker(Landmarker()) as tracker:
-            crops = [tracker.crop(frame) for frame in frames]
-        found = clips_of(crops, np.random.default_rng([seed, number]))
-        clips += found
-        subjects += [path.stem] * len(found)
-        if progress:
-            progress(number + 1, len(recordings))
+    with Landmarker() as landmarker:
+        for number, path in enumerate(recordings):
+            with FrameReader(path, grey=True) as frames, FaceTracker(Borrowed(landmarker)) as tracker:
+                crops = [tracker.crop(frame) for frame in frames]
+            found = clips_of(crops, np.random.default_rng([seed, number]))
+            clips += found
+            subjects += [path.stem] * len(found)
+            if progress:
+                progress(number + 1, len(recordings))
     if not clips:
         raise MerError(f"none of {len(recordings)} recordings shows a face for half a second; give others")
     return {"clips": np.stack(clips), "labels": np.full(len(clips), NONE_LABEL), "subjects": np.array(subjects)}

@@ -4,13 +4,13 @@ A recording is read from its first frame and its face tracked from there, exactl
 does; so the same recording and interval give the same clip, byte for byte, in training and in use.
 """
 
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing import get_context
 from operator import attrgetter
 from pathlib import Path
@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from mer.data.sample import Sample
 from mer.errors import MerError
 from mer.face.geometry import CROP_SIZE
-from mer.face.landmarker import Landmarker
+from mer.face.landmarker import Borrowed, Landmarker
 from mer.face.tracker import FaceTracker
 from mer.media.video import FrameReader
 from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
 from mer.preprocess import make_clip, warp
+from mer.process import settle
 from mer.sampling import N_FRAMES, REST_S
 
 CACHE_VERSION: Final = 4
@@ -81,13 +82,16 @@ def load_clips(
     if cache is not None and (kept := _read_cache(cache, key, samples)) is not None:
         return kept
     by_path = [list(group) for _, group in itertools.groupby(sorted(samples, key=_order), attrgetter("path", "fps"))]
-    cut = partial(_clips_of_recording, colour=colour)
+    cut = functools.partial(_clips_of_recording, colour=colour)
     results: dict[Sample, Clip | str] = {}
     if jobs == 1:
-        for done, group in enumerate(by_path, 1):
-            results.update(cut(group))
-            if progress:
-                progress(done, len(by_path))
+        try:
+            for done, group in enumerate(by_path, 1):
+                results.update(cut(group))
+                if progress:
+                    progress(done, len(by_path))
+        finally:
+            _put_away()
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
             for done, part in enumerate(pool.map(cut, by_path, chunksize=4), 1):
@@ -132,9 +136,21 @@ def clip_of(crops: Sequence[FaceCrop], sample: Sample) -> Clip:
     return make_clip([*rest, *inside], Interval(onset, middle, offset))
 
 
+@functools.lru_cache(maxsize=1)
+def _landmarker() -> Landmarker:
+    """Return the one of this process, which ends with it."""
+    return Landmarker()
+
+
+def _put_away() -> None:
+    if _landmarker.cache_info().currsize:
+        _landmarker().close()
+        _landmarker.cache_clear()
+
+
 def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, Clip | str]:
     """Track the face through one recording and cut out all samples of it."""
-    cv2.setNumThreads(1)
+    settle()
     last = max(sample.offset for sample in samples)
     wanted = np.zeros(last + 1, bool)
     for sample in samples:
@@ -143,7 +159,7 @@ def _clips_of_recording(samples: list[Sample], *, colour: bool) -> dict[Sample, 
     try:
         with (
             FrameReader(samples[0].path, fps=samples[0].fps, grey=not colour) as frames,
-            FaceTracker(Landmarker()) as tracker,
+            FaceTracker(Borrowed(_landmarker())) as tracker,
         ):
             for frame in itertools.takewhile(lambda f: f.index <= last, frames):
                 crop = tracker.crop(frame)

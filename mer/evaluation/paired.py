@@ -20,8 +20,8 @@ from rich.table import Table
 
 from mer import metrics
 from mer.errors import MerError
-from mer.evaluation.predictions import Predictions
 from mer.text import csv_text
+from mer.training.predictions import Predictions
 
 _DRAWS: Final = 2000
 _NAMES: Final = ("first", "second", "clips", "only_first", "only_second", "p", "p_corrected")

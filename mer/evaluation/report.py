@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.errors import MerError
-from mer.evaluation import by_dataset, paper, predictions
-from mer.evaluation.predictions import Predictions
+from mer.evaluation import by_dataset, paper
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
 from mer.missing import needed
 from mer.text import csv_text
+from mer.training import predictions
+from mer.training.predictions import Predictions
 
 COLUMNS: Final = (
     *("system", "input", "protocol", "data", "classes", "clips", "subjects"),

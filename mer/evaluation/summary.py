@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from mer import metrics
-from mer.evaluation.predictions import Predictions
 from mer.metrics import COMPOSITE_CLASSES, composite_label
+from mer.training.predictions import Predictions
 
 
 def summarise(predictions: Predictions) -> dict[str, Any]:

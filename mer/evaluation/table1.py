@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -174,20 +173,6 @@ def named(lines: Sequence[Line]) -> list[by_dataset.Named]:
 def cells_shown(line: Line, setting: Setting) -> list[str]:
     """Return a line of the table on the screen: COLUMNS without protocol and data."""
     return _cells(line, setting)[:-2]
-
-
-def write_table(folder: Path, lines: Sequence[Line], setting: Setting) -> None:
-    """Write table1.md, table1.csv, table1.json, table1.png and table2.png; datasets.csv where there are several."""
-    from mer.evaluation.table1_pictures import draw_table_1, draw_table_2  # late: needs matplotlib
-    from mer.files import write_atomically
-
-    write_atomically(folder / "table1.md", to_markdown(lines, setting))
-    write_atomically(folder / "table1.csv", to_csv(lines, setting))
-    write_atomically(folder / "table1.json", to_json(lines, setting))
-    if any(figures["datasets"] for _, figures in named(lines)):
-        write_atomically(folder / "datasets.csv", by_dataset.to_csv(named(lines)))
-    draw_table_1(folder / "table1.png", lines, setting)
-    draw_table_2(folder / "table2.png", lines, setting)
 
 
 def _cells(line: Line, setting: Setting) -> list[str]:

@@ -19,7 +19,8 @@ from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation import by_dataset
 from mer.evaluation.report import row_of_run
-from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, named, to_json, write_table
+from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, named, to_json
+from mer.evaluation.table1_files import write_table
 from mer.jobs import cluster
 from mer.jobs.clock import Clock, duration
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
@@ -83,21 +84,14 @@ def table1(given: argparse.Namespace) -> int:
         MerError: If nothing can be done.
     """
     missing.check("training", *missing.TRAINING)
-    if unknown := [name for name in given.models if name not in SYSTEMS]:
-        raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
-    names = [*sorted(dict.fromkeys(given.models), key=ORDER.index)]
-    chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
-    settings = load_each(given.config, chosen, names, preset=options.preset_of(given))
-    if rgb := [name for name in names if settings[name].input == "rgb"]:
-        raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
-    if settings[names[0]].protocol == "all":
-        raise MerError("protocol 'all' has no test set; choose 5fold, loso, lodo or holdout")
+    settings = _settings(given)
+    names = list(settings)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Late: torch takes seconds to import, and wrong options need not wait for it.
     from mer.training.claim import claim_folds
+    from mer.training.context import RunContext
     from mer.training.data import select
     from mer.training.source import features_folder, read, source_from
-    from mer.training.tasks import Shared
 
     source, threads = source_from(given), options.cores_for(given)
     if given.cluster:
@@ -119,7 +113,9 @@ def table1(given: argparse.Namespace) -> int:
         given.jobs if given.cluster in (None, cluster.LOCAL) else 0,
     )
     features = features_folder(given) or (given.out / "features").resolve()
-    shared = [Shared(source, settings[name], (given.out / name).resolve(), features, device, threads) for name in names]
+    shared = [
+        RunContext(settings[name], (given.out / name).resolve(), features, device, threads, source) for name in names
+    ]
     console.print(
         f"{about.data}: {about.clips} clips of {about.subjects} people; {len(names)} systems, {len(folds)} folds"
     )
@@ -135,6 +131,24 @@ def table1(given: argparse.Namespace) -> int:
         _show(lines, about, console)
         console.print(f"tables and pictures: {given.out}", highlight=False)
     return 0 if not reasons else 1 if len(reasons) == len(names) else EXIT_PARTIAL
+
+
+def _settings(given: argparse.Namespace) -> dict[str, TrainSettings]:
+    """Return the settings of each model that was asked for, in the order of the table.
+
+    Raises:
+        MerError: If they cannot be compared, or a model is not known.
+    """
+    if unknown := [name for name in given.models if name not in SYSTEMS]:
+        raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
+    names = sorted(dict.fromkeys(given.models), key=ORDER.index)
+    chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
+    loaded = load_each(given.config, chosen, names, preset=options.preset_of(given))
+    if rgb := [name for name in names if loaded[name].input == "rgb"]:
+        raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
+    if loaded[names[0]].protocol == "all":
+        raise MerError("protocol 'all' has no test set; choose 5fold, loso, lodo or holdout")
+    return {name: loaded[name] for name in names}
 
 
 def _train(
@@ -159,12 +173,12 @@ def _train(
         tasks += left
     if len(reasons) == len(shared):  # nothing to show, and the table of the earlier run stays
         raise MerError(next(iter(reasons.values())))
-    clock = Clock([task.shared.settings.model for task in tasks], workers=given.jobs)
+    clock = Clock([task.context.settings.model for task in tasks], workers=given.jobs)
     with _bar(console) as bar, closing(each_fold(tasks, where=given.cluster, jobs=given.jobs)) as all_:
         line = bar.add_task("folds", total=len(tasks), left="")
         for done, (number, ended) in enumerate(all_, 1):
             task = tasks[number]
-            name = task.shared.settings.model
+            name = task.context.settings.model
             if ended.reason:
                 reasons.setdefault(name, f"{task.fold.name}: {ended.reason}")
             left_s = clock.ended(number, name, counts=ended.result is not None)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from mer.augment import Copy
 from mer.errors import MerError
-from mer.evaluation.predictions import Predictions
+from mer.evaluation.network import Network
 from mer.evaluation.report import Row
 from mer.evaluation.summary import summarise
-from mer.evaluation.weights import Network
 from mer.metrics import COMPOSITE_CLASSES, composite_label
 from mer.preprocess import encode
 from mer.training.data import ClipData, encode_all, keep
+from mer.training.predictions import Predictions
 
 _PART = 64
 
@@ -53,7 +53,7 @@ def try_network(
     for i in range(0, len(truth), _PART):
         own = [Copy(k, ()) for k in range(i, min(i + _PART, len(truth)))]
         parts.append(network.probabilities(encode_all(kept.clips, own, encoded, threads=threads)))
-    probabilities = np.concatenate(parts)
+    probabilities = np.concatenate(parts).astype(np.float64)
     if classes != network.classes:
         probabilities = probabilities @ _composition(network.classes)
     n = len(truth)

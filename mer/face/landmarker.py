@@ -35,6 +35,7 @@ START_TIMEOUT_S: Final = 60.0
 ANSWER_TIMEOUT_S: Final = 60.0
 """A process that takes longer for one picture counts as dead."""
 
+_EMPTY: Final = (64, 64, 3)
 _CLOSE_TIMEOUT_S: Final = 5.0
 _NOWHERE: Final = "http://127.0.0.1:9"
 """As its proxy, this address keeps mediapipe from sending anything, and from looking up where to."""
@@ -66,6 +67,7 @@ class Landmarker:
         self._deaths: deque[float] = deque(maxlen=MAX_DEATHS + 1)
         self._news: deque[str] = deque()
         self._last_ms = 0
+        self._start_ms = 0
         self._process: _Process | None = _Process(*self._arguments, pictures_fd=self._pictures.fd)
 
     @property
@@ -95,12 +97,18 @@ class Landmarker:
         Raises:
             MerError: If mediapipe cannot be started, or dies again and again.
         """
-        self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
+        self._last_ms = max(self._last_ms + 1, self._start_ms + round(time_s * 1000))
         return self._meshes(image_bgr, self._last_ms)
 
     def detect_still(self, image_bgr: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Do the same with a picture that stands alone and leaves no trace in what comes after it."""
         return self._meshes(image_bgr, STILL)
+
+    def forget(self) -> None:
+        """Go on with another recording as if freshly started: an empty picture ends the tracks of all faces."""
+        self._start_ms = self._last_ms + 1
+        self._last_ms = self._start_ms
+        self._meshes(np.zeros(_EMPTY, np.uint8), self._start_ms)
 
     def news(self) -> tuple[str, ...]:
         """Return what has happened to mediapipe's process since the last call, in plain words."""
@@ -152,6 +160,18 @@ class Landmarker:
             )
         self._news.append(f"the face landmarker {why} and was started again")
         self._process = _Process(*self._arguments, pictures_fd=self._pictures.fd)
+
+
+class Borrowed:
+    """A landmarker for one recording, which the next one finds as if freshly started; starting one takes a second."""
+
+    def __init__(self, landmarker: Landmarker) -> None:
+        self._landmarker = landmarker
+        self.detect, self.detect_still, self.news = landmarker.detect, landmarker.detect_still, landmarker.news
+
+    def close(self) -> None:
+        """Give it back."""
+        self._landmarker.forget()
 
 
 def detect_once(image_bgr: NDArray[np.uint8], *, model: Path | None = None) -> NDArray[np.float32] | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import cv2
 import numpy as np
 
 from mer.errors import MerError, UsageError
@@ -25,12 +24,6 @@ from mer.messages import Frame
 
 LOOK_AHEAD: Final = 6
 """Frames decoded on opening: they show that the file can be read and how far apart its frames really are."""
-
-# OpenCV's own threads take turns with those of the stages instead of adding to them: pictures are small, and waking
-# a thread for a part of one costs more processor time than it saves (measured: a sixth of the whole pipeline).
-cv2.setNumThreads(1)
-_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # the former up to OpenCV 4.10
-_set_log_level(0)  # silent
 
 
 class FrameReader:

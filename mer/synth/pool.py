@@ -10,10 +10,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from mer.errors import MerError
 from mer.files import from_json
+from mer.process import settle
 from mer.synth.clip import ClipPlan, render_clip
 from mer.synth.portrait import Portrait
 
@@ -99,7 +98,7 @@ _portraits: dict[str, Portrait] = {}
 
 def start_worker() -> None:
     """Prepare a worker process: one thread for OpenCV, and no life after its parent's."""
-    cv2.setNumThreads(1)
+    settle()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

@@ -19,7 +19,7 @@ from mer.models.elrcn import Elrcn
 from mer.training.counting import counted
 from mer.training.forward import FastForward, multiplies_bfloat16, plan_forward
 from mer.training.loop import Examples, predict, train_fold
-from mer.training.systems import STATE_FILE, Fitted, Task
+from mer.training.system import STATE_FILE, Fitted, Task
 from mer.training.watching import batches_shown
 
 _PREDICT_PART: Final = 4
@@ -30,10 +30,10 @@ class NetworkSystem:
 
     def fit(self, task: Task) -> Fitted:
         """Train until the validation subjects gain nothing any more; keeps the best epoch."""
-        settings = task.settings
+        settings, device = task.context.settings, torch.device(task.context.device)
         torch.manual_seed(int(np.random.default_rng(task.seed).integers(2**31)))
-        model = networks.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(task.device)
-        forward, train, stop = plan_forward(model, task.device), task.train, task.stop
+        model = networks.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(device)
+        forward, train, stop = plan_forward(model, device), task.train, task.stop
         task.console.print(f"{task.fold}: {networks.parameter_count(model):,} parameters; {forward.description}")
         if isinstance(model, Elrcn):
             _say(task, _initialise(model, settings.init))
@@ -41,7 +41,7 @@ class NetworkSystem:
             train, stop = (_frozen(model, part, task) for part in (train, stop))
         elif settings.init:
             _say(task, _begin_with(model, settings))
-        with batches_shown(task.console, task.fold, settings, task.out) as watch:
+        with batches_shown(task.console, task.fold, settings, task.context.out) as watch:
             history = train_fold(
                 model,
                 forward,
@@ -49,7 +49,7 @@ class NetworkSystem:
                 stop=stop,
                 settings=settings,
                 seed=task.seed,
-                state=task.out / task.fold / STATE_FILE,
+                state=task.context.out / task.fold / STATE_FILE,
                 watch=watch,
             )
         best = history.epochs[history.best_epoch - 1]
@@ -104,10 +104,11 @@ def _frozen(model: Elrcn, examples: Examples, task: Task) -> Examples:
     """Return examples as the frozen layers show them: half precision, worked out once and not every epoch."""
     model.eval()
     step, parts = model.clips_at_once, []
-    quick = task.device.type == "cpu" and multiplies_bfloat16()
+    device = torch.device(task.context.device)
+    quick = device.type == "cpu" and multiplies_bfloat16()
     with counted(task.console, f"{task.fold}: frozen layers") as progress:
         for at in range(0, len(examples.truth), step):
-            clips = torch.from_numpy(examples.clips[at : at + step]).to(task.device)
+            clips = torch.from_numpy(examples.clips[at : at + step]).to(device)
             with torch.autocast("cpu", torch.bfloat16, enabled=quick):
                 parts.append(model.frozen(clips).half().cpu().numpy())
             progress(min(at + step, len(examples.truth)), len(examples.truth))

@@ -9,7 +9,7 @@ neither weights nor logs.
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,98 +26,77 @@ from mer.jobs.clock import Clock, duration
 from mer.splits import Fold
 from mer.training import estimate
 from mer.training.claim import claim, claim_folds, folds_of
+from mer.training.context import RunContext
 from mer.training.counting import counted
 from mer.training.data import ClipData, select
-from mer.training.fold import make_job, run_fold
-from mer.training.source import Source
-from mer.training.tasks import FoldTask, Shared, each_fold
+from mer.training.fold import prepare, run_fold
+from mer.training.tasks import FoldTask, each_fold
 from mer.training.watching import first_epoch_said
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Where folds are done that are not done here.
+class Workers:
+    """Processes that do folds side by side.
 
     Attributes:
-        source: Where every process reads the clips.
         cluster: Address of a cluster; None for processes of this machine.
         jobs: Folds at a time on this machine.
     """
 
-    source: Source
     cluster: str | None
     jobs: int
 
 
 def run(
     given: ClipData,
-    settings: TrainSettings,
-    out: Path,
+    context: RunContext,
     *,
     folds_file: Path | None = None,
-    cache: Path | None = None,
-    device: torch.device,
-    threads: int,
     console: Console,
-    spread: Spread | None = None,
+    workers: Workers | None = None,
 ) -> Path | None:
     """Train and report on all folds.
 
     Args:
         given: Clips of any classes.
-        settings: See `TrainSettings`.
-        out: Folder of the run; an unfinished run of the same settings and data goes on.
+        context: Settings, folder, machine; an unfinished run of the same settings and data goes on.
         folds_file: Folds of an earlier run to use again.
-        cache: Folder that keeps flow and other features; by default features/ in `out`.
-        device: Where to train.
-        threads: Processor cores to use.
         console: Where progress goes.
-        spread: Where the folds are done; None for here, one after the other.
+        workers: Who does the folds; None for this process, one after the other.
 
     Returns:
-        The run's best.safetensors: of several folds the one with the least loss on its stopping
-        subjects, which are never the reported ones. None if the system keeps no weights.
+        The run's best.safetensors: of several folds the one with the least loss on its validation
+        subjects, which are never the test subjects. None if the system keeps no weights.
 
     Raises:
-        MerError: If the data do not fit the settings, or `out` holds another run.
+        MerError: If the data do not fit the settings, or the folder holds another run.
     """
+    settings, out = context.settings, context.out
     data, truth = select(given, settings.classes, class_map.parse(settings.map))
     claim(out, data, settings)
     folds = claim_folds(out, data, settings, folds_file)
     _say_counts(data, truth, settings, console)
-    if spread is not None:
-        shared = Shared(
-            spread.source, settings, out.resolve(), cache or (out / "features").resolve(), str(device), threads
-        )
-        results = _spread(shared, folds, spread, console)
+    if workers is not None:
+        results = _side_by_side(context, folds, workers, console)
     else:
-        job = make_job(data, truth, settings, out, cache=cache, device=device, threads=threads, console=console)
-        results = [run_fold(job, fold, number, console) for number, fold in enumerate(folds)]
+        prepared = prepare(context, data, truth, console=console)
+        results = [run_fold(prepared, fold, number, console) for number, fold in enumerate(folds)]
     return keep_best(out, [fold.name for fold in folds], [float(result["stop_loss"]) for result in results])
 
 
-def dry_run(
-    given: ClipData,
-    settings: TrainSettings,
-    out: Path,
-    folds_file: Path | None,
-    *,
-    device: torch.device,
-    jobs: int,
-    threads: int,
-    console: Console,
-) -> None:
+def dry_run(given: ClipData, context: RunContext, folds_file: Path | None, *, jobs: int, console: Console) -> None:
     """Print what `run` would do and take, and leave nothing behind.
 
     Raises:
         MerError: As `run` does.
     """
+    settings = context.settings
     data, truth = select(given, settings.classes, class_map.parse(settings.map))
-    folds = folds_of(out, data, settings, folds_file)
+    folds = folds_of(context.out, data, settings, folds_file)
     _say_counts(data, truth, settings, console)
-    cost = estimate.measure(data, truth, settings, device)
+    cost = estimate.measure(data, truth, settings, torch.device(context.device))
     sizes = estimate.sizes(data, truth, settings, folds)
-    for line in estimate.lines(settings, sizes, cost, jobs=jobs, threads=threads):
+    for line in estimate.lines(settings, sizes, cost, jobs=jobs, threads=context.threads):
         console.print(line, soft_wrap=True, highlight=False)
     console.print("nothing was trained: --dry-run")
 
@@ -129,19 +108,22 @@ def _say_counts(data: ClipData, truth: NDArray[np.int64], settings: TrainSetting
     )
 
 
-def _spread(shared: Shared, folds: Sequence[Fold], spread: Spread, console: Console) -> list[dict[str, Any]]:
-    tasks = [FoldTask(shared, fold, number) for number, fold in enumerate(folds)]
+def _side_by_side(
+    context: RunContext, folds: Sequence[Fold], workers: Workers, console: Console
+) -> list[dict[str, Any]]:
+    whole = replace(context, out=context.out.resolve(), features=context.features.resolve())
+    tasks = [FoldTask(whole, fold, number) for number, fold in enumerate(folds)]
     results: dict[int, dict[str, Any]] = {}
     reasons = []
-    clock = Clock([shared.settings.model for _ in tasks], workers=spread.jobs)
-    watch = first_epoch_said(shared.out, [fold.name for fold in folds], shared.settings, spread.jobs, console)
+    clock = Clock([whole.settings.model for _ in tasks], workers=workers.jobs)
+    watch = first_epoch_said(whole.out, [fold.name for fold in folds], whole.settings, workers.jobs, console)
     with (
         counted(console, "folds") as progress,
-        closing(each_fold(tasks, where=spread.cluster, jobs=spread.jobs, watch=watch)) as all_,
+        closing(each_fold(tasks, where=workers.cluster, jobs=workers.jobs, watch=watch)) as all_,
     ):
         progress(0, len(tasks))
         for number, ended in all_:
-            left_s = clock.ended(number, shared.settings.model, counts=ended.result is not None)
+            left_s = clock.ended(number, whole.settings.model, counts=ended.result is not None)
             if ended.result is not None:
                 results[number] = ended.result
                 left = f"; about {duration(left_s)} left" if len(results) < len(tasks) else ""

@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 from mer.errors import MerError
 from mer.training.calibrate import cross_entropy, fit_temperature
-from mer.training.systems import Fitted, Task
+from mer.training.system import Fitted, Task
 
 DEGREE: Final = 2
 STRENGTHS: Final = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -35,7 +35,7 @@ class SvmSystem:
             MerError: If the training part has one class only.
         """
         if len(set(task.train.truth.tolist())) < 2:
-            name = task.settings.classes[int(task.train.truth[0])]
+            name = task.context.settings.classes[int(task.train.truth[0])]
             raise MerError(
                 f"{task.fold}: all training clips are of class {name!r}, nothing can be told apart; "
                 "choose another --protocol or fewer --classes"
@@ -45,7 +45,7 @@ class SvmSystem:
         ours, theirs = kernel.against(task.train.clips), kernel.against(task.stop.clips)
         tried = []
         for strength in STRENGTHS:
-            machine = _Machine(kernel, ours, task.train.truth, len(task.settings.classes), strength)
+            machine = _Machine(kernel, ours, task.train.truth, len(task.context.settings.classes), strength)
             logits = machine.decide(theirs)
             temperature = fit_temperature(logits, task.stop.truth)
             tried.append((cross_entropy(logits, task.stop.truth, temperature=temperature), strength, machine))

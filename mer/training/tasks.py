@@ -10,20 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 from rich.console import Console
 
 from mer import class_map
-from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.jobs import cluster, processes
 from mer.splits import Fold
+from mer.training.context import RunContext
 from mer.training.data import select
-from mer.training.fold import Job, make_job, run_fold
-from mer.training.source import Source, read
+from mer.training.fold import RunData, prepare, run_fold
+from mer.training.source import read
 
 GIVEN_UP: Final = "given-up.txt"
 """In the folder of a run while the others go on: its other folds need not be tried."""
@@ -35,37 +34,16 @@ _DIED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """What the folds of a run have in common.
-
-    Attributes:
-        source: The clips.
-        settings: See `TrainSettings`.
-        out: Folder of the run; full path.
-        features: Folder that keeps inputs that take time to make.
-        device: As torch names it.
-        threads: Processor cores a fold uses.
-    """
-
-    source: Source
-    settings: TrainSettings
-    out: Path
-    features: Path
-    device: str
-    threads: int
-
-
-@dataclass(frozen=True, slots=True)
 class FoldTask:
     """One fold of a run.
 
     Attributes:
-        shared: The run.
+        context: The run; its paths are full ones, and it names the source of the clips.
         fold: Who trains, stops and is reported.
         number: Position of the fold in the run, from 0.
     """
 
-    shared: Shared
+    context: RunContext
     fold: Fold
     number: int
 
@@ -84,30 +62,22 @@ class Ended:
 
 
 @functools.lru_cache(maxsize=1)
-def _job(shared: Shared) -> Job:
-    quiet = Console(quiet=True)
-    settings = shared.settings
-    given = read(shared.source, settings, jobs=1, console=quiet)
+def _run_data(context: RunContext) -> RunData:
+    quiet, settings = Console(quiet=True), context.settings
+    if context.source is None:
+        raise RuntimeError("a fold in another process needs the source of its clips")
+    given = read(context.source, settings, jobs=1, console=quiet)
     data, truth = select(given, settings.classes, class_map.parse(settings.map))
-    return make_job(
-        data,
-        truth,
-        settings,
-        shared.out,
-        cache=shared.features,
-        device=torch.device(shared.device),
-        threads=shared.threads,
-        console=quiet,
-    )
+    return prepare(context, data, truth, console=quiet)
 
 
 def do_fold(task: FoldTask) -> Ended:
     """Train and report one fold, unless that is done or the run was given up; never raises what data can cause."""
-    given_up = task.shared.out / GIVEN_UP
+    given_up = task.context.out / GIVEN_UP
     if given_up.exists():
         return Ended(None)
     try:
-        return Ended(run_fold(_job(task.shared), task.fold, task.number))
+        return Ended(run_fold(_run_data(task.context), task.fold, task.number))
     except (MerError, MemoryError, RuntimeError) as error:  # torch has no error of its own for what is too large
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     _give_up(task, reason)
@@ -149,14 +119,14 @@ def each_fold(
     """
     if not tasks:
         return
-    for out in {task.shared.out for task in tasks}:
+    for out in {task.context.out for task in tasks}:
         (out / GIVEN_UP).unlink(missing_ok=True)
     if where is None:
         ended = processes.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: watch())
     else:
-        shared = tasks[0].shared
-        gpus = 1 if torch.device(shared.device).type == "cuda" else 0
-        ended = cluster.each(do_fold, tasks, cluster=where, workers=jobs, cores=shared.threads, gpus=gpus)
+        context = tasks[0].context
+        gpus = 1 if torch.device(context.device).type == "cuda" else 0
+        ended = cluster.each(do_fold, tasks, cluster=where, workers=jobs, cores=context.threads, gpus=gpus)
     for number, outcome in ended:
         if outcome is None:
             _give_up(tasks[number], _DIED)
@@ -164,6 +134,6 @@ def each_fold(
 
 
 def _give_up(task: FoldTask, reason: str) -> None:
-    path = task.shared.out / GIVEN_UP
+    path = task.context.out / GIVEN_UP
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{task.fold.name}: {reason}\n", encoding="utf-8")

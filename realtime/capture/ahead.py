@@ -2,13 +2,13 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], *, most: int, name: str) -> Iterator[T]:
+def ahead(items: Iterable[T], *, most: int, name: str) -> Generator[T, None, None]:
     """Yield the items of an iterable that is iterated in a thread of its own.
 
     The thread waits once it is `most` items ahead, so nothing is lost; it has ended when this generator is

@@ -11,7 +11,7 @@ from mer.errors import MerError, UsageError
 from mer.media.source_name import source_name
 from mer.media.video import FrameReader
 from mer.messages import Frame
-from realtime.capture.cameras.base import Mode
+from realtime.capture.cameras.base import Laboratory, Mode
 from realtime.capture.cameras.registry import BACKENDS, DEFAULT, backend_of
 from realtime.capture.live_source import LiveSource
 from realtime.capture.stream import PREFIXES, NetworkStream
@@ -37,6 +37,7 @@ def open_source(
     fourcc: str | None = None,
     exposure_ms: float | None = None,
     backend: str = AUTO,
+    laboratory: Laboratory | None = None,
 ) -> Source:
     """Open what the user named.
 
@@ -49,6 +50,7 @@ def open_source(
         fourcc: Pixel format to ask a camera for, such as "MJPG".
         exposure_ms: Exposure to ask a camera for, 0 to let it choose.
         backend: What reads a camera that names no scheme; with "gstreamer", `text` may be a pipeline ending in appsink.
+        laboratory: What to ask a laboratory camera for besides, None for nothing.
 
     Returns:
         A source to iterate over and to close.
@@ -59,14 +61,18 @@ def open_source(
     """
     if fps is not None and not (np.isfinite(fps) and fps > 0):
         raise UsageError(f"--fps {fps} is not a frame rate; give a number above 0, such as 200")
+    laboratory = laboratory or Laboratory()
     if is_stream(text):
+        laboratory.refuse("streams")
         try:
             return LiveSource(NetworkStream(text), name=text, fps=fps)
         except MerError as error:  # which may quote the library's own words about the address
             raise type(error)(source_name(str(error))) from None
     if (camera := _camera_of(text, backend)) is not None:
         scheme, name, called = camera
-        return LiveSource(BACKENDS[scheme](name, Mode(width, height, fps, fourcc, exposure_ms)), name=called)
+        asked = Mode(width, height, fps, fourcc, exposure_ms, laboratory)
+        return LiveSource(BACKENDS[scheme](name, asked), name=called)
+    laboratory.refuse("recordings")
     return FrameReader(Path(text), fps=fps, grey=True)
 
 

@@ -131,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.file is not None:
         report = measure(arguments.file, rounds=arguments.rounds)
     else:
-        from mer.synth.cli import main as synthesise
+        from mer.synthesise import main as synthesise
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "synthetic.mp4"

@@ -1,10 +1,12 @@
 """`mer-doctor`: what of mer-live works on this machine, and what to do about the rest."""
 
+import argparse
 import importlib.util
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Final
 
@@ -14,7 +16,7 @@ from rich.text import Text
 
 from mer import missing, option_help
 from mer.cli import command
-from mer.errors import MerError
+from mer.errors import MerError, UsageError
 from mer.face.model_file import download_face_model, find_face_model
 from mer.parser import Parser
 from mer.terminal import open_console
@@ -29,6 +31,8 @@ _NEEDED: Final = ("face model", "face landmarker", "shipped model", *installatio
 _STYLES: Final[dict[State, str]] = {"works": "green", "missing": "yellow", "broken": "bold red"}
 _EXTRAS: Final = {
     "torch": ("training", "train"),
+    "pypylon": ("Basler cameras", "basler"),
+    "harvesters": ("GenICam cameras", "genicam"),
     "pylsl": ("Lab Streaming Layer", "lsl"),
     "textual_image": ("Sixel pictures", "pictures"),
     "ray": ("clusters", "cluster"),
@@ -65,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="mer-doctor",
         description="Check what works on this machine: libraries, models, cameras, GPU, terminal. Say what to do about "
         "the rest.",
-        notes="Exit codes: 0 mer-live and mer-replay can start; 1 they cannot.",
-        examples=("mer-doctor", "mer-doctor --json"),
+        notes="Exit codes: 0 mer-live and mer-replay can start, or the camera holds its rate; 1 they cannot, or it "
+        "does not.",
+        examples=("mer-doctor --json", "mer-doctor --camera basler:0 --fps 200"),
     )
     parser.add_argument("--json", action="store_true", help=option_help.JSON)
     parser.add_argument(
@@ -74,20 +79,51 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="first download the face landmarker model from Google (3.8 MB); nothing else here uses the network",
     )
+    _add_camera(parser)
     given = parser.parse_args(argv)
     console = open_console()
+    if getattr(given, "camera", None) is not None:
+        return _report(_camera(given), console, as_json=given.json)
     if given.download_face_model:
         print(printable(f"downloaded {download_face_model()}"), file=sys.stderr)
-    findings, versions = examine(console), component_versions()
+    findings = examine(console)
     ready = not any(finding.state == "broken" and finding.topic in _NEEDED for finding in findings)
-    if given.json:
-        print(
-            json.dumps(
-                {"ready": ready, "versions": versions, "findings": [asdict(f) for f in findings]},
-                indent=1,
-                allow_nan=False,
-            )
-        )
+    said = "mer-live and mer-replay can start" if ready else "mer-live and mer-replay cannot start: see above"
+    return _report(findings, console, as_json=given.json, ready=ready, said=said)
+
+
+def _add_camera(parser: Parser) -> None:
+    """Add the options about a camera, unless a damaged package, which will be a finding, keeps it from being opened."""
+    with suppress(Exception):
+        from realtime import camera_options
+
+        parser.add_argument("--camera", metavar="SOURCE", help=camera_options.CAMERA_HELP)
+        camera_options.add_camera(parser)
+
+
+def _report(
+    findings: Sequence[Finding],
+    console: Console,
+    *,
+    as_json: bool,
+    ready: bool | None = None,
+    said: str = "",
+) -> int:
+    """Print findings; return 0 if what was asked about works.
+
+    Args:
+        findings: What was found.
+        console: Where to.
+        as_json: Whether as one JSON object.
+        ready: Whether it works, None for "nothing is broken".
+        said: Last line of the table.
+    """
+    versions = component_versions()
+    if ready is None:
+        ready = not any(finding.state == "broken" for finding in findings)
+    if as_json:
+        content = {"ready": ready, "versions": versions, "findings": [asdict(finding) for finding in findings]}
+        print(json.dumps(content, indent=1, allow_nan=False))
         return 0 if ready else 1
     columns = [Column(name, overflow="fold") for name in ("", "", "what was found", "what to do")]
     table = Table(*columns, title="mer-live on this machine")
@@ -96,8 +132,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.add_row(finding.topic, state, finding.found, finding.advice)
     console.print(table)
     console.print(", ".join(f"{name} {number}" for name, number in versions.items()), highlight=False)
-    console.print("mer-live and mer-replay can start" if ready else "mer-live and mer-replay cannot start: see above")
+    console.print(said or ("the camera holds this" if ready else "the camera does not hold this: see above"))
     return 0 if ready else 1
+
+
+def _camera(args: argparse.Namespace) -> list[Finding]:
+    """Watch the camera that was named.
+
+    Raises:
+        MerError: If it cannot be opened.
+        UsageError: If it is not a camera or stream.
+    """
+    from mer.face.landmarker import Landmarker
+    from realtime.camera_options import open_named
+    from realtime.capture.live_source import LiveSource
+    from realtime.capture.source import open_source
+    from realtime.commands.camera_check import check
+
+    with Landmarker() as landmarker, open_named(args, opener=open_source, meshes=landmarker.detect_still) as source:
+        if not isinstance(source, LiveSource):
+            raise UsageError(f"--camera {args.camera} is a recording; give a camera or a stream")
+        return list(check(source))
 
 
 def _looked(topic: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -158,8 +213,8 @@ def _cameras() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    from engines import tensorrt_api
     from engines.runtime import cuda
+    from engines.runtime.registry import BUILT, RUNTIMES
 
     absent = cuda.unavailable()
     if absent:
@@ -167,15 +222,14 @@ def _gpu() -> Iterator[Finding]:
     else:
         device = cuda.use_device()
         yield Finding("GPU", "works", f"{device.name}, compute capability {device.compute_capability}")
-    backends: tuple[tensorrt_api.TrtBackend, ...] = ("tensorrt", "tensorrt-rtx")
-    for backend in backends:
+    for name in BUILT:
         try:
-            api = tensorrt_api.load_api(backend)
+            version = RUNTIMES[name].installed()
         except MerError as error:
             what, _, advice = str(error).partition("; ")
-            yield Finding(backend, "missing", what, advice if not absent else "only of use with an NVIDIA GPU")
+            yield Finding(name, "missing", what, advice if not absent else "only of use with an NVIDIA GPU")
         else:
-            yield Finding(backend, "works", f"version {api.version}")
+            yield Finding(name, "works", f"version {version}")
 
 
 def _plans() -> Iterator[Finding]:

@@ -6,17 +6,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from rich.console import Console
 
 from engines.fallback import FallbackEngine
 from engines.protocol import Engine
-from engines.select import BACKENDS, open_engine
+from engines.runtime.registry import NAMES
+from engines.select import open_engine
 from mer import option_help
 from mer.cli import command, say_to
 from mer.face.landmarker import Landmarker
@@ -24,27 +25,29 @@ from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
+from realtime.camera_options import CAMERA_HELP, add_camera, listed, open_named
+from realtime.capture.cameras.registry import LISTS
 from realtime.capture.feed import PATIENCE_S, Feed
 from realtime.capture.live_source import LiveSource
-from realtime.capture.source import CHOICES, Source, is_stream, open_source
+from realtime.capture.source import Source, is_stream, open_source
 from realtime.capture.thread import Capture
+from realtime.commands.signals import ending_signals
 from realtime.messages import Mark
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
 from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
 from realtime.output.records import STDOUT, Lines, Records, say
 from realtime.output.session_recording import SessionRecording
-from realtime.output.sink import Sink
 from realtime.pipeline import Pipeline
 from realtime.screen.graphics import choose
 from realtime.screen.keys import Keys
 from realtime.screen.log import Log, closing_lines
 from realtime.screen.overlay import Header, Overlay
 from realtime.session import deliver, live
+from realtime.sink import Sink
 
 CAMERA_VARIABLE: Final = "MER_CAMERA"
 """Holds what `--camera` would, for addresses with a password: a command line is seen by everybody on the machine."""
-_ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @command("mer-live")
@@ -52,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-live`; returns 0 (also after SIGTERM or SIGHUP), 130 after Ctrl-C, 1 or 2 for what cannot be used."""
     parser = _parser()
     args = config.parse(parser, argv)
+    if args.list_cameras is not None:
+        for line in listed(args.list_cameras):
+            print(printable(line))
+        return 0
+    if args.camera is None:
+        parser.error(f"--camera is missing; give --camera 0, or set {CAMERA_VARIABLE}")
     return _run(parser, args, open_console())
 
 
@@ -66,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--save-config", type=Path, metavar="TOML", help="write the other options to a file and exit")
     _add_source(parser)
+    add_camera(parser)
     options.add_recognition(parser)
     _add_output(parser)
     display = parser.add_argument_group("display")
@@ -79,28 +89,15 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--camera",
         default=os.environ.get(CAMERA_VARIABLE),
-        required=CAMERA_VARIABLE not in os.environ,
         metavar="SOURCE",
-        help="camera number or device, stream address (http, rtsp), or a file, which is played at its own pace "
-        f"(default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
+        help=f"{CAMERA_HELP} (default: the environment variable {CAMERA_VARIABLE}, which other users cannot read)",
     )
     group.add_argument(
-        "--fps",
-        type=options.frame_rate,
-        help=f"{option_help.FPS} (default: as the source delivers; if given, it is requested from a camera, and "
-        "replaces the time stamps of other sources)",
-    )
-    group.add_argument("--width", type=options.pixels, metavar="PIXELS", help="frame width to request from a camera")
-    group.add_argument("--height", type=options.pixels, metavar="PIXELS", help="frame height to request from a camera")
-    group.add_argument("--fourcc", metavar="CODE", help="pixel format to request from a camera, such as MJPG")
-    group.add_argument(
-        "--exposure", type=options.exposure, metavar="MS|auto", help="exposure time of the camera in ms (Linux)"
-    )
-    group.add_argument(
-        "--camera-backend",
-        choices=CHOICES,
-        default="auto",
-        help="library that reads cameras; with gstreamer, --camera also takes a pipeline",
+        "--list-cameras",
+        nargs="?",
+        const="v4l2",
+        choices=tuple(LISTS),
+        help="print the cameras of this machine, those of V4L2 with their modes and highest rates, and exit",
     )
     group.add_argument(
         "--reconnect",
@@ -145,99 +142,141 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What a session has open, all of it closed by whoever opened it.
+
+    Attributes:
+        feed: Where the frames come from.
+        engine: What classifies.
+        pipeline: The stages.
+        records: Where events and marks are written.
+        outlets: The Lab Streaming Layer, if asked for.
+        recording: The video of the session, if asked for.
+        failures: What of it failed and was replaced.
+    """
+
+    feed: Feed
+    engine: Engine
+    pipeline: Pipeline
+    records: Records
+    outlets: Outlets | None
+    recording: SessionRecording | None
+    failures: list[str]
+
+
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Console) -> int:
     if args.save_config is not None:
-        path, args.save_config = args.save_config, None
-        left_out = config.save(parser, args, path)
-        print(printable(f"options saved to {path}; use them with: mer-live --config {path}"))
-        for name in left_out:
-            remedy = f" or set {CAMERA_VARIABLE}" if name == "camera" else ""
-            print(f"--{name} was left out because it holds a password or token; give it again{remedy}")
-        return 0
+        return _save_options(parser, args)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        session = _opened(stack, parser, args, stop)
+        signals = stack.enter_context(ending_signals(stop))
+        pipeline = session.pipeline
+        frames = session.feed.frames(pipeline.announce)
+        if session.recording is not None:
+            session.recording.describe(session.feed.start)
+            frames = session.recording.passing(frames)
+        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        lines, keys = _lines_and_keys(session, args, stop)
+        sent: list[Sink] = [session.outlets] if session.outlets is not None else []
+        with _screen(args, session, console, keys) as screen:
+            updates = live(pipeline, capture, stop=stop, duration_s=args.duration)
+            deliver(updates, [lines, *sent, screen, keys])
+    errors = _say_how_it_ended(session, args)
+    return 1 if errors else 130 if signals == [signal.SIGINT] else 0
+
+
+def _save_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    path, args.save_config = args.save_config, None
+    left_out = config.save(parser, args, path)
+    print(printable(f"options saved to {path}; use them with: mer-live --config {path}"))
+    for name in left_out:
+        remedy = f" or set {CAMERA_VARIABLE}" if name == "camera" else ""
+        print(f"--{name} was left out because it holds a password or token; give it again{remedy}")
+    return 0
+
+
+def _opened(
+    stack: ExitStack, parser: argparse.ArgumentParser, args: argparse.Namespace, stop: threading.Event
+) -> _Session:
+    """Open everything, what is told about a failure first; closed by `stack`, in the opposite order."""
     into_recording = args.record is not None and args.events is None
     if into_recording:
         args.events = args.record / session_recording.EVENTS
-    name = source_name(args.camera)
-    stop = threading.Event()
     failures: list[str] = []
 
     def failed(text: str) -> None:
         failures.append(text)
         pipeline.announce(text)
 
-    with ExitStack() as stack:
-        landmarker = stack.enter_context(Landmarker(args.face_model))  # starts while engine and source are opened
-        outlets = (
-            stack.enter_context(Outlets(args.lsl, source=name, interface=interface_of(args.lsl_interface)))
-            if args.lsl
-            else None
+    landmarker = stack.enter_context(Landmarker(args.face_model))  # starts while engine and source are opened
+    outlets = stack.enter_context(_outlets(args)) if args.lsl else None
+    engine = stack.enter_context(_engine(args.engine, on_failure=failed))
+    feed = Feed(functools.partial(_open, args, landmarker), patience_s=args.reconnect, stop=stop)
+    stack.callback(feed.close)
+    landmarker.wait()
+    recording = stack.enter_context(_recording(parser, args, feed.source)) if args.record else None
+    records = stack.enter_context(Records(args.events, owned=into_recording))
+    pipeline = stack.enter_context(
+        Pipeline(
+            rate_hz=_most_hz(feed.source),
+            engine=engine,
+            landmarker=landmarker,
+            sensitivity=args.sensitivity,
         )
-        engine = stack.enter_context(_engine(args.engine, on_failure=failed))
-        feed = Feed(functools.partial(_open, args), patience_s=args.reconnect, stop=stop)
-        stack.callback(feed.close)
-        source = feed.source
-        landmarker.wait()
-        recording = stack.enter_context(_recording(parser, args, source)) if args.record else None
-        records = stack.enter_context(Records(args.events, owned=into_recording))
-        pipeline = stack.enter_context(
-            Pipeline(
-                rate_hz=_most_hz(source),
-                engine=engine,
-                landmarker=landmarker,
-                sensitivity=args.sensitivity,
-            )
-        )
-        signals = stack.enter_context(_ending_signals(stop))
-        frames = feed.frames(pipeline.announce)
-        start = feed.start if isinstance(source, LiveSource) else None
-        if recording:
-            recording.describe(feed.start)
-            frames = recording.passing(frames)
-        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
-        lines = Lines(records, source=name, start=start)
+    )
+    return _Session(feed, engine, pipeline, records, outlets, recording, failures)
 
-        def mark(pressed: Mark) -> None:
-            lines.mark(pressed)
-            if outlets is not None:
-                outlets.mark(pressed)
 
-        keys = Keys(
-            pipeline,
-            stop=stop,
-            on_mark=mark,
-            source=name,
-            save_dir=args.save_dir,
-        )
-        sent: list[Sink] = [outlets] if outlets is not None else []
-        with _screen(args, source, engine, pipeline, console, keys) as screen:
-            updates = live(pipeline, capture, stop=stop, duration_s=args.duration)
-            deliver(updates, [lines, *sent, screen, keys])
+def _outlets(args: argparse.Namespace) -> Outlets:
+    return Outlets(args.lsl, source=source_name(args.camera), interface=interface_of(args.lsl_interface))
+
+
+def _lines_and_keys(session: _Session, args: argparse.Namespace, stop: threading.Event) -> tuple[Lines, Keys]:
+    """Return what writes events and marks, and the keys that make marks; the session's start is known by now."""
+    name = source_name(args.camera)
+    start = session.feed.start if isinstance(session.feed.source, LiveSource) else None
+    lines = Lines(session.records, source=name, start=start)
+
+    def mark(pressed: Mark) -> None:
+        lines.mark(pressed)
+        if session.outlets is not None:
+            session.outlets.mark(pressed)
+
+    keys = Keys(
+        session.pipeline,
+        stop=stop,
+        on_mark=mark,
+        source=name,
+        save_dir=args.save_dir,
+    )
+    return lines, keys
+
+
+def _say_how_it_ended(session: _Session, args: argparse.Namespace) -> list[str]:
+    """Print the closing lines and return what went wrong."""
+    pipeline, recording = session.pipeline, session.recording
+    rhythm = pipeline.cadence.rhythm
     face_notes = pipeline.face_notes(start_s=pipeline.totals.first_time_s)
-    notes = (str(pipeline.cadence.rhythm), *feed.notes, *face_notes, *(recording.notes if recording else ()), *failures)
+    kept = recording.notes if recording else ()
     for line in closing_lines(
-        source.description,
+        session.feed.source.description,
         totals=pipeline.totals,
         timing=pipeline.timing,
-        notes=notes,
-        missing=pipeline.cadence.rhythm.missing,
+        notes=(str(rhythm), *session.feed.notes, *face_notes, *kept, *session.failures),
+        missing=rhythm.missing,
     ):
         say(line, path=args.events)
-    errors = [error for error in (feed.error, records.error, recording.error if recording else "") if error]
+    told = (session.feed.error, session.records.error, recording.error if recording else "")
+    errors = [error for error in told if error]
     for error in errors:
         say_to(sys.stderr, f"mer-live: error: {error}")
-    return 1 if errors else 130 if signals == [signal.SIGINT] else 0
+    return errors
 
 
-def _open(args: argparse.Namespace) -> Source:
-    return open_source(
-        args.camera,
-        fps=args.fps,
-        width=args.width,
-        height=args.height,
-        fourcc=args.fourcc,
-        exposure_ms=args.exposure,
-        backend=args.camera_backend,
-    )
+def _open(args: argparse.Namespace, landmarker: Landmarker) -> Source:
+    return open_named(args, opener=open_source, meshes=landmarker.detect_still)
 
 
 def _most_hz(source: Source) -> float:
@@ -252,20 +291,20 @@ def _recording(parser: argparse.ArgumentParser, args: argparse.Namespace, source
         "description": source.description,
         "options": {k: source_name(value) if isinstance(value, str) else value for k, value in chosen.items()},
     }
-    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about)
+    sample = source.peek() if isinstance(source, LiveSource) else None
+    return SessionRecording(args.record, size_wh=source.size_wh, rate_hz=source.rate_hz, about=about, sample=sample)
 
 
 def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
     """Return the engine; one that runs the shipped weights is replaced by ONNX Runtime if it fails on the way."""
     engine = open_engine(choice)
-    if choice not in ("auto", *BACKENDS):
+    if choice not in ("auto", *NAMES):
         return engine  # nothing here answers as somebody's own weights do
     return FallbackEngine(engine, reserve=lambda: open_engine("onnxruntime"), on_failure=on_failure)
 
 
-def _screen(
-    args: argparse.Namespace, source: Source, engine: Engine, pipeline: Pipeline, console: Console, keys: Keys
-) -> AbstractContextManager[Sink]:
+def _screen(args: argparse.Namespace, session: _Session, console: Console, keys: Keys) -> AbstractContextManager[Sink]:
+    source, engine, pipeline = session.feed.source, session.engine, session.pipeline
     if args.no_overlay or args.events == STDOUT or not console.is_terminal:
         return closing(Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events)))
     camera = source if isinstance(source, LiveSource) and not is_stream(args.camera) else None
@@ -280,24 +319,3 @@ def _screen(
     )
     mode = choose(args.pictures, console, os.environ).mode
     return Overlay(header, totals=pipeline.totals, timing=pipeline.timing, console=console, keys=keys, pictures=mode)
-
-
-@contextmanager
-def _ending_signals(stop: threading.Event) -> Iterator[list[int]]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one is not held back."""
-    received: list[int] = []
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        stop.set()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-        numbers.remove(signal.SIGHUP)  # `nohup mer-live ...` is to outlive its terminal
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

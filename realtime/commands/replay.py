@@ -23,17 +23,17 @@ from mer.media.video import FrameReader
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.output import compare, extras
-from realtime.output.report.index import INDEX_HTML, index
-from realtime.output.sink import Sink
+from realtime.output import compare
 from realtime.pipeline import Pipeline
-from realtime.recordings import tally, workers
+from realtime.recordings import extras, tally, workers
+from realtime.recordings.index import INDEX_HTML, index
 from realtime.recordings.inputs import find_recordings
 from realtime.recordings.recording import Job, replay_recording, skip
 from realtime.recordings.tally import Outcome
 from realtime.screen.graphics import choose
 from realtime.screen.overlay import Header, Overlay
 from realtime.screen.progress import Bar, BatchBar
+from realtime.sink import Sink
 from realtime.update import Update
 
 _NOTES: Final = (

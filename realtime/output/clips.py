@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mer.errors import MerError
 from mer.files import write_new
 from realtime.messages import Event
-from realtime.output.exports.base import Found
+from realtime.output.found import Found
 from realtime.update import Update
 
 CLIPS: Final = ("clips/event-*.png", "clips/event-*.mp4")

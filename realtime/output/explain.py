@@ -4,14 +4,14 @@ from typing import Final
 
 from mer.messages import Interval
 from mer.text import csv_text
-from realtime.output.exports.base import Found
+from realtime.output.found import Found
 from realtime.spotting.face_shape import REGIONS
 from realtime.update import Update
 
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"
 COLUMNS: Final = (
-    *("frame", "time_s", "face", "state", "motion", "threshold", "decided"),
+    *("frame", "time_s", "face", "state", "motion", "threshold", "watchable", "decided"),
     *(f"{name.replace(' ', '_')}_{axis}" for name in REGIONS for axis in ("x", "y")),
 )
 """Motion in percent of the inter-ocular distance since the last rest, x to the right of the picture and y down."""
@@ -38,7 +38,8 @@ class Explainer:
         numbers = [""] * (2 * len(REGIONS)) if regions is None else [f"{value:.4f}" for value in regions.ravel()]
         what = "; ".join(_words(interval) for interval in decided)
         head = (crop.index, f"{crop.time_s:.6f}", crop.state, spotting.state)
-        self._rows.append([*head, f"{spotting.motion:.4f}", f"{spotting.threshold:.4f}", what, *numbers])
+        seen = "" if spotting.watchable is None else f"{spotting.watchable:.3f}"
+        self._rows.append([*head, f"{spotting.motion:.4f}", f"{spotting.threshold:.4f}", seen, what, *numbers])
 
     def files(self, _found: Found) -> dict[str, bytes]:
         """Return name and content of both files."""

@@ -18,7 +18,8 @@ from mer.errors import MerError
 from mer.files import from_json, read_at_most, write_new
 from mer.text import csv_text
 from realtime.output.clips import FILM_PART
-from realtime.output.sinks import (
+from realtime.output.event_log import EventLog
+from realtime.output.fields import (
     EVENTS_CSV,
     EVENTS_JSONL,
     FILES,
@@ -26,7 +27,6 @@ from realtime.output.sinks import (
     REJECTED_CSV,
     SCHEMA,
     SUMMARY_JSON,
-    EventLog,
     event_columns,
     interval_fields,
     record_from_event,

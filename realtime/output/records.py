@@ -10,7 +10,8 @@ from typing import Any, Final
 from mer.cli import let_go, say_to
 from realtime.capture.session_clock import SessionStart
 from realtime.messages import Event, Mark
-from realtime.output.sinks import EventLog, record_from_event, record_from_mark
+from realtime.output.event_log import EventLog
+from realtime.output.fields import record_from_event, record_from_mark
 from realtime.update import Update
 
 STDOUT: Final = Path("-")
@@ -24,7 +25,7 @@ class Records:
 
     Args:
         path: File to append to, `-` for the standard output, None for none.
-        owned: See `realtime.output.sinks.EventLog`.
+        owned: See `realtime.output.event_log.EventLog`.
 
     Attributes:
         error: Why writing ended, empty if it did not.

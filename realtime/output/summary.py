@@ -11,7 +11,7 @@ from mer.text import listed
 from realtime.capture.cadence import Rhythm
 from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
-from realtime.output.sinks import SCHEMA
+from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
 from realtime.timing import Timing
 
@@ -58,8 +58,9 @@ def summarise(
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
         "notes": listed([*frames.notes, *face_notes]),
-        "face_coverage": round(totals.frames_with_face / totals.frames, 4) if totals.frames else 0.0,
+        "face_coverage": _share(totals.frames_with_face, totals.frames),
         "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
+        "watchable": {f"{percent:g}": _share(seen, totals.frames) for percent, seen in totals.watchable.items()},
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
         "stages": timing.summary(),
@@ -74,6 +75,10 @@ def summarise(
         },
         "versions": component_versions(),
     }
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0
 
 
 def missing_frames(frames: FrameReader, rhythm: Rhythm) -> int:

@@ -15,18 +15,18 @@ from mer.cli import as_error
 from mer.errors import MerError
 from mer.media.video import FrameReader
 from realtime.output import compare
-from realtime.output.exports.base import Found
-from realtime.output.extras import PICTURES, REPLACED, Wanted, exported, products
+from realtime.output.fields import FILES
 from realtime.output.folder import RecordingFolder, leftovers
-from realtime.output.sink import Sink
-from realtime.output.sinks import FILES
+from realtime.output.found import Found
 from realtime.output.summary import summarise
 from realtime.pipeline import Pipeline
 from realtime.recordings import resume
+from realtime.recordings.extras import PICTURES, REPLACED, Wanted, exported, products
 from realtime.recordings.inputs import Recording
 from realtime.recordings.tally import Outcome
 from realtime.screen.log import closing_lines
 from realtime.session import deliver, replay
+from realtime.sink import Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
         Pipeline(
-            rate_hz=frames.rate_hz,
-            engine=engine,
-            face_model=job.face_model,
-            sensitivity=job.sensitivity,
+            rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model, sensitivity=job.sensitivity
         ) as pipeline,
     ):
         made = products(job.wanted, recording.folder)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from mer.errors import MerError
 from mer.files import from_json, read_at_most
+from realtime.output.fields import EVENTS_CSV, EVENTS_JSONL, FILES, REJECTED_CSV, SCHEMA, SUMMARY_JSON
 from realtime.output.folder import MAX_SUMMARY_BYTES
-from realtime.output.sinks import EVENTS_CSV, EVENTS_JSONL, FILES, REJECTED_CSV, SCHEMA, SUMMARY_JSON
 
 SETTINGS: Final = "settings"
 RECORDING: Final = "recording"

@@ -10,6 +10,7 @@ from engines.protocol import Engine
 from engines.select import open_engine
 from mer.cli import as_error
 from mer.jobs import processes
+from mer.process import settle
 from realtime.recordings.recording import Job, OpenScreen, replay_recording
 from realtime.recordings.tally import Outcome
 from realtime.update import Update
@@ -32,6 +33,7 @@ def replay_as_task(job: Job) -> Outcome:
 
 def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
     """Replay one recording; an engine that cannot be opened here does not end the others."""
+    settle()
     try:
         engine = _engine_of_this_process(job.engine)
     except Exception as error:

@@ -16,6 +16,8 @@ from realtime.screen.history import Stretch
 
 LEAST_TOP: Final = 0.5
 """Least height of the curve's scale, percent of the inter-ocular distance: rest must look like rest."""
+MAX_WATCHABLE: Final = 5.0
+"""Micro-expressions that must be larger than this to be seen are macro-expressions."""
 _EMPTY: Final = "\u2800"
 _LINE: Final = Style.parse("cyan")
 _OVER: Final = Style.parse("bold green")
@@ -32,15 +34,23 @@ class Curve:
         events: Recent events.
         rejected: Recent rejected candidates.
         seconds: Width of the picture in time.
+        watchable: Smallest micro-expression that would be found now, percent of the inter-ocular distance, if known.
     """
 
     def __init__(
-        self, stretch: Stretch, events: Sequence[Event], rejected: Sequence[Interval], *, seconds: float
+        self,
+        stretch: Stretch,
+        events: Sequence[Event],
+        rejected: Sequence[Interval],
+        *,
+        seconds: float,
+        watchable: float | None = None,
     ) -> None:
         self._stretch = stretch
         self._events = events
         self._rejected = rejected
         self._seconds = seconds
+        self._watchable = watchable
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width - 1, max(2, (options.height or options.max_height) - 3)
@@ -63,6 +73,10 @@ class Curve:
         heading = f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}"
         if len(heading) > width:
             heading = f"motion to {top:.1f} %, from {threshold:.2f}"
+        if (seen := seen_from(self._watchable)) and len(heading) + len(seen) + 2 <= width:
+            heading += f"; {seen}"
+        elif seen:
+            heading = seen
         yield Segment(heading[:width].ljust(width), _DIM)
         yield Segment.line()
         threshold_row = height - 1 - int(min(threshold / top, 0.999) * height)
@@ -82,6 +96,13 @@ class Curve:
             for moment in (interval.onset, interval.apex, interval.offset)
         )
         return onset, apex, offset
+
+
+def seen_from(watchable: float | None) -> str:
+    """Say which micro-expressions could be seen now, in words; nothing if that is not known."""
+    if watchable is None:
+        return ""
+    return f"sees from {watchable:.1f} %" if watchable <= MAX_WATCHABLE else "too much movement"
 
 
 def _columns(

@@ -3,15 +3,15 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from mer.files import write_new
 from realtime.messages import Event, Mark
 from realtime.output.clips import strip_png
-from realtime.output.sinks import record_from_event
-from realtime.pipeline import Pipeline
+from realtime.output.fields import record_from_event
 from realtime.spotting.sensitivity import LEAST, MOST
 from realtime.update import Update
 
@@ -19,11 +19,17 @@ STEP: Final = 1.25
 """Factor of one press of + or - on the dial of `--sensitivity`."""
 
 
+class Dial(Protocol):
+    """What has a sensitivity to turn: a pipeline."""
+
+    sensitivity: float
+
+
 class Keys:
     """Does what a key asks for. Give it each update, and call it with each key.
 
     Args:
-        pipeline: Its sensitivity is changed by + and -.
+        dial: Its sensitivity is changed by + and -.
         stop: Set by q.
         on_mark: Takes each mark of the space bar.
         source: Name of the recording or camera, for what is saved.
@@ -32,14 +38,14 @@ class Keys:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        dial: Dial,
         *,
         stop: threading.Event,
         on_mark: Callable[[Mark], None],
         source: str,
         save_dir: Path,
     ) -> None:
-        self._pipeline = pipeline
+        self._dial = dial
         self._stop = stop
         self._on_mark = on_mark
         self._source = source
@@ -59,18 +65,16 @@ class Keys:
 
     def __call__(self, key: str) -> str:
         """Do what a key asks for and return what to tell about it; empty for a key without meaning."""
-        if key == "q":
-            self._stop.set()
-            return "ending"
-        if key == " ":
-            return self._mark()
-        if key in "+=":
-            return self._sensitivity(STEP)
-        if key in "-_":
-            return self._sensitivity(1.0 / STEP)
-        return self._save() if key == "s" else ""
+        meant = next((known for known in KEYS if key in known.pressed), None)
+        return meant.does(self, key) if meant is not None and meant.does is not None else ""
 
-    def _mark(self) -> str:
+    def quit(self, _key: str) -> str:
+        """End the session."""
+        self._stop.set()
+        return "ending"
+
+    def mark(self, _key: str) -> str:
+        """Mark the moment of the latest frame."""
         if self._latest is None:
             return "nothing to mark yet"
         self._marks += 1
@@ -78,13 +82,15 @@ class Keys:
         self._on_mark(mark)
         return f"mark {mark.number} at {mark.time_s:.2f} s"
 
-    def _sensitivity(self, factor: float) -> str:
-        self._pipeline.sensitivity *= factor
-        value = self._pipeline.sensitivity
+    def turn_dial(self, key: str) -> str:
+        """Turn the dial of the sensitivity up or down."""
+        self._dial.sensitivity *= STEP if key in "+=" else 1.0 / STEP
+        value = self._dial.sensitivity
         end = " (the limit)" if value in (LEAST, MOST) else ""
         return f"sensitivity {value:.2f}{end}"
 
-    def _save(self) -> str:
+    def save(self, _key: str) -> str:
+        """Save pictures and record of the last event."""
         event = self._last_event
         if event is None:
             return "no event to save yet"
@@ -99,6 +105,36 @@ class Keys:
         except OSError as error:
             return f"not saved: {self._save_dir} cannot be written ({error.strerror})"
         return f"saved {self._save_dir / name}.png and .json"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the overlay.
+
+    Attributes:
+        pressed: Characters that mean it.
+        shown: What it is called on the screen.
+        short: What it does, for the line of keys.
+        help: The same for the list of keys.
+        does: Does it and returns what to tell about it; None for what only concerns the screen.
+    """
+
+    pressed: str
+    shown: str
+    short: str
+    help: str
+    does: Callable[[Keys, str], str] | None
+
+
+KEYS: Final = (
+    Key("q", "q", "quit", "quit", Keys.quit),
+    Key("p", "p", "pause", "hold the screen", None),
+    Key(" ", "space", "mark", "mark this moment", Keys.mark),
+    Key("+=-_", "+ -", "sensitivity", "sensitivity", Keys.turn_dial),
+    Key("s", "s", "save", "save the last event", Keys.save),
+    Key("h", "h", "help", "this help", None),
+)
+"""All keys, in the order in which they are shown."""
 
 
 def _free_name(folder: Path, wanted: str) -> str:

@@ -23,6 +23,7 @@ from realtime.messages import Event, Totals
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
 from realtime.screen.history import History
+from realtime.screen.keys import KEYS
 from realtime.screen.panels import Picture, Probabilities, ShownAs, Strip, events_table, help_table
 from realtime.screen.terminal import Terminal
 from realtime.timing import Timing
@@ -143,7 +144,8 @@ class Overlay:
         ]
         screen.split_column(*(part for part in parts if strip_rows or part.name != "strip"))
         picture_rows = min(body_rows, (width // 3) // 2)
-        curve = Curve(history.last(CURVE_S), history.events, history.rejected, seconds=CURVE_S)
+        watchable = history.latest.spotting.watchable if history.latest else None
+        curve = Curve(history.last(CURVE_S), history.events, history.rejected, seconds=CURVE_S, watchable=watchable)
         columns = [
             Layout(Picture(history.latest, shown_as=shown_as), name="face", size=2 * picture_rows + 1),
             Layout(help_table() if self._helping else curve),
@@ -222,7 +224,7 @@ class Overlay:
         elif self._held:
             line.append("\n the screen is paused while spotting continues; p resumes it", "bold")
         elif self._keys is not None and self._terminal.has_keys:
-            line.append("\n q quit  p pause  space mark  + - sensitivity  s save  h help", "dim")
+            line.append("\n " + "  ".join(f"{key.shown} {key.short}" for key in KEYS), "dim")
         return line
 
     def close(self) -> None:

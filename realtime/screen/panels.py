@@ -17,6 +17,7 @@ from realtime.messages import Event
 from realtime.screen import drawing
 from realtime.screen.drawing import bar
 from realtime.screen.face_view import face_letters, face_picture
+from realtime.screen.keys import KEYS
 from realtime.update import Update
 
 ShownAs = Literal["blocks", "pixels", "none"]
@@ -24,14 +25,6 @@ _NAME: Final = 10
 _DIM: Final = Style.parse("dim")
 _WIDE_ENOUGH: Final = 9
 """Columns below which a picture of the strip shows nothing; every other one is left out then."""
-KEYS: Final = {
-    "q": "quit",
-    "p": "hold the screen",
-    "space": "mark this moment",
-    "+ -": "sensitivity",
-    "s": "save the last event",
-    "h": "this help",
-}
 
 
 class Picture:
@@ -178,8 +171,8 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
 def help_table() -> RenderableType:
     """Return what each key does."""
     drawn = Table.grid(padding=(0, 2), pad_edge=True)
-    for key, meaning in KEYS.items():
-        drawn.add_row(Text(key, "bold"), Text(meaning))
+    for key in KEYS:
+        drawn.add_row(Text(key.shown, "bold"), Text(key.help))
     return drawn
 
 

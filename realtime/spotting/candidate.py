@@ -67,6 +67,12 @@ class PeakFinder:
         """Usual motion of a region within the time of an expression, percent of the inter-ocular distance."""
         return float(self._filter.background[-2])
 
+    @property
+    def loudness(self) -> float:
+        """Mean square of the motion within the last second that has been measured, in variances of the background."""
+        recent = list(self._filter.moments)[-RATE_HZ:]
+        return float(np.mean([moment[-2] for moment in recent])) if recent else 1.0
+
     def add(self, time_s: float, row: NDArray[np.float64]) -> Peak | None:
         """Take the row of one sample; return the peak that it completes, PEAK_S after what the filter needs."""
         response = self._filter.add(time_s, row)

@@ -145,7 +145,9 @@ class MotionMeter:
         at += crop_from_picture[:, 2:]
         cells = np.ascontiguousarray(at.T, np.float32).reshape(CELLS, CELLS, 2)
         where = cv2.resize(cells, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-        picture = cv2.remap(crop.image, where, np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        picture = cv2.remap(  # type: ignore[call-overload]
+            crop.image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return np.asarray(cv2.GaussianBlur(picture, (5, 5), 1.0), np.float32)
 
     def _look(self, crop: FaceCrop) -> tuple[Picture, float, Flow]:

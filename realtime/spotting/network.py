@@ -4,6 +4,7 @@ It is trained by `realtime.spotting.training` and described in `realtime/spottin
 """
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,9 @@ from realtime.spotting.measures import N_FEATURES, WINDOW
 WEIGHTS: Final = Path(__file__).with_name("weights") / "spotter.onnx"
 KINDS: Final = ("micro", "macro", "blink", "speech", "head", "none")
 """What a movement may be; "none" is whatever else the face does anyway."""
+WATCHABLE: Final = 0.8
+"""What would be found with this probability could be seen."""
+LEAST_LOUD: Final = 0.03
 SCHEMA: Final = 2
 
 
@@ -56,6 +60,36 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Visibility:
+    """How probably a micro-expression would have been found: a logistic regression on three logarithms.
+
+    Attributes:
+        constant: Its intercept.
+        amplitude: Weight of the amplitude, percent of the inter-ocular distance.
+        background: Weight of the usual motion of a region, same unit.
+        loudness: Weight of the motion just before, in variances of what is usual.
+    """
+
+    constant: float
+    amplitude: float
+    background: float
+    loudness: float
+
+    def probability(self, amplitude: float, *, background: float, loudness: float) -> float:
+        """Return how probably a micro-expression of this amplitude would be found."""
+        logit = self.constant + self.amplitude * math.log(amplitude) + self._surroundings(background, loudness)
+        return 1.0 / (1.0 + math.exp(-logit))
+
+    def smallest(self, *, background: float, loudness: float) -> float:
+        """Return the amplitude that would be found with probability WATCHABLE, percent of the inter-ocular distance."""
+        wanted = math.log(WATCHABLE / (1.0 - WATCHABLE))
+        return math.exp((wanted - self.constant - self._surroundings(background, loudness)) / self.amplitude)
+
+    def _surroundings(self, background: float, loudness: float) -> float:
+        return self.background * math.log(background) + self.loudness * math.log(loudness + LEAST_LOUD)
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """The shipped weights, loaded.
 
@@ -63,11 +97,13 @@ class Network:
         expressions: (K, FACE) what the measure shows of each expression, of unit length over the regions.
         classes: (K,) index of the class of each.
         threshold: Probability from which a movement counts as a micro-expression, with the dial at 1.
+        visibility: What it finds, with the dial at 1.
     """
 
     expressions: NDArray[np.float64]
     classes: NDArray[np.intp]
     threshold: float
+    visibility: Visibility
     _session: Any
 
     def judge(self, peak: Peak) -> Judgement:
@@ -115,4 +151,4 @@ def shipped() -> Network:
     motion = np.array([row["motion"] for row in manifest["expressions"]], np.float64).reshape(-1, FACE)
     classes = np.array([names.index(row["class"]) for row in manifest["expressions"]])
     session = new_session(content, threads=1, source=str(WEIGHTS))
-    return Network(motion, classes, float(manifest["threshold"]), session)
+    return Network(motion, classes, float(manifest["threshold"]), Visibility(**manifest["visibility"]), session)

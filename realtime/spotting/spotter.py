@@ -49,12 +49,16 @@ class Spotting:
         motion: Strongest regional motion, percent of the inter-ocular distance.
         threshold: What a brief movement must exceed to stand out from the background, same unit.
         intervals: Candidates decided on this frame, accepted ("micro") or rejected.
+        watchable: Smallest micro-expression that would have been found a moment ago with probability
+            `realtime.spotting.network.WATCHABLE` and the dial at 1: displacement by its strongest action unit, percent
+            of the inter-ocular distance. None without a face and while the spotter warms up.
     """
 
     state: SpotterState
     motion: float
     threshold: float
     intervals: tuple[Interval, ...] = ()
+    watchable: float | None = None
 
 
 _REST_S: Final = 1.0
@@ -124,9 +128,19 @@ class Spotter:
         return self._moved(self._track)
 
     def _spotting(self, decided: list[Interval]) -> Spotting:
-        if 0.0 < self._eyes_px < self.config.limits.min_eyes_px:
+        if self._is_small:
             decided = [replace(i, verdict="rejected", reason="small") if i.verdict == "micro" else i for i in decided]
-        return Spotting(self._state, self._motions[-1] if self._motions else 0.0, self.threshold, tuple(decided))
+        motion = self._motions[-1] if self._motions else 0.0
+        return Spotting(self._state, motion, self.threshold, tuple(decided), self._watchable())
+
+    @property
+    def _is_small(self) -> bool:
+        return 0.0 < self._eyes_px < self.config.limits.min_eyes_px
+
+    def _watchable(self) -> float | None:
+        if self._state in ("no-face", "warming-up") or self._is_small:
+            return None
+        return self._network.visibility.smallest(background=self._finder.background, loudness=self._finder.loudness)
 
     def _new_finder(self) -> PeakFinder:
         return PeakFinder(self._network.expressions, self._network.classes)

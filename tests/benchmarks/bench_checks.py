@@ -41,9 +41,9 @@ import mer.media.source_name  # noqa: E402
 import mer.onnx_runs  # noqa: E402
 import mer.probabilities  # noqa: E402
 import mer.text  # noqa: E402
+import realtime.output.event_log  # noqa: E402
 import realtime.output.folder  # noqa: E402
 import realtime.output.sharing  # noqa: E402
-import realtime.output.sinks  # noqa: E402
 from mer.face import landmark_process  # noqa: E402
 from mer.face.landmarker import Landmarker  # noqa: E402
 from mer.media.video import FrameReader  # noqa: E402
@@ -68,7 +68,7 @@ CHECKS: dict[str, list[tuple[Any, tuple[str, ...]]]] = {
     ],
     "whose the results folder is": [
         (realtime.output.folder, ("_check_name", "_create", "_earlier_files", "leftovers")),
-        (realtime.output.sinks, ("_open_owned",)),
+        (realtime.output.event_log, ("_open_owned",)),
     ],
 }
 

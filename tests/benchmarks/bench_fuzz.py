@@ -49,7 +49,7 @@ from fuzzing import (  # noqa: E402
 
 from engines.manifest import manifest_path  # noqa: E402
 from engines.select import SHIPPED_MODEL  # noqa: E402
-from mer.synth.cli import main as synthesise  # noqa: E402
+from mer.synthesise import main as synthesise  # noqa: E402
 
 BATCH = 50
 LIMIT_S = 120.0
@@ -58,7 +58,7 @@ MODULES = {
     "mer-replay": "realtime.commands.replay",
     "mer-live": "realtime.commands.live",
     "mer-data": "mer.data.cli",
-    "mer-evaluate": "mer.evaluate",
+    "mer-evaluate": "engines.evaluate",
 }
 Counts = dict[str, Counter[str]]
 
@@ -188,7 +188,7 @@ class Fuzz:
         return kind, path, "mer-live", ["--config", path]
 
     def _config_replay(self) -> tuple[str, Path, str, list[str | Path]]:
-        good = 'fps = 25.0\nagain = true\njobs = 1\nengine = "onnxruntime"\nexport = "srt"\nsensitivity = 1.5\n'
+        good = 'fps = 25.0\noverwrite = true\njobs = 1\nengine = "onnxruntime"\nexport = "srt"\nsensitivity = 1.5\n'
         kind, path = self._spoilt_text("replay.toml", good.encode())
         given = [self._good[".avi"], "--out", self._out / "configured", "--config", path]
         return kind, path, "mer-replay", [*given]

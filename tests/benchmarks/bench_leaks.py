@@ -27,6 +27,7 @@ from mer.data.parts import Part
 from mer.evaluation.report import row_of_run
 from mer.labels import CLASSES
 from mer.synth import corpus
+from mer.training.context import RunContext
 from mer.training.data import ClipData, read_datasets
 from mer.training.run import run
 
@@ -63,7 +64,8 @@ def main() -> int:
         for number, (name, (data, mode)) in enumerate(controls(clips).items()):
             settings = TrainSettings(model="conv2d", input=mode, epochs=given.epochs, patience=given.epochs, seed=SEED)
             out = Path(folder, str(number))
-            run(data, settings, out, device=torch.device("cpu"), threads=jobs, console=Console(file=sys.stderr))
+            context = RunContext(settings, out, out / "features", threads=jobs)
+            run(data, context, console=Console(file=sys.stderr))
             figure = row_of_run(out).figures["accuracy"]
             chance = max(np.unique(data.labels, return_counts=True)[1]) / len(data.labels)
             # Two standard errors above what the most frequent class alone would give.

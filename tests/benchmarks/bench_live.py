@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from mjpeg_server import serve_jpegs  # noqa: E402
 
-from mer.synth.cli import main as synthesise  # noqa: E402
+from mer.synthesise import main as synthesise  # noqa: E402
 
 WARM_UP_S: Final = 2.0
 """Not counted at the start: mer-live opens its models while the stream runs already."""

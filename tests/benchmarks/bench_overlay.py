@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from mjpeg_server import serve  # noqa: E402
 
-from mer.synth.cli import main as synthesise  # noqa: E402
+from mer.synthesise import main as synthesise  # noqa: E402
 
 FPS = 100.0
 CELL_WH = (10, 20)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from engines.select import open_engine  # noqa: E402
 from mer.media.video import FrameReader  # noqa: E402
 from mer.messages import Frame  # noqa: E402
-from mer.synth.cli import main as synthesise  # noqa: E402
+from mer.synthesise import main as synthesise  # noqa: E402
 from realtime.pipeline import Pipeline  # noqa: E402
 from realtime.session import replay  # noqa: E402
 

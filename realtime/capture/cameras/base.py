@@ -1,12 +1,74 @@
 """What a backend for cameras gives: an open camera that is read frame by frame, and what it is asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final, Literal, Protocol, TypeAlias
 
+from mer.errors import UsageError
 from mer.messages import Frame
 
 Clock = Literal["device", "arrival"]
+TIMEOUT_S: Final = 5.0
+"""How long a camera may give no frame until it counts as gone."""
+EXPOSED_SHARE: Final = 0.9
+"""Share of the time between two frames that is exposed at most if nobody says how long: the rest reads the sensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the sensor, in its pixels.
+
+    Attributes:
+        x: First column.
+        y: First row.
+        width: Columns, 0 for all.
+        height: Rows, 0 for all.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}+{self.x}+{self.y}"
+
+
+@dataclass(frozen=True, slots=True)
+class Laboratory:
+    """What only laboratory cameras can be asked for; each field is called as its option.
+
+    Attributes:
+        roi: Part of the sensor that is read, None for all of it.
+        gain: In dB, None if not asked for.
+        trigger: Input line whose rising edge starts each exposure, such as "Line1"; None if the camera runs by itself.
+        ptp: Whether the camera's clock is set by the network's (IEEE 1588).
+        cti: The maker's GenTL producer, None for those that GENICAM_GENTL64_PATH names.
+        camera_settings: Settings saved by pylon Viewer (.pfs) that are loaded before all else.
+    """
+
+    roi: Region | None = None
+    gain: float | None = None
+    trigger: str | None = None
+    ptp: bool = False
+    cti: Path | None = None
+    camera_settings: Path | None = None
+
+    def refuse(self, what: str, *, but: tuple[str, ...] = ()) -> None:
+        """Refuse options that a source does not have.
+
+        Args:
+            what: What it is called in the message.
+            but: Fields that it has.
+
+        Raises:
+            UsageError: If another one is set.
+        """
+        given = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        for name in given:
+            if name not in but:
+                raise UsageError(f"--{name.replace('_', '-')} is not for {what}; leave it out (see --help)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +81,7 @@ class Mode:
         fps: Frames a second, None if not asked for or not known.
         fourcc: Pixel format such as "MJPG", None if not asked for or not known.
         exposure_ms: Time that each picture is exposed, 0 if the camera chooses, None if not asked for or not known.
+        laboratory: What only laboratory cameras have.
     """
 
     width: int | None = None
@@ -26,6 +89,7 @@ class Mode:
     fps: float | None = None
     fourcc: str | None = None
     exposure_ms: float | None = None
+    laboratory: Laboratory = Laboratory()
 
     def __str__(self) -> str:
         size = f"{self.width or 'any'}x{self.height or 'any'}" if self.width or self.height else ""
@@ -33,7 +97,24 @@ class Mode:
         parts = [size, rate, self.fourcc or ""]
         if self.exposure_ms is not None:
             parts.append(f"exposure {self.exposure_ms:g} ms" if self.exposure_ms else "exposure automatic")
+        if self.laboratory.gain is not None:
+            parts.append(f"gain {self.laboratory.gain:g} dB")
+        if self.laboratory.trigger:
+            parts.append(f"triggered by {self.laboratory.trigger}")
         return " ".join(part for part in parts if part) or "its default"
+
+
+def refuse_long_exposure(asked: Mode) -> None:
+    """Refuse an exposure that is longer than the time between two frames.
+
+    Raises:
+        UsageError: If it is.
+    """
+    if asked.fps and asked.exposure_ms and asked.exposure_ms > 1000.0 / asked.fps:
+        raise UsageError(
+            f"--exposure {asked.exposure_ms:g} does not fit into {asked.fps:g} frames/s; give at most "
+            f"{1000.0 / asked.fps:.3g} ms"
+        )
 
 
 class Camera(Protocol):

@@ -79,3 +79,16 @@ def mode_lines(sizes: list[Any]) -> list[str]:
         rates[key] = max(rates.get(key, 0.0), float(size.max_fps))
     ordered = sorted(rates.items(), key=lambda item: (-item[1], -item[0][1]))
     return [f"{form} {width}x{height}, up to {rate:g} fps" for (form, width, height), rate in ordered]
+
+
+def lines() -> list[str]:
+    """Return the video devices and their modes, one a line, as `--camera` takes them."""
+    said = []
+    for camera in find():
+        if not camera.readable:
+            said.append(f"{camera.device}  {camera.name}: no permission to read it; add yourself to its group (video)")
+            continue
+        offered, advice_ = modes(camera.device)
+        said.append(f"{camera.device}  {camera.name}{f' ({advice_})' if advice_ else ''}")
+        said += [f"  {mode}" for mode in offered]
+    return said

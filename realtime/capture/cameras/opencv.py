@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mer.errors import MerError, UsageError
 from mer.messages import Frame
 from realtime.capture.cameras import devices
-from realtime.capture.cameras.base import Clock, Mode
+from realtime.capture.cameras.base import EXPOSED_SHARE, Clock, Mode, refuse_long_exposure
 
 Api = Literal["auto", "v4l2", "gstreamer"]
 APIS: Final = get_args(Api)
@@ -56,8 +56,11 @@ def open_camera(
 
     Raises:
         MerError: If it cannot be opened, or an exposure is wanted and it does not let it be set.
-        UsageError: If this OpenCV or this system does not have `api`, or the pixel format is none.
+        UsageError: If this OpenCV or this system does not have `api`, the pixel format is none, or the exposure is
+            longer than the rate allows.
     """
+    asked.laboratory.refuse("cameras that OpenCV reads")
+    refuse_long_exposure(asked)
     if asked.fourcc is not None and len(asked.fourcc) != 4:
         raise UsageError(f"--fourcc {asked.fourcc!r} is not a pixel format; give four letters, such as MJPG")
     number = api_number(api)
@@ -85,7 +88,7 @@ class OpenCvCamera:
         asked: What it was asked for in the end.
         clock: "device" for V4L2, whose pictures the kernel stamps.
         finite: Whether it is a file, as a pipeline can be.
-        notes: None; OpenCV says nothing.
+        notes: That the exposure was shortened, if it was.
     """
 
     def __init__(self, driver: _Driver, asked: Mode, *, api: int) -> None:
@@ -93,7 +96,7 @@ class OpenCvCamera:
         self.clock: Clock = "device" if api == cv2.CAP_V4L2 else "arrival"
         length = driver.get(cv2.CAP_PROP_FRAME_COUNT)
         self.finite = bool(np.isfinite(length) and length > 0)
-        self.notes: tuple[str, ...] = ()
+        self.notes = _fit_exposure(driver, self.asked) if api == cv2.CAP_V4L2 else ()
         self._driver = driver
 
     @property
@@ -186,6 +189,17 @@ def _opened(name: int | str, api: int) -> _Driver:
 def _needs_compression(asked: Mode) -> bool:
     large = (asked.width or 0) * (asked.height or 0) > _COMPRESSED_ABOVE_PX
     return large or (asked.fps or 0.0) > _COMPRESSED_ABOVE_FPS
+
+
+def _fit_exposure(driver: _Driver, asked: Mode) -> tuple[str, ...]:
+    """Shorten an exposure that another program left set by hand and that does not fit the rate; return a note."""
+    if not asked.fps or asked.exposure_ms is not None or driver.get(cv2.CAP_PROP_AUTO_EXPOSURE) != _MANUAL:
+        return ()
+    current_ms = driver.get(cv2.CAP_PROP_EXPOSURE) / _EXPOSURE_STEPS_PER_MS
+    longest_ms = EXPOSED_SHARE * 1000.0 / asked.fps
+    if current_ms <= longest_ms or not driver.set(cv2.CAP_PROP_EXPOSURE, longest_ms * _EXPOSURE_STEPS_PER_MS):
+        return ()
+    return (f"exposure shortened from {current_ms:g} to {longest_ms:.3g} ms to reach {asked.fps:g} frames/s",)
 
 
 def _set_exposure(driver: _Driver, exposure_ms: float, api: int) -> None:

@@ -1,42 +1,12 @@
-"""What an export is given, and what an entry of the table of exports is.
+"""What an entry of the table of exports is, and what exports share.
 
-All take the records of `realtime.output.sinks` and give the content of a file. Times are those of the recording.
+All take the records of a recording and give the content of a file. Times are those of the recording.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
 
-from realtime.output.sharing import shared_path
-
-Record: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What an exporter is given.
-
-    Attributes:
-        source: Full path of the recording.
-        folder: Where the file will lie.
-        events: Lines of `events.jsonl`.
-        rejected: Rows of `rejected.csv`.
-        summary: What `summary.json` holds.
-        absolute_paths: Whether files may say where on this computer the recording lies.
-    """
-
-    source: Path
-    folder: Path
-    events: Sequence[Record]
-    rejected: Sequence[Record]
-    summary: Record
-    absolute_paths: bool = False
-
-    @property
-    def media(self) -> str:
-        """How a file in the folder names the recording."""
-        return shared_path(self.source, beside=self.folder, absolute=self.absolute_paths)
+from realtime.output.found import Found, Record
 
 
 @dataclass(frozen=True, slots=True)

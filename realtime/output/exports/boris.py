@@ -3,7 +3,7 @@
 from typing import Final
 
 from mer.text import csv_text
-from realtime.output.exports.base import Found
+from realtime.output.found import Found
 
 _BORIS_COLUMNS: Final = (
     "Observation id",

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 from mer.text import printable
-from realtime.output.exports.base import Found, milliseconds, title
+from realtime.output.exports.base import milliseconds, title
+from realtime.output.found import Found
 
 
 def eaf(found: Found) -> bytes:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from mer.text import printable
-from realtime.output.exports.base import Found, milliseconds, title
+from realtime.output.exports.base import milliseconds, title
+from realtime.output.found import Found
 
 SUBTITLE_S: Final = 1.5
 """A subtitle stays this long, because nobody reads one in the fraction of a second that an event lasts."""

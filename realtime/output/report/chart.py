@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.messages import Interval
+from realtime.messages import WATCHABLE_PERCENT
 from realtime.output.report.gather import Curve, Finding
 from realtime.output.report.markup import Element, tag
 
@@ -57,6 +58,7 @@ def overview(
             _band(scale, interval.onset.time_s, interval.offset.time_s, "rejected", f"rejected: {interval.reason}")
         )
     svg.extend(_grid(scale))
+    svg.extend(_watchable(scale, curve))
     svg.extend(_lines(scale, curve))
     for finding in findings:
         event = finding.event
@@ -131,6 +133,30 @@ def _band(scale: _Scale, start_s: float, end_s: float, kind: str, name: str) -> 
     if name:
         band.append(tag("title", name))
     return band
+
+
+def _watchable(scale: _Scale, curve: Curve) -> list[Element]:
+    """Return a band along the time axis that says how small a micro-expression could have been seen."""
+    if not len(curve.times_s):
+        return []
+    level = np.searchsorted(WATCHABLE_PERCENT, curve.watchable)
+    starts = np.flatnonzero(np.diff(level, prepend=-1))
+    ends = [*starts[1:], len(level) - 1]
+    made = []
+    for start, end in zip(starts, ends):
+        x = scale.x(curve.times_s[start])
+        width = max(scale.x(curve.times_s[end]) - x, 0.5)
+        band = tag("rect", x=x, y=scale.lower - 5, width=width, height=5, class_=f"seen-{level[start]}")
+        band.append(tag("title", seen_words(int(level[start]))))
+        made.append(band)
+    return made
+
+
+def seen_words(level: int) -> str:
+    """Return what a level of the band means."""
+    if level == len(WATCHABLE_PERCENT):
+        return f"not even {WATCHABLE_PERCENT[-1]:g} % would have been seen"
+    return f"micro-expressions from {WATCHABLE_PERCENT[level]:g} % would have been seen"
 
 
 def _hatch() -> Element:

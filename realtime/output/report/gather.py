@@ -27,12 +27,14 @@ class Curve:
         motion: (N,).
         threshold: (N,).
         face: (N,) bool, whether a face was tracked.
+        watchable: (N,) smallest micro-expression that would have been found, same unit; infinite where nothing would.
     """
 
     times_s: NDArray[np.float64]
     motion: NDArray[np.float64]
     threshold: NDArray[np.float64]
     face: NDArray[np.bool_]
+    watchable: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,22 @@ class Gatherer:
         self.rejected: list[Interval] = []
         self._start_s: float | None = None
         self._width_s = _FIRST_WIDTH_S
-        self._bins = np.full((3, BINS), -np.inf)  # motion, threshold, 1 with a face
-        self._recent: deque[tuple[float, float, float, bool]] = deque()
+        self._bins = np.full((4, BINS), -np.inf)  # motion, threshold, 1 with a face, watchable
+        self._recent: deque[tuple[float, float, float, bool, float]] = deque()
 
     def update(self, update: Update) -> None:
         """Take in one update."""
         crop, spotting = update.crop, update.spotting
         time_s = crop.time_s - SMOOTHING_S / 2.0
-        point = (time_s, spotting.motion, spotting.threshold, crop.state == "tracked")
+        watchable = np.inf if spotting.watchable is None else spotting.watchable
+        point = (time_s, spotting.motion, spotting.threshold, crop.state == "tracked", watchable)
         self._recent.append(point)
         while self._recent[0][0] < time_s - _KEPT_S:
             self._recent.popleft()
         if self._start_s is None:
             self._start_s = time_s
         while (place := int((time_s - self._start_s) / self._width_s)) >= BINS:
-            pairs = self._bins.reshape(3, BINS // 2, 2).max(axis=2)
+            pairs = self._bins.reshape(4, BINS // 2, 2).max(axis=2)
             self._bins = np.concatenate([pairs, np.full_like(pairs, -np.inf)], axis=1)
             self._width_s *= 2.0
         np.maximum(self._bins[:, place], point[1:], out=self._bins[:, place])
@@ -83,11 +86,11 @@ class Gatherer:
     def curve(self) -> Curve:
         """Return the curve of the whole recording; spans without a frame are left out."""
         known = np.flatnonzero(np.isfinite(self._bins[0]))
-        motion, threshold, face = self._bins[:, known]
+        motion, threshold, face, watchable = self._bins[:, known]
         times_s = (self._start_s or 0.0) + (known + 0.5) * self._width_s
-        return Curve(np.asarray(times_s, np.float64), motion, threshold, face > 0)
+        return Curve(np.asarray(times_s, np.float64), motion, threshold, face > 0, watchable)
 
     def _around(self, interval: Interval) -> Curve:
         first_s, last_s = interval.onset.time_s - _AROUND_S, interval.offset.time_s + _AROUND_S
-        points = np.array([p for p in self._recent if first_s <= p[0] <= last_s], np.float64).reshape(-1, 4)
-        return Curve(points[:, 0], points[:, 1], points[:, 2], points[:, 3] > 0)
+        points = np.array([p for p in self._recent if first_s <= p[0] <= last_s], np.float64).reshape(-1, 5)
+        return Curve(points[:, 0], points[:, 1], points[:, 2], points[:, 3] > 0, points[:, 4])

@@ -6,8 +6,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from mer.sampling import APEX, N_FRAMES
-from realtime.messages import Event
-from realtime.output.exports.base import Found
+from realtime.messages import WATCHABLE_PERCENT, Event
+from realtime.output.found import Found
 from realtime.output.report import chart, pictures
 from realtime.output.report.gather import Finding, Gatherer
 from realtime.output.report.markup import Element, extend, page, tag
@@ -124,7 +124,10 @@ def _addresses(found: Found) -> list[str]:
 def _legend() -> Element:
     entries = (("key-motion", "motion, % of the eye distance (cut at the top)"), ("key-threshold", "threshold"))
     more = (("key-event", "event"), ("key-rejected", "rejected candidate"), ("key-faceless", "no face"))
-    return tag("p", *(tag("span", text, class_=f"key {kind}") for kind, text in (*entries, *more)), class_="legend")
+    seen = [(f"key-seen-{k}", f"seen from {percent:g} %") for k, percent in enumerate(WATCHABLE_PERCENT)]
+    unseen = (f"key-seen-{len(seen)}", "too much movement, or no face")
+    keys = (*entries, *more, *seen, unseen)
+    return tag("p", *(tag("span", text, class_=f"key {kind}") for kind, text in keys), class_="legend")
 
 
 def _event(finding: Finding, found: Found, colours: dict[str, int]) -> Element:

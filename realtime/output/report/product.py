@@ -1,6 +1,6 @@
 """The report as a sink."""
 
-from realtime.output.exports.base import Found
+from realtime.output.found import Found
 from realtime.output.report.gather import Gatherer
 from realtime.output.report.page import REPORT_HTML, report
 from realtime.update import Update

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from realtime.spotting.training import fit, streams
 from realtime.spotting.training.examples import Labelled
 from realtime.spotting.training.mixing import Example, Micro, Mixer, mirrored
 from realtime.spotting.training.responses import expressions, responses
+from realtime.spotting.training.visibility import Seen
 
 PORTRAIT_PX: Final = 320
 _ACTS: Final = {
@@ -34,6 +36,13 @@ def main() -> None:
     parser.add_argument("recordings", type=Path, nargs="+", help="real recordings without micro-expressions")
     parser.add_argument("--rendered", type=Path, nargs="*", default=[], help="rendered ones without events")
     parser.add_argument("--labelled", type=Path, nargs="*", default=[], help="rendered ones with their truth beside")
+    parser.add_argument(
+        "--drawn",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="recordings with micro-expressions drawn in, their truth beside",
+    )
     parser.add_argument("--faces", type=Path, help="folder of portraits: more faces for what an expression shows")
     parser.add_argument("--cache", type=Path, required=True, help="folder for what was measured")
     parser.add_argument("--out", type=Path, required=True, help="the network to write, .onnx")
@@ -62,6 +71,10 @@ def main() -> None:
             for rows in (stream.rows, mirrored(stream.rows)):
                 labelled.add(_with_truth(stream, rows, path.with_suffix(".json")), PeakFinder(motion, classes))
     models = [fit.fit(labelled.arrays(), seed=args.seed + k) for k in range(args.networks)]
+    seen = Seen(models, args.threshold)
+    for path in args.drawn:
+        for stream in _streams(path, args.cache):
+            seen.add(_with_truth(stream, stream.rows, path.with_suffix(".json")), PeakFinder(motion, classes))
     written: list[dict[str, Any]] = [
         {"class": label, "units": list(units), "motion": [round(float(v), 4) for v in m]} for label, units, m in found
     ]
@@ -70,6 +83,7 @@ def main() -> None:
         "examples": args.examples,
         "peaks": len(labelled.kinds),
         "seed": args.seed,
+        "visibility": asdict(seen.fit()),
     }
     fit.write(args.out, models, threshold=args.threshold, expressions=written, about=about)
 
@@ -88,10 +102,10 @@ def _with_truth(stream: streams.Stream, rows: NDArray[np.float64], file: Path) -
     events = []
     for event in truth["events"]:
         onset, apex, offset = (float(event[key]["time_s"]) - start_s for key in ("onset", "apex", "offset"))
-        events.append(Micro(onset, apex, offset, event["label"]))
+        events.append(Micro(onset, apex, offset, event["label"], event["amplitude_percent"]))
     others = [
         (_ACTS[act["kind"]], act["start"]["time_s"] - start_s, act["end"]["time_s"] - start_s)
-        for act in truth["distractors"]
+        for act in truth.get("distractors", ())
         if act["kind"] in _ACTS
     ]
     return Example(rows, events, others)

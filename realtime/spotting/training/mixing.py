@@ -36,12 +36,13 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Micro:
-    """A micro-expression in a stretch of motion: its moments in seconds, and its class."""
+    """A micro-expression in a stretch of motion: its moments in seconds, its class, and its amplitude."""
 
     onset_s: float
     apex_s: float
     offset_s: float
     label: str
+    percent: float
 
 
 @dataclass(slots=True)
@@ -171,7 +172,7 @@ class Mixer:
             peak = _log_uniform(draw, *AMPLITUDE_PERCENT)
             self._add(made.rows, camera, profiles, peak, one_sided=draw.random() < 0.1)
             apex = float(np.mean([p.apex_s for p in profiles.values()]))
-            made.events.append(Micro(onset, apex, offset, label))
+            made.events.append(Micro(onset, apex, offset, label, peak))
 
     def _add_other(self, made: Example, camera: _Camera, taken: list[tuple[float, float]]) -> None:
         """Add a macro-expression, a change that stays, or speech."""

@@ -65,8 +65,10 @@ def displaced(crop: FaceCrop, field: Field) -> NDArray[np.uint8]:
         rest = here - cv2.remap(field, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     shift = (rest - here).reshape(-1, 2) @ np.linalg.inv(face_from_picture[:, :2]).T
     source = (pixels + shift).reshape(CROP_SIZE, CROP_SIZE, 2).astype(np.float32)
-    picture = cv2.remap(crop.image, source, np.empty(0), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return picture.astype(np.uint8, copy=False)
+    picture = cv2.remap(  # type: ignore[call-overload]
+        crop.image, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(picture, np.uint8)
 
 
 def expressions(shown: NDArray[np.float64]) -> list[tuple[str, tuple[int, ...], NDArray[np.float64]]]:

@@ -9,8 +9,9 @@ from fakes import event, interval, update
 
 from mer.errors import MerError
 from mer.labels import CLASSES
+from realtime.output.event_log import EventLog
+from realtime.output.fields import record_from_event
 from realtime.output.folder import RecordingFolder
-from realtime.output.sinks import EventLog, record_from_event
 
 if sys.platform != "win32":
     import resource

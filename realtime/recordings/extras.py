@@ -10,11 +10,11 @@ from mer import option_help
 from mer.errors import UsageError
 from realtime.output.clips import CLIPS, Films, Strips
 from realtime.output.explain import EXPLAIN_CSV, EXPLAIN_SVG, Explainer
-from realtime.output.exports.base import Found
 from realtime.output.exports.registry import EXPORTS
+from realtime.output.found import Found
 from realtime.output.report.page import REPORT_HTML
 from realtime.output.report.product import Report
-from realtime.output.sink import Sink
+from realtime.sink import Sink
 
 PICTURES: Final = (REPORT_HTML, *CLIPS)
 """Patterns of files that show faces."""

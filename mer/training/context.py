@@ -1,0 +1,28 @@
+"""What holds for all folds of a run: made once, and handed to whoever does a part of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer.config import TrainSettings
+from mer.training.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What holds for all folds of a run. Can be sent to another process.
+
+    Attributes:
+        settings: See `TrainSettings`.
+        out: Folder of the run.
+        features: Folder that keeps inputs that take time to make.
+        device: Where networks are trained, as torch names it.
+        threads: Processor cores that a fold uses.
+        source: Where other processes read the clips; None if all is done in this one.
+    """
+
+    settings: TrainSettings
+    out: Path
+    features: Path
+    device: str = "cpu"
+    threads: int = 1
+    source: Source | None = None
