@@ -51,7 +51,7 @@ def smic(root: Path, *rows: Sequence[object]) -> Path:
 def three(root: Path, people: int = 3) -> list[str]:
     """Write all three with a clip of each class for each person, and return the options that name them."""
     numbers = range(1, people + 1)
-    emotions = ("disgust", "happiness", "surprise", "others")
+    emotions: tuple[str, ...] = ("disgust", "happiness", "surprise", "others")
     casme2(root / "casme2", *((n, f"EP0{i}_{n:02d}", name) for n in numbers for i, name in enumerate(emotions, 1)))
     emotions = ("Anger", "Happiness", "Surprise")
     samm(root / "samm", *((f"{n:03d}", f"{n:03d}_{i}_1", e) for n in numbers for i, e in enumerate(emotions, 1)))
@@ -71,6 +71,6 @@ def cut_toys(options: Sequence[str], cache: Path, *, listed: bool = False) -> Pa
     labels, subjects = (np.array([getattr(s, name) for s in samples]) for name in ("label", "subject"))
     shown = np.arange(len(samples))
     shown[::4] += 1  # every fourth clip shows the next class, so that not all answers are right
-    cut = clips.ClipSet(toys["clips"][shown % len(samples)], labels, subjects)  # type: ignore[arg-type]
+    cut = clips.ClipSet(toys["clips"][shown % len(samples)], labels, subjects)
     clips._write_cache(cache, clips._key(samples, colour=False), cut, samples)
     return cache

@@ -62,7 +62,7 @@ def test_what_cannot_be_used_is_reported(tmp_path: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().err.startswith("mer-train: error: ")
 
 
-def test_training_can_begin_with_the_shipped_weights(clips, tmp_path):
+def test_training_can_begin_with_the_shipped_weights(clips: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     options = [option if option != "conv3d" else "convlstm" for option in QUICK]
     assert (
@@ -76,7 +76,7 @@ def test_training_can_begin_with_the_shipped_weights(clips, tmp_path):
     assert manifest.training_data == "clips, after synthetic data only: mer-synth corpus"
 
 
-def test_the_shipped_weights_as_a_checkpoint_answer_as_the_shipped_engine(tmp_path):
+def test_the_shipped_weights_as_a_checkpoint_answer_as_the_shipped_engine(tmp_path: Path) -> None:
     images = parity_clips("flow", 2)
     network, configuration = checkpoint.load(train.shipped_checkpoint(tmp_path))
     with torch.no_grad():
