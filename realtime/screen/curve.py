@@ -70,13 +70,13 @@ class Curve:
         for cells, style, name in reversed(placed):  # the latest event first, in case there is no room for all
             if cells[2] >= 0:
                 _name(marks, cells, style, name)
-        heading = f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}"
-        if len(heading) > width:
-            heading = f"motion to {top:.1f} %, from {threshold:.2f}"
-        if (seen := seen_from(self._watchable)) and len(heading) + len(seen) + 2 <= width:
-            heading += f"; {seen}"
-        elif seen:
-            heading = seen
+        seen = seen_from(self._watchable)
+        headings = (
+            _joined(f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}", seen),
+            _joined(f"motion to {top:.1f} %, from {threshold:.2f}", seen),
+            seen,
+        )
+        heading = next((text for text in headings if len(text) <= width), "")
         yield Segment(heading[:width].ljust(width), _DIM)
         yield Segment.line()
         threshold_row = height - 1 - int(min(threshold / top, 0.999) * height)
@@ -103,6 +103,10 @@ def seen_from(watchable: float | None) -> str:
     if watchable is None:
         return ""
     return f"sees from {watchable:.1f} %" if watchable <= MAX_WATCHABLE else "too much movement"
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _columns(
