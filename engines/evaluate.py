@@ -40,7 +40,17 @@ def open_network(weights: str, *, threads: int) -> Network:
         parameters=manifest.parameters,
         trained_on=manifest.training_data,
         probabilities=engine.classify,
+        fingerprint=_fingerprint(path),
     )
+
+
+def _fingerprint(path: Path) -> str:
+    """Return the fingerprint of the clips that a checkpoint was trained on, empty if it is not known."""
+    if path.suffix != ".safetensors":
+        return ""
+    from mer import checkpoint  # late: torch takes seconds to import
+
+    return str(checkpoint.load(path)[1].training.get("fingerprint", ""))
 
 
 @command("mer-evaluate", interrupted="interrupted")

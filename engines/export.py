@@ -35,7 +35,12 @@ LAYOUTS: Final[dict[Precision, Layout]] = {"fp32": "gates", "fp16-weights": "gat
 
 
 def export_network(
-    network: nn.Module, configuration: Configuration, path: Path, *, precision: Precision = "fp16-weights"
+    network: nn.Module,
+    configuration: Configuration,
+    path: Path,
+    *,
+    precision: Precision = "fp16-weights",
+    spotter_weight: float = 0.0,
 ) -> Manifest:
     """Write MODEL.onnx and MODEL.onnx.json, after comparing the graph with torch in float64.
 
@@ -44,6 +49,7 @@ def export_network(
         configuration: What its checkpoint says about it.
         path: Where to write, ending in .onnx.
         precision: fp32; fp16-weights, half the size and computed in single precision; or fp16, for GPUs.
+        spotter_weight: Power to which the spotter's own probabilities count in those of an event.
 
     Returns:
         The manifest that was written.
@@ -75,6 +81,7 @@ def export_network(
         versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx", "onnxruntime", "torch")},
         training_data=configuration.training_data,
         deviation=measured,
+        spotter_weight=spotter_weight,
     )
     write_pair(path, content, manifest)
     return manifest
@@ -122,9 +129,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=".safetensors file written by mer-train")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="ONNX", help=option_help.OUT)
     parser.add_argument("--precision", choices=get_args(Precision), default="fp16-weights", help=option_help.PRECISION)
+    parser.add_argument(
+        "--spotter-weight",
+        type=float,
+        default=0.0,
+        metavar="W",
+        help="power to which the spotter's own probabilities count in those of an event",
+    )
     arguments = parser.parse_args(argv)
+    if not 0.0 <= arguments.spotter_weight <= 1.0:
+        parser.error(f"--spotter-weight {arguments.spotter_weight:g} is not a number from 0 to 1")
     network, configuration = checkpoint.load(arguments.checkpoint)
-    manifest = export_network(network, configuration, arguments.out, precision=arguments.precision)
+    manifest = export_network(
+        network,
+        configuration,
+        arguments.out,
+        precision=arguments.precision,
+        spotter_weight=arguments.spotter_weight,
+    )
     assert manifest.deviation is not None  # for the type checker: just measured
     print(
         f"{printable(arguments.out)}: {arguments.out.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "

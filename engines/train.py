@@ -3,13 +3,19 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import mer.train
 from engines import build_cli
+from engines.select import SHIPPED_MODEL
+from engines.source import read_source
 from mer.cli import command
 from mer.missing import needed
 from mer.models.registry import EXPORTED
 from mer.text import printable
+
+_SHIPPED: Final = "shipped"
+"""What --init calls the weights that come with this software."""
 
 
 @command("mer-train", interrupted=mer.train.INTERRUPTED)
@@ -20,11 +26,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--build-plan", action="store_true", help="also build a TensorRT plan, as mer-build-trt does"
     )
     given = options.parse_args(argv)
+    if given.init == _SHIPPED:
+        given.init = str(shipped_checkpoint(given.out))
     checkpoint = mer.train.train(given)
+    if given.dry_run:
+        return 0
     exported = _export(checkpoint)
     if given.build_plan and checkpoint is not None and exported:
         return build_cli.main([str(checkpoint), "--out", str(checkpoint.with_suffix(".plan"))])
     return 0
+
+
+def shipped_checkpoint(out: Path) -> Path:
+    """Write the shipped weights as a checkpoint in the folder of a run, for --init, and return its path.
+
+    Raises:
+        MerError: If a library for it is missing.
+    """
+    path = out / "shipped.safetensors"
+    if path.is_file():
+        return path
+    with needed("--init shipped"):
+        from engines.unfolding import unfold  # late: torch takes seconds to import
+        from mer import checkpoint
+
+    source = read_source(SHIPPED_MODEL)
+    about = source.manifest
+    network = unfold(source.arrays, model=about.model, mode=about.mode)
+    # The folded graph divides by the temperature itself.
+    configuration = checkpoint.Configuration(
+        about.model, about.mode, about.classes, 1.0, about.none_threshold, {"data": about.training_data}
+    )
+    checkpoint.save(path, network, configuration)
+    return path
 
 
 def _export(path: Path | None) -> bool:

@@ -1,6 +1,6 @@
 """Train a network of your own under the same folds, calibration and figures as those of the paper.
 
-python examples/own_model.py --dataset manifest --root clips.csv --input flow --out runs/tiny
+python examples/own_model.py --dataset manifest --root clips.csv --out runs/tiny
 """
 
 import sys

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mer.models.registry import SYSTEMS, System, register
     from mer.preprocess import encode
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CLASSES",

@@ -42,17 +42,21 @@ def plan_copies(labels: NDArray[np.int64], *, factor: float, seed: Sequence[int]
 
     Args:
         labels: (N,) class indices of the training part, and of nothing else.
-        factor: Clips a class ends up with, in multiples of the most frequent class; at least 1.
+        factor: Clips a class ends up with, in multiples of the most frequent class; at least 1, or 0 for no copies.
         seed: Decides which clips are copied and how.
 
     Returns:
         Copies only; every clip of a class is copied equally often, give or take one.
 
     Raises:
-        MerError: If `factor` is below 1.
+        MerError: If `factor` is below 1 and not 0.
     """
+    if factor == 0.0:
+        return []
     if factor < 1.0:
-        raise MerError(f"oversampling to {factor} times the most frequent class given; expected at least 1")
+        raise MerError(
+            f"oversampling to {factor} times the most frequent class given; expected at least 1, or 0 for none"
+        )
     rng = np.random.default_rng([*seed, 0])
     classes, counts = np.unique(labels, return_counts=True)
     target = round(factor * int(counts.max())) if len(counts) else 0

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from mer import class_map
 from mer.errors import MerError, UsageError
 from mer.files import from_toml
 from mer.labels import CLASSES
@@ -13,6 +14,8 @@ from mer.models.registry import SYSTEMS
 from mer.preprocess import CHANNELS
 from mer.splits import PROTOCOLS
 
+AS_IN_PAPER: Final = {"input": "gray", "warmup": 0}
+"""Settings of the paper where ours differ: frames as they are, which it does not say otherwise, and no warm-up."""
 _FIT_TOGETHER: Final = frozenset({"input", "init", "elastic", "backgrounds"})
 """Settings that another one may forbid."""
 
@@ -23,9 +26,12 @@ class TrainSettings:
 
     Attributes:
         model: A key of `mer.models.registry.SYSTEMS`.
-        input: gray, rgb, residual or flow. Empty becomes the system's own input, or gray if it has none.
+        input: gray, rgb, residual or flow. Empty becomes the system's own input, or flow if it has none: raw
+            frames teach who is seen (docs/evaluation/recognition.md). The paper does not name its input.
         protocol: 5fold, loso, holdout or all.
-        classes: Class names in the order of the logits; clips of others are left out.
+        classes: Class names; clips of others are left out. Kept in one order, that of the logits, whatever order
+            they are given in.
+        map: Labels that count as another class, as "repression=negative"; applied before classes are chosen.
         epochs: Most passes over the training part.
         batch: Clips an update.
         lr: Largest learning rate of Adam. 0 becomes the system's own.
@@ -34,7 +40,7 @@ class TrainSettings:
             no living unit: constant answers from the first epoch on. 0 for none.
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
-        oversample: Clips of each class in multiples of the most frequent one, made up by copies.
+        oversample: Clips of each class in multiples of the most frequent one, made up by copies; 0 for none.
         elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
             not in the paper. 0 for not at all; more needs the input flow.
         backgrounds: An .npz file of clips of ordinary motion (`mer-data backgrounds`) that training clips are mixed
@@ -49,6 +55,7 @@ class TrainSettings:
     input: str = ""
     protocol: str = "5fold"
     classes: tuple[str, ...] = CLASSES
+    map: tuple[str, ...] = ()
     epochs: int = 100
     batch: int = 32
     lr: float = 0.0
@@ -83,7 +90,8 @@ class TrainSettings:
                 f"backgrounds is {self.backgrounds!r}, but {self.model} sees each clip only once, and they are "
                 "mixed in anew in every epoch; leave backgrounds out"
             )
-        object.__setattr__(self, "input", self.input or system.own_input or "gray")
+        object.__setattr__(self, "input", self.input or system.own_input or "flow")
+        object.__setattr__(self, "classes", class_map.in_order(self.classes))
         object.__setattr__(self, "lr", self.lr or system.lr)
         if self.elastic > 0.0 and self.input != "flow":
             raise MerError(
@@ -93,12 +101,15 @@ class TrainSettings:
             raise MerError(f"backgrounds are given with input {self.input}, and are mixed as motion; use input flow")
 
 
-def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSettings:
+def load_settings(
+    path: Path | None, options: Mapping[str, Any], *, preset: Mapping[str, Any] | None = None
+) -> TrainSettings:
     """Return settings from a file, overruled by options, over the defaults.
 
     Args:
         path: A TOML file of keys without a table, or None.
         options: Settings by name; None means not given.
+        preset: Settings that stand in for the defaults, such as `AS_IN_PAPER`; an input only where the model takes it.
 
     Raises:
         MerError: If the file cannot be read or has a key that does not exist, or a value of the wrong
@@ -114,13 +125,21 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> TrainSetting
             raise (UsageError(str(error)) if source == "--" else error) from None
         values.clear()
         values.update(checked)
+    values = {**stored, **given}
     try:
-        return TrainSettings(**{**stored, **given})
+        return TrainSettings(**{**_fitting(preset or {}, values.get("model", TrainSettings().model)), **values})
     except MerError as error:
         raise (UsageError(f"--{error}") if _FIT_TOGETHER & given.keys() else MerError(f"{path}: {error}")) from None
 
 
-def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str]) -> dict[str, TrainSettings]:
+def _fitting(preset: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Return a preset without the input if the model makes its own."""
+    return {key: value for key, value in preset.items() if key != "input" or SYSTEMS[model].own_input is None}
+
+
+def load_each(
+    path: Path | None, options: Mapping[str, Any], names: Sequence[str], *, preset: Mapping[str, Any] | None = None
+) -> dict[str, TrainSettings]:
     """Return the settings of several systems that share protocol, classes and seed.
 
     The defaults of a system are overruled by the keys of a file, these by those of the system's own table in it
@@ -131,6 +150,7 @@ def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str
         path: A TOML file, or None.
         options: Settings by name; None means not given.
         names: Keys of `mer.models.registry.SYSTEMS`.
+        preset: As of `load_settings`.
 
     Raises:
         MerError: As `load_settings` does, or if the file has a table of no system, or one that is not the same for all.
@@ -147,7 +167,7 @@ def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str
     _refuse(common, ("model",), f"{path}: ")
     common = _checked(common, f"{path}: ")
     for name, table in tables.items():
-        _refuse(table, ("model", "protocol", "classes", "seed"), f"{path}: [{name}] ")
+        _refuse(table, ("model", "protocol", "classes", "map", "seed"), f"{path}: [{name}] ")
         tables[name] = _checked(table, f"{path}: [{name}] ")
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -158,7 +178,8 @@ def load_each(path: Path | None, options: Mapping[str, Any], names: Sequence[str
     for name in names:
         fits = {key for key in (*common, *given) if key != "input" or SYSTEMS[name].own_input is None}
         fits -= {"init"} if name != "elrcn" else set()
-        values = {key: value for key, value in common.items() if key in fits} | tables.get(name, {})
+        values = _fitting(preset or {}, name) | {key: value for key, value in common.items() if key in fits}
+        values |= tables.get(name, {})
         values |= {key: value for key, value in given.items() if key in fits}
         try:
             settings[name] = TrainSettings(model=name, **values)
@@ -178,7 +199,7 @@ def _refuse(values: Mapping[str, Any], names: Sequence[str], source: str) -> Non
 
 def to_json(settings: TrainSettings) -> dict[str, Any]:
     """Return settings as JSON values, in the order they are declared."""
-    return {**asdict(settings), "classes": list(settings.classes)}
+    return {**asdict(settings), "classes": list(settings.classes), "map": list(settings.map)}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -239,9 +260,14 @@ def _check_range(where: str, name: str, value: Any) -> None:
         "seed": 0,
         "max_minutes": 0.0,
     }
-    if name in least and not value >= least[name]:
+    if name in least and not value >= least[name] and not (name == "oversample" and value == 0.0):
         raise MerError(f"{where} is {value}; expected at least {least[name]}")
     if name == "lr" and not 0.0 < value < 1.0:
         raise MerError(f"{where} is {value}; expected more than 0 and less than 1")
+    if name == "map":
+        try:
+            class_map.parse(value)
+        except MerError as error:
+            raise MerError(f"{where}: {error}") from None
     if name == "classes" and (len(value) < 2 or len(set(value)) != len(value)):
         raise MerError(f"{where} is {list(value)}; expected at least two different names")

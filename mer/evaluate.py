@@ -8,20 +8,22 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from mer import option_help
-from mer.data import READERS
-from mer.errors import UsageError
+from mer import class_map, option_help
+from mer.data.parts import parts_from
+from mer.errors import MerError, UsageError
+from mer.evaluation import paired
 from mer.evaluation.network import OpenNetwork
-from mer.evaluation.report import Row, row_of_run, show, to_json, write_files
+from mer.evaluation.report import Row, predictions_of_run, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
 from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
+from mer.files import write_atomically
 from mer.metrics import COMPOSITE_CLASSES
+from mer.options import add_datasets
 from mer.parser import Parser
 from mer.process import settle
 from mer.terminal import open_console
 
-_KINDS: Final = ", ".join(READERS)
 _RECOGNITION: Final = (
     "Report finished mer-train runs (RUN...), a trained model on any data (--weights), or both in one table. Accuracy, "
     "UF1 and UAR come from counts summed over the folds, with 95 % intervals from a bootstrap over subjects."
@@ -64,6 +66,9 @@ def add_recognition(commands: Any, open_network: OpenNetwork) -> None:
         ),
     )
     options.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folders written by mer-train")
+    options.add_argument(
+        "--paired", action="store_true", help="compare each two of the runs clip by clip: McNemar's test, differences"
+    )
     options.add_argument("--json", action="store_true", help=option_help.JSON)
     model = options.add_argument_group("model")
     model.add_argument(
@@ -75,8 +80,7 @@ def add_recognition(commands: Any, open_network: OpenNetwork) -> None:
     )
     model.add_argument("--composite", action="store_true", help="evaluate --weights on the three classes of MEGC2019")
     data = options.add_argument_group("data")
-    data.add_argument("--dataset", choices=tuple(READERS), metavar="NAME", help=f"{option_help.DATASET}: {_KINDS}")
-    data.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
+    add_datasets(data)
     data.add_argument("--clips", type=Path, metavar="NPZ", help=option_help.CLIPS)
     data.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help=option_help.TRUTH)
     data.add_argument("--cache", type=Path, metavar="NPZ", help=option_help.CACHE)
@@ -99,23 +103,32 @@ def recognition(given: argparse.Namespace, open_network: OpenNetwork) -> None:
     Raises:
         MerError: If something given cannot be used.
     """
-    sources = sum((given.clips is not None, given.dataset is not None, bool(given.truth)))
+    sources = sum((given.clips is not None, bool(given.dataset), bool(given.truth)))
     if not given.runs and not given.weights:
         raise UsageError("nothing to evaluate; give folders written by mer-train, or --weights and data")
-    kinds = "--dataset NAME and --root DIR, --clips FILE.npz, or --truth JSON..."
+    kinds = "--dataset NAME=PATH (once or more), --clips FILE.npz, or --truth JSON..."
     if bool(given.weights) != bool(sources):
         raise UsageError(f"--weights and data go together: give {kinds}")
-    if (given.dataset is None) != (given.root is None) or sources > 1:
+    if sources > 1 or ((given.root or given.list) and not given.dataset):
         raise UsageError(f"give either {kinds}")
+    if given.paired and len(given.runs) < 2:
+        raise UsageError(f"--paired compares runs, and {len(given.runs)} are given; give two or more")
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
-    rows = [row_of_run(run) for run in given.runs] + [_trial(weights, given, open_network) for weights in given.weights]
+    rows = [row_of_run(run) for run in given.runs] + [
+        _trial(weights, number, given, open_network) for number, weights in enumerate(given.weights, 1)
+    ]
+    compared = paired.compare([(str(run), predictions_of_run(run)) for run in given.runs]) if given.paired else []
     if given.out is not None:
         write_files(given.out, rows)
+        if compared:
+            write_atomically(given.out / "paired.csv", paired.to_csv(compared))
     if given.json:
         print(to_json(rows), end="")
-    else:
-        show(rows, wide_console())
+        return
+    show(rows, wide_console())
+    if compared:
+        paired.show(compared, wide_console())
 
 
 def wide_console() -> Console:
@@ -124,16 +137,21 @@ def wide_console() -> Console:
     return console if console.is_terminal else open_console(width=150)
 
 
-def _trial(weights: str, given: argparse.Namespace, open_network: OpenNetwork) -> Row:
+def _trial(weights: str, number: int, given: argparse.Namespace, open_network: OpenNetwork) -> Row:
     # Late: runs are evaluated without a video ever being opened.
     from mer.evaluation.trial import try_network
     from mer.evaluation.true_intervals import read_samples
+    from mer.training import predictions
     from mer.training.counting import counted
-    from mer.training.data import cut_clips, read_dataset, read_npz
+    from mer.training.data import cut_clips, read_datasets, read_npz
 
     settle()  # now that OpenCV is loaded
     network = open_network(weights, threads=given.threads)
-    classes = COMPOSITE_CLASSES if given.composite else network.classes
+    classes = COMPOSITE_CLASSES if given.composite or given.list else network.classes
+    try:
+        mapping = class_map.parse(given.map or ())
+    except MerError as error:
+        raise UsageError(f"--map: {error}") from None
     if given.clips is not None:
         data = read_npz(given.clips)
     elif given.truth:
@@ -143,13 +161,19 @@ def _trial(weights: str, given: argparse.Namespace, open_network: OpenNetwork) -
             data = cut_clips(samples, name, jobs=given.threads, colour=network.mode == "rgb", progress=progress)
     else:
         with counted(open_console(stderr=True), "cutting clips") as progress:
-            data = read_dataset(
-                given.dataset,
-                given.root,
+            data = read_datasets(
+                parts_from(given.dataset, given.root),
                 cache=given.cache,
                 jobs=given.threads,
                 classes=classes,
+                listed=given.list is not None,
+                labels=given.labels,
+                mapping=mapping,
                 colour=network.mode == "rgb",
                 progress=progress,
+                remark=open_console(stderr=True).print,
             )
-    return try_network(network, data, classes=classes, threads=given.threads)
+    row, answers = try_network(network, data, classes=classes, threads=given.threads, mapping=mapping)
+    if given.out is not None:
+        predictions.save(given.out / f"predictions-{number}.csv", answers)
+    return row

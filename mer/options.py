@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from mer import option_help
-from mer.config import TrainSettings
-from mer.data import READERS
+from mer.config import AS_IN_PAPER, TrainSettings
+from mer.data import READERS, megc2019
+from mer.data.parts import LABELS
 from mer.errors import MerError, UsageError
 from mer.jobs import cluster
 from mer.metrics import COMPOSITE_CLASSES
@@ -44,8 +45,7 @@ _TRAINING: Final[Mapping[str, Mapping[str, Any]]] = {
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where clips come from."""
     group = parser.add_argument_group("data")
-    group.add_argument("--dataset", choices=tuple(READERS), metavar="NAME", help=f"{option_help.DATASET}: {_KINDS}")
-    group.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
+    add_datasets(group)
     group.add_argument("--clips", type=Path, metavar="NPZ", help=option_help.CLIPS)
     group.add_argument(
         "--classes",
@@ -57,6 +57,23 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--cache", type=Path, metavar="NPZ", help=f"{option_help.CACHE} (default: in --out)")
 
 
+def add_datasets(group: Any) -> None:
+    """Add the options that name datasets, what is taken of them, and what their labels count as."""
+    group.add_argument(
+        "--dataset", action="append", default=[], metavar="NAME[=PATH]", help=f"{option_help.DATASET}: {_KINDS}"
+    )
+    group.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
+    group.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)
+    group.add_argument("--labels", choices=LABELS, default=LABELS[0], help=option_help.LABELS)
+    group.add_argument("--map", type=names, metavar="LABEL=CLASS,...", help=option_help.MAP)
+
+
+def preset_of(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that --as-in-paper and --list stand for; others given, by option or file, come before."""
+    listed = {"classes": COMPOSITE_CLASSES, "protocol": "loso"} if given.list else {}
+    return {**(AS_IN_PAPER if given.as_in_paper else {}), **listed}
+
+
 def add_training(group: Any, *, without: Sequence[str] = (), protocols: Sequence[str] = PROTOCOLS) -> None:
     """Add protocol and numbers of a training run to an argparse group.
 
@@ -65,6 +82,7 @@ def add_training(group: Any, *, without: Sequence[str] = (), protocols: Sequence
         without: Names of numbers that have no meaning for all models of the command.
         protocols: Those the command knows.
     """
+    group.add_argument("--as-in-paper", action="store_true", help=option_help.AS_IN_PAPER)
     group.add_argument(
         "--protocol", choices=protocols, help=f"how subjects are split into folds (default: {_DEFAULTS.protocol})"
     )

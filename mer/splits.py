@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mer.errors import MerError
 from mer.files import from_json, write_atomically
 
-Protocol = Literal["5fold", "loso", "holdout", "all"]
+Protocol = Literal["5fold", "loso", "lodo", "holdout", "all"]
 PROTOCOLS: Final = get_args(Protocol)
 _FORMAT: Final = 1
 _FOLDS: Final = 5
@@ -44,44 +44,78 @@ class Fold:
     test: tuple[str, ...]
 
 
-def make_folds(subjects: Sequence[str], labels: Sequence[str], protocol: Protocol, *, seed: int) -> list[Fold]:
+def make_folds(
+    subjects: Sequence[str],
+    labels: Sequence[str],
+    protocol: Protocol,
+    *,
+    seed: int,
+    datasets: Sequence[str] | None = None,
+) -> list[Fold]:
     """Divide subjects, classes as evenly spread as whole subjects allow.
 
     Args:
         subjects: (N,) participant of each clip.
         labels: (N,) class of each clip.
-        protocol: "5fold": five folds, each reported once. "loso": each subject reported once.
-            "holdout": the first of five folds reported. "all": nobody is reported.
+        protocol: "5fold": five folds, each reported once. "loso": each subject reported once. "lodo": each dataset
+            reported once. "holdout": the first of five folds reported. "all": nobody is reported.
         seed: Decides among equally good divisions.
+        datasets: (N,) dataset of each clip; needed for "lodo". Who is in several belongs to the first.
 
     Raises:
         MerError: If there are too few subjects, or a class would be missing from a training part.
     """
     tables = _counts_by_subject(subjects, labels)
-    least = {"5fold": _FOLDS, "loso": 3, "holdout": 3, "all": 2}[protocol]
+    least = {"5fold": _FOLDS, "loso": 3, "lodo": 3, "holdout": 3, "all": 2}[protocol]
     if len(tables) < least:
         raise MerError(
             f"{len(tables)} subject(s) given; protocol {protocol!r} needs at least {least}, "
             "because folds are subject-exclusive; give more subjects or another protocol"
         )
-    parts = _divide(tables, min(_FOLDS, len(tables)), seed)
-    tests: dict[str, list[tuple[str, ...]]] = {
-        "5fold": parts,
-        "loso": [(name,) for name in sorted(tables)],
-        "holdout": parts[:1],
-        "all": [()],
-    }
+    tests = _tests(tables, protocol, seed, _people_of(subjects, datasets or []))
     # One division serves all subjects of leave-one-subject-out, of which there may be hundreds.
     shared = _divide(tables, min(_STOP_SHARE, len(tables)), seed) if protocol == "loso" else None
     folds = []
-    for number, test in enumerate(tests[protocol], 1):
-        rest = {name: counts for name, counts in tables.items() if name not in test}
+    for name, test in tests.items():
+        rest = {person: counts for person, counts in tables.items() if person not in test}
         stop = _stopping_part(rest, shared or _divide(rest, min(_STOP_SHARE, len(rest)), seed))
-        train = tuple(sorted(set(rest) - set(stop)))
-        name = f"subject-{test[0]}" if protocol == "loso" else f"fold-{number}"
-        folds.append(Fold(name, train, stop, test))
+        folds.append(Fold(name, tuple(sorted(set(rest) - set(stop))), stop, test))
     check(folds, subjects, labels)
     return folds
+
+
+def _tests(
+    tables: dict[str, NDArray[np.float64]], protocol: Protocol, seed: int, people: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return who is reported in each fold, by the name of the fold.
+
+    Raises:
+        MerError: If "lodo" is wanted of a single dataset.
+    """
+    if protocol == "loso":
+        return {f"subject-{name}": (name,) for name in sorted(tables)}
+    if protocol == "all":
+        return {"fold-1": ()}
+    if protocol == "lodo":
+        if len(people) < 2:
+            raise MerError(
+                f"protocol 'lodo' leaves one dataset out, and {len(people)} is given; "
+                "give several, each as --dataset NAME=PATH"
+            )
+        return {f"dataset-{name}": inside for name, inside in people.items()}
+    parts = _divide(tables, min(_FOLDS, len(tables)), seed)
+    return {f"fold-{number}": part for number, part in enumerate(parts[: 1 if protocol == "holdout" else None], 1)}
+
+
+def _people_of(subjects: Sequence[str], datasets: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the subjects of each dataset; who is in several belongs to the first."""
+    home: dict[str, str] = {}
+    for subject, name in zip(subjects, datasets):
+        home.setdefault(str(subject), str(name))
+    return {
+        name: tuple(sorted(person for person, where in home.items() if where == name))
+        for name in sorted(set(home.values()))
+    }
 
 
 def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str]) -> None:

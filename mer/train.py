@@ -37,8 +37,9 @@ def parser() -> Parser:
         description="Train a model under a subject-exclusive protocol and report on the test set of each fold.",
         notes=_NOTES,
         examples=(
-            "mer-train --dataset mmew --root /data/MMEW --input flow --out runs/mmew",
-            "mer-train --dataset manifest --root clips.csv --model conv2d --protocol loso --out runs/own",
+            "mer-train --dataset mmew --root /data/MMEW --out runs/mmew",
+            "mer-train --dataset casme2=/data/CASME2 --dataset samm=/data/SAMM --dataset smic-hs=/data/SMIC "
+            "--list megc2019 --model conv2d --out runs/megc2019",
         ),
     )
     options.add_data(parser)
@@ -53,6 +54,7 @@ def parser() -> Parser:
     options.add_training(training)
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
+    output.add_argument("--dry-run", action="store_true", help=option_help.DRY_RUN)
     options.add_machine(parser)
     return parser
 
@@ -81,13 +83,14 @@ def train(given: argparse.Namespace) -> Path | None:
     """Do what the options of `parser` say.
 
     Returns:
-        The run's best.safetensors; None if the system keeps no weights.
+        The run's best.safetensors; None if the system keeps no weights or --dry-run is given.
 
     Raises:
         MerError: If something given cannot be used.
     """
     missing.check("training", *missing.TRAINING)
-    settings = load_settings(given.config, {f.name: getattr(given, f.name) for f in fields(TrainSettings)})
+    chosen = {field.name: getattr(given, field.name) for field in fields(TrainSettings)}
+    settings = load_settings(given.config, chosen, preset=options.preset_of(given))
     if settings.init and not Path(settings.init).is_file():
         wanted = "torchvision's vgg16 as safetensors" if settings.model == "elrcn" else "a checkpoint of the same model"
         raise MerError(f"--init {settings.init} does not exist; give {wanted}")
@@ -101,7 +104,7 @@ def train(given: argparse.Namespace) -> Path | None:
 
     from mer.evaluation.report import row_of_run, show, write_files
     from mer.training.context import RunContext
-    from mer.training.run import Workers, run
+    from mer.training.run import Workers, dry_run, run
     from mer.training.source import features_folder, read, source_from
 
     source = source_from(given)
@@ -122,6 +125,9 @@ def train(given: argparse.Namespace) -> Path | None:
         threads,
         source,
     )
+    if given.dry_run:
+        dry_run(data, context, given.folds, jobs=given.jobs, console=console)
+        return None
     workers = Workers(given.cluster, given.jobs) if given.cluster or given.jobs > 1 else None
     path = run(data, context, folds_file=given.folds, console=console, workers=workers)
     row = row_of_run(given.out)

@@ -30,6 +30,7 @@ NOT_RUN = {
     r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
+    r"mer-(train|data check) --dataset casme2=.*": "licensed datasets; tests/test_datasets_together.py runs some",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
     r"\. \.venv/bin/activate": "the environment is the one that runs the tests",
     r"python tests/benchmarks/\w+\.py.*": "measures for minutes to an hour; that it exists is tested instead",

@@ -100,7 +100,7 @@ class FakeEngine:
     classes: tuple[str, ...] = CLASSES
     mode: InputMode = "gray"
     none_threshold: float = 0.3
-    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in", sha256="0" * 64)
+    manifest: Any = SimpleNamespace(training_data="nothing, it is a stand-in", sha256="0" * 64, spotter_weight=0.0)
 
     def __init__(self) -> None:
         self.closed = False

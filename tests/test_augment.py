@@ -104,3 +104,7 @@ def test_salt_and_pepper_touches_the_asked_share() -> None:
     assert touched.mean() == pytest.approx(0.02, rel=0.1)
     assert np.array_equal(touched[..., 0], touched[..., 2])
     assert set(np.unique(noisy)) == {0, 100, 255}
+
+
+def test_no_copies_are_made_where_none_are_wanted() -> None:
+    assert augment.plan_copies(np.array([0, 0, 1]), factor=0.0, seed=(0,)) == []

@@ -11,7 +11,7 @@ from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.messages import Interval
-from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome
+from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome, pooled
 from realtime.messages import Event
 from realtime.timing import Timing
 
@@ -172,3 +172,19 @@ def test_an_engine_that_fails_in_the_thread_is_replaced_and_the_event_still_come
     assert isinstance(outcome.result, Event)
     assert (outcome.result.number, outcome.result.engine) == (1, "fake")
     assert said == ["engine breaks failed (device lost); going on with fake"]
+
+
+def test_the_spotter_counts_as_far_as_the_manifest_says() -> None:
+    engine, spotter = np.array([0.6, 0.3, 0.1], np.float32), {"c": 0.1, "b": 0.8, "a": 0.1}
+
+    half = pooled(engine, ("a", "b", "c"), spotter, weight=0.5)
+
+    assert half == pytest.approx(np.array([0.6 * 0.1**0.5, 0.3 * 0.8**0.5, 0.1 * 0.1**0.5]) / 0.489690, rel=1e-3)
+    assert pooled(engine, ("a", "b", "c"), spotter, weight=0.0) is engine
+
+
+@pytest.mark.parametrize("spotted", [None, {"a": 0.5, "b": 0.5}])
+def test_a_spotter_that_knows_other_classes_does_not_count(spotted: dict[str, float] | None) -> None:
+    engine = np.array([0.6, 0.3, 0.1], np.float32)
+
+    assert pooled(engine, ("a", "b", "c"), spotted, weight=0.5) is engine

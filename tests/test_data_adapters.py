@@ -9,6 +9,7 @@ from data_minis import SAMM_HEADER, casme2, mmew, write_csv, write_frames, write
 
 import mer.data
 from mer.data import only
+from mer.data.parts import Part, load_parts
 from mer.errors import MerError
 
 
@@ -23,10 +24,10 @@ def reasons(name: Any, root: Any) -> Any:
 def test_casme2_positions_come_from_the_numbers_in_file_names(tmp_path: Path) -> None:
     root = casme2(tmp_path, (1, "EP02_01f", 46, 59, 86, "happiness"), (17, "EP01_05", 40, 41, 120, "others"))
     samples = mer.data.load("casme2", root)
-    assert astuple(samples[0]) == (
+    assert astuple(samples[0])[:8] == (
         "01", "EP02_01f", root / "CASME2-RAW/sub01/EP02_01f", 200.0, 6, 19, 46, "happiness",
     )  # fmt: skip
-    assert astuple(samples[1])[4:] == (0, 1, 80, "others")
+    assert astuple(samples[1])[4:8] == (0, 1, 80, "others")
 
 
 def test_casme2_slash_is_a_missing_apex_and_keeps_the_clip(tmp_path: Path) -> None:
@@ -41,6 +42,26 @@ def test_casme2_unpacked_into_a_folder_of_the_same_name(tmp_path: Path) -> None:
     (root / "CASME2-RAW").mkdir()
     (root / "inner").rename(root / "CASME2-RAW" / "CASME2-RAW")
     assert places("casme2", root) == {"EP02_01f": (6, 19, 46)}
+
+
+def test_objective_classes_take_the_place_of_emotions_where_they_are_wanted(tmp_path: Path) -> None:
+    root = casme2(tmp_path, (1, "EP02_01f", 46, 59, 86, "happiness"))
+    [sample] = load_parts([Part("casme2", "casme2", root)], labels="objective")
+    assert sample.label == "class 7"
+
+
+def test_a_dataset_without_objective_classes_is_named(tmp_path: Path) -> None:
+    root = mmew(tmp_path, (1, "S01-01-001", 1, 20, 45, "fear"))
+    with pytest.raises(MerError, match="mmew has no objective classes"):
+        load_parts([Part("mmew", "mmew", root)], labels="objective")
+
+
+def test_casme2_folders_in_another_case_are_found(tmp_path: Path) -> None:
+    root = casme2(tmp_path, (9, "EP13_01f", 46, 59, 86, "happiness"))
+    (root / "CASME2-RAW/sub09/EP13_01f").rename(root / "CASME2-RAW/sub09/EP13_01F")
+    (root / "CASME2-RAW/sub09").rename(root / "CASME2-RAW/Sub09")
+    [sample] = mer.data.load("casme2", root)
+    assert (sample.path, sample.clip) == (root / "CASME2-RAW/Sub09/EP13_01F", "EP13_01f")
 
 
 def test_casme2_newest_coding_file_is_read(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engines import train
 from engines.manifest import load_pair
 from engines.parity import parity_clips
-from engines.select import open_engine
+from engines.select import SHIPPED_MODEL, open_engine
+from mer import checkpoint
 
 QUICK = [
+    "--input",
+    "gray",
     "--model",
     "conv3d",
     "--classes",
@@ -56,3 +60,27 @@ def test_training_can_end_with_a_tensorrt_plan(clips: Any, tmp_path: Path) -> No
 def test_what_cannot_be_used_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--clips", str(tmp_path / "no.npz"), "--out", str(tmp_path / "run")]) == 1
     assert capsys.readouterr().err.startswith("mer-train: error: ")
+
+
+def test_training_can_begin_with_the_shipped_weights(clips: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = [option if option != "conv3d" else "convlstm" for option in QUICK]
+    assert (
+        train.main(
+            ["--clips", str(clips), *options, "--input", "flow", "--lr", "1e-9", "--init", "shipped", "--out", str(run)]
+        )
+        == 0
+    )
+
+    manifest, _ = load_pair(run / "best.onnx")
+    assert manifest.training_data == "clips, after synthetic data only: mer-synth corpus"
+
+
+def test_the_shipped_weights_as_a_checkpoint_answer_as_the_shipped_engine(tmp_path: Path) -> None:
+    images = parity_clips("flow", 2)
+    network, configuration = checkpoint.load(train.shipped_checkpoint(tmp_path))
+    with torch.no_grad():
+        answers = torch.softmax(network(torch.from_numpy(images)), dim=1).numpy()
+    with open_engine(SHIPPED_MODEL) as engine:
+        assert np.allclose(answers, engine.classify(images), atol=2e-3)
+        assert (configuration.classes, configuration.mode) == (engine.classes, engine.mode)

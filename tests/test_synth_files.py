@@ -36,9 +36,10 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_clips_of_a_corpus_are_called_synthetic_wherever_they_go(small_corpus: Any) -> None:
     pytest.importorskip("torch", reason="torch (extra `train`) is not installed")
-    from mer.training.data import read_dataset
+    from mer.data.parts import Part
+    from mer.training.data import read_datasets
 
-    clips = read_dataset("manifest", small_corpus[1].manifest, cache=None, jobs=1, classes=CLASSES)
+    clips = read_datasets([Part("manifest", "manifest", small_corpus[1].manifest)], cache=None, jobs=1, classes=CLASSES)
 
     assert clips.name == "synthetic data only: mer-synth corpus"
 

@@ -20,12 +20,14 @@ import engines.train
 from mer import train
 from mer.config import TrainSettings
 from mer.errors import MerError
+from mer.models.mdmo import features_from_flow
 from mer.models.registry import SYSTEMS
 from mer.training import claim, loop, predictions, svm, watching
 from mer.training import fold as fold_module
 from mer.training.context import RunContext
 from mer.training.data import read_npz, select
 from mer.training.feature_cache import FeatureCache
+from mer.training.inputs import input_of
 from mer.training.loop import Examples
 from mer.training.system import Task
 
@@ -68,7 +70,7 @@ def test_the_table_says_what_a_machine_saw_and_has_no_parameters(lbp_run: Path) 
 
 def test_every_clip_is_answered_once_with_probabilities(lbp_run: Path) -> None:
     together = predictions.join([predictions.load(path) for path in sorted(lbp_run.glob("*/predictions.csv"))])
-    assert sorted(together.clips.tolist()) == list(range(24))
+    assert sorted(together.positions.tolist()) == list(range(24))
     np.testing.assert_allclose(together.probabilities.sum(1), 1.0, atol=1e-6)
 
 
@@ -132,7 +134,7 @@ def test_an_unknown_system_in_the_settings_is_named() -> None:
 
 
 def test_input_and_rate_become_the_systems_own() -> None:
-    assert (TrainSettings().input, TrainSettings().lr) == ("gray", 1e-3)
+    assert (TrainSettings().input, TrainSettings().lr) == ("flow", 1e-3)
     assert TrainSettings(model="mdmo").input == "flow"
 
 
@@ -261,3 +263,23 @@ def test_a_cache_that_cannot_be_written_is_no_error(clip: NDArray[np.uint8], tmp
     (tmp_path / "file").write_text("in the way")
     found = FeatureCache(tmp_path / "file").get(count_calls, "key", clip)
     np.testing.assert_array_equal(found, np.arange(10) + 7)
+
+
+def test_a_clip_has_the_same_copies_in_every_fold() -> None:
+    one, other = (fold_module.shared_by_folds(sources, 5) for sources in ([3, 4, 3], [7, 3]))
+    assert [copy for copy in other if copy.source == 3] == one[:1]
+    assert len({copy.seed for copy in one}) == 3
+
+
+def test_features_of_flow_are_worked_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def spy(flow: NDArray[Any]) -> NDArray[Any]:
+        calls.append(1)
+        return features_from_flow(flow)
+
+    monkeypatch.setattr("mer.models.mdmo.features_from_flow", spy)
+    clip: Any = toy_clips(1, 1)["clips"][0]
+    first, again = (input_of(TrainSettings(model="mdmo"), cache=tmp_path)(clip) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert len(calls) == 1

@@ -14,7 +14,8 @@ from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
 from mer.evaluation import paper
 from mer.evaluation.table1 import Line, Setting, shares, to_markdown
-from mer.evaluation.table1_command import ORDER, Clock
+from mer.evaluation.table1_command import ORDER
+from mer.jobs.clock import Clock
 from mer.models.registry import SYSTEMS
 from mer.splits import Fold
 from mer.training.context import RunContext
@@ -56,12 +57,12 @@ def test_the_table_names_protocol_data_times_and_the_papers_figures(finished: Pa
     with (finished / "table1.csv").open(newline="") as file:
         mdmo, conv3d = csv.DictReader(file)
     assert (mdmo["system"], mdmo["protocol"], mdmo["data"], mdmo["paper_accuracy"]) == ("mdmo", "loso", "toy", "66")
-    assert (conv3d["parameters"], conv3d["paper_parameters"], conv3d["status"]) == ("2132467", "28 M", "done")
+    assert (conv3d["parameters"], conv3d["paper_parameters"], conv3d["status"]) == ("2134467", "28 M", "done")
     assert float(conv3d["train_seconds"]) > 0
     assert float(mdmo["ms_per_clip"]) > 0
     text = (finished / "table1.md").read_text()
     assert "toy: 18 clips of 3 people, 18 clips reported" in text
-    assert "### conv3d, gray, toy, loso" in text
+    assert "### conv3d, flow, toy, loso" in text
     assert "mdmo: none. conv3d: epochs 1, batch 4." in text
 
 
@@ -118,7 +119,7 @@ def test_other_settings_in_the_folder_of_a_table_are_refused(
 
 
 def test_a_fold_that_fails_says_why_and_the_others_of_its_run_are_left_out(tmp_path: Path) -> None:
-    source = Source(tmp_path / "nothing.npz", "", None, tmp_path / "cache.npz")
+    source = Source(tmp_path / "nothing.npz", (), False, "emotion", tmp_path / "cache.npz")
     shared = RunContext(TrainSettings("mdmo"), tmp_path / "mdmo", tmp_path / "features", source=source)
     first, second = (FoldTask(shared, Fold(f"fold-{number}", ("a",), ("b",), ("c",)), number) for number in (0, 1))
     ended = do_fold(first)

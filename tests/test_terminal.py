@@ -124,7 +124,7 @@ def test_keys_mark_save_change_and_quit(tmp_path: Path) -> None:
         terminal.press("h")
         terminal.until(b"this help")
         terminal.press("p")
-        terminal.until(b"the screen stands still")
+        terminal.until(b"the screen is paused")
         terminal.press("q")
         assert terminal.wait() == 0
         assert terminal.was_given_back()
@@ -164,7 +164,8 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path) ->
 
 
 def test_a_crash_gives_the_terminal_back(tmp_path: Path) -> None:
-    crash = PROGRAM.replace("sys.exit", "realtime.commands.live.record_from_event = lambda *_, **__: 1 / 0\nsys.exit")
+    broken = "import realtime.output.records\nrealtime.output.records.record_from_event = lambda *_, **__: 1 / 0\n"
+    crash = PROGRAM.replace("sys.exit", f"{broken}sys.exit")
     with session(tmp_path, program=crash, environment={"TMPDIR": str(tmp_path)}) as terminal:
         assert terminal.wait() == 70
         assert terminal.was_given_back()

@@ -13,9 +13,11 @@ import torch
 from rich.console import Console
 from toy_clips import CLASSES, toy_clips, write_toy
 
+from engines import evaluate
 from mer import checkpoint, splits, train
 from mer.config import TrainSettings
 from mer.errors import MerError
+from mer.evaluation.report import Row, row_of_run, to_markdown
 from mer.models import networks
 from mer.training import data as data_module
 from mer.training import fold as fold_module
@@ -65,7 +67,7 @@ def test_the_spots_are_found_on_people_never_seen(finished: Path) -> None:
 def test_every_clip_is_reported_once_by_a_fold_that_never_saw_its_person(finished: Path) -> None:
     folds, _ = splits.load(finished / "folds.json")
     together = predictions.join([predictions.load(finished / fold.name / "predictions.csv") for fold in folds])
-    assert sorted(together.clips.tolist()) == list(range(36))
+    assert sorted(together.positions.tolist()) == list(range(36))
     tested = {fold.name: set(fold.test) for fold in folds}
     assert all(subject in tested[fold] for subject, fold in zip(together.subjects, together.folds))
 
@@ -95,10 +97,21 @@ def test_curves_are_a_picture(finished: Path) -> None:
     assert picture.std() > 5
 
 
-def test_the_table_stands_beside_the_papers(finished: Path) -> None:
+def test_the_table_has_the_papers_figures_only_on_the_papers_data(finished: Path) -> None:
     text = (finished / "table.md").read_text()
-    assert "| convlstm (paper) |" in text
     assert "| conv3d | residual | 5fold | toy | 3 | 36 | 6 |" in text
+    assert "(paper)" not in text
+    row = row_of_run(finished)
+    on_mmew = Row({**row.system, "data": "mmew"}, row.figures)
+    assert "| convlstm (paper) |" in to_markdown([on_mmew])
+
+
+def test_weights_on_the_clips_they_were_trained_on_are_said_to_be(
+    finished: Path, toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--weights", str(finished / "best.safetensors"), "--clips", str(toy), "--threads", "1", "--json"]
+    assert evaluate.main(["recognition", *given]) == 0
+    assert "(these very clips: figures say nothing)" in capsys.readouterr().out
 
 
 def test_saved_folds_give_the_same_figures_to_the_digit(finished: Path, toy: Path, tmp_path: Path) -> None:

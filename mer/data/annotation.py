@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mer.data.frames import Counting
-from mer.data.tables import Cell, Row
+from mer.data.tables import Cell, Columns, Row
 from mer.labels import CLASSES
 
 Kind = Literal["micro", "macro"]
 
 UNLABELLED: Final = "unlabelled"
 """Label of an expression whose emotion the dataset does not give."""
+
+OBJECTIVE: Final[Columns] = {"objective": ("Objective Classes", "Objective Class")}
+"""Column of the classes by action units alone."""
 
 _SYNONYMS: Final = {
     "happy": "happiness",
@@ -44,6 +47,8 @@ class Annotation:
         label: Class name as annotated.
         kind: Micro- or macro-expression.
         faults: What is wrong with the row already.
+        objective: Class by action units alone, as annotated (Davison, Merghani, Yap, "Objective classes for
+            micro-facial expression recognition", J. Imaging 4(10), 2018); empty where the dataset has none.
     """
 
     where: str
@@ -57,6 +62,7 @@ class Annotation:
     label: str
     kind: Kind = "micro"
     faults: tuple[str, ...] = ()
+    objective: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ def annotate(
         label=label or row.text("label"),
         kind=kind,
         faults=blank + faults,
+        objective=row.text("objective"),
     )
 
 

@@ -4,14 +4,18 @@ import argparse
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mer import option_help
 from mer.cli import command
-from mer.data import backgrounds
+from mer.data import backgrounds, megc2019
 from mer.data.datasets import READERS, check
+from mer.data.parts import Part, parts_from
+from mer.data.report import Report
 from mer.errors import UsageError
 from mer.files import write_atomically
 from mer.parser import Parser
@@ -37,16 +41,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     looking = commands.add_parser(
         "check",
         help="summarise a dataset and list its invalid rows",
-        description="Print subjects, clips, classes, frame rates and durations of a dataset, and every invalid row "
-        "with its reason.",
+        description="Print subjects, clips, classes, frame rates and durations of one or several datasets, and every "
+        "invalid row with its reason.",
         notes="Exit codes: 0 success, also with invalid rows; 1 a file, folder or column of the published layout is "
         "missing; 2 invalid options.",
-        examples=("mer-data check casme2 /data/CASME2", "mer-data check manifest clips.csv --json"),
+        examples=(
+            "mer-data check casme2 /data/CASME2",
+            "mer-data check --dataset casme2=/data/CASME2 --dataset samm=/data/SAMM --list megc2019",
+        ),
     )
+    looking.add_argument("kind", metavar="DATASET", nargs="?", help=f"kind of dataset: {', '.join(READERS)}")
+    looking.add_argument("root", metavar="ROOT", nargs="?", type=Path, help=option_help.ROOT)
     looking.add_argument(
-        "dataset", metavar="DATASET", choices=list(READERS), help=f"kind of dataset: {', '.join(READERS)}"
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="NAME[=PATH]",
+        help=f"{option_help.DATASET}: {', '.join(READERS)}",
     )
-    looking.add_argument("root", metavar="ROOT", type=Path, help=option_help.ROOT)
+    looking.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)
     looking.add_argument("--json", action="store_true", help=option_help.JSON)
     looking.set_defaults(run=_check)
     cutting = commands.add_parser(
@@ -69,11 +82,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    report = check(arguments.dataset, arguments.root)
+    if bool(arguments.kind) == bool(arguments.dataset) or (arguments.kind and not arguments.root):
+        raise UsageError("give either DATASET ROOT, or --dataset NAME=PATH for each dataset")
+    parts = parts_from([arguments.kind] if arguments.kind else arguments.dataset, arguments.root)
+    reports = [check(part.kind, part.root) for part in parts]
+    remarks = _compared(parts, reports) if arguments.list else []
     if arguments.json:
-        print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        report.print(open_console())
+        found: list[dict[str, Any]] = [report.to_json() for report in reports]
+        several = {"datasets": found, **({arguments.list: remarks} if arguments.list else {})}
+        stated = several if arguments.dataset or arguments.list else found[0]
+        print(json.dumps(stated, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    console = open_console()
+    for report in reports:
+        report.print(console)
+    for text in remarks:
+        console.print(text, soft_wrap=True, highlight=False)
+
+
+def _compared(parts: Sequence[Part], reports: Sequence[Report]) -> list[str]:
+    """Return how the clips of a published list differ from those that are there."""
+    samples = [replace(sample, dataset=part.name) for part, report in zip(parts, reports) for sample in report.samples]
+    _, remarks = megc2019.select(samples)
+    return remarks
 
 
 def _backgrounds(arguments: argparse.Namespace) -> None:

@@ -103,6 +103,23 @@ def find_parent(root: Path, child: str, *, example: str) -> Path:
     )
 
 
+def as_on_disk(path: Path, seen: dict[Path, dict[str, str]]) -> Path:
+    """Return a path as it is spelt on disk if the case of some names differs, else as it was given.
+
+    Annotations write `EP13_01f` and `sub09` where some copies of a dataset have `EP13_01F` and `Sub09`.
+
+    Args:
+        path: As the annotation has it; full path.
+        seen: Names in the folders looked into so far; kept between calls.
+    """
+    if path.exists() or path.parent == path:
+        return path
+    parent = as_on_disk(path.parent, seen)
+    if parent not in seen:
+        seen[parent] = {child.name.casefold(): child.name for child in parent.iterdir()} if parent.is_dir() else {}
+    return parent / seen[parent].get(path.name.casefold(), path.name)
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder in natural order, hidden ones left out; none if it does not exist."""
     if not folder.is_dir():

@@ -5,13 +5,14 @@ repaired by guessing: a row that cannot be trusted is left out and named.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from mer.data.annotation import Annotation, Annotations, Kind, plain_label
 from mer.data.frames import Counting, FrameList, read_frame_list
+from mer.data.layout import as_on_disk
 from mer.data.sample import Sample
 from mer.data.tables import Cell, cell_frame, cell_text
 from mer.errors import MerError
@@ -80,6 +81,8 @@ def resolve(annotations: Annotations) -> tuple[list[Located], list[Finding], Cou
     rows = annotations.rows
     if not rows:
         raise MerError(f"{_names(annotations)}: the table has a header but no rows; expected one row per expression")
+    seen: dict[Path, dict[str, str]] = {}
+    rows = [replace(row, paths=tuple(as_on_disk(path, seen) for path in row.paths)) for row in rows]
     if not any(path.exists() for row in rows for path in row.paths):
         first = next((row.paths[0] for row in rows if row.paths), None)
         looked = f" (the first was looked for at {first})" if first else ""
@@ -198,7 +201,8 @@ def _locate(
         faults.append(
             f"{gap} of the {frames.offset - frames.onset + 1} frames from onset to offset are missing on disk"
         )
-    return Sample(row.subject, row.clip, path, row.fps, onset, apex, offset, plain_label(row.label))
+    label = plain_label(row.label)
+    return Sample(row.subject, row.clip, path, row.fps, onset, apex, offset, label, objective=row.objective)
 
 
 def _choose(row: Annotation, frames: _Frames, counting: Counting, look: _Look) -> Path | None:

@@ -17,6 +17,8 @@ class Sample:
         apex: Position of the apex frame, or None where the annotation has none.
         offset: Position of the last frame of the motion; included.
         label: Class name.
+        dataset: Name of the part it comes from; empty until `mer.data.parts.load_parts` fills it in.
+        objective: Class by action units alone, "1" to "7"; empty where the dataset has none.
     """
 
     subject: str
@@ -27,3 +29,5 @@ class Sample:
     apex: int | None
     offset: int
     label: str
+    dataset: str = ""
+    objective: str = ""

@@ -121,7 +121,13 @@ def read_csv(path: Path) -> Grid:
 
 
 def rows_with_header(
-    path: Path, grids: Mapping[str, Grid], columns: Columns, *, sheet: str = "", shown: str = ""
+    path: Path,
+    grids: Mapping[str, Grid],
+    columns: Columns,
+    *,
+    sheet: str = "",
+    shown: str = "",
+    optional: Columns | None = None,
 ) -> list[Row]:
     """Find the header row, wherever it is, and return the rows below it.
 
@@ -131,6 +137,7 @@ def rows_with_header(
         columns: What to look for. Case, blanks and punctuation in the file's names do not matter.
         sheet: The sheet to look in first.
         shown: What rows shall be called after, if not the file's name.
+        optional: Columns that may be missing.
 
     Returns:
         The rows that are not empty, in the file's order.
@@ -143,6 +150,7 @@ def rows_with_header(
         for index, cells in enumerate(grids[name][:_HEADER_SEARCH_ROWS]):
             places, missing = _match_header(cells, columns)
             if not missing:
+                places |= _match_header(cells, optional or {})[0]
                 return _rows_below(f"{shown or path.name}{f' {name}' if name else ''} row", grids[name], index, places)
             if len(places) > best[0]:
                 best = (len(places), name, cells, missing)

@@ -22,6 +22,7 @@ class Network:
         parameters: Numbers that training adjusted.
         trained_on: Name of the training data.
         probabilities: From encoded clips (N, 13, 90, 90[, 3]) uint8 to (N, C) float32, calibrated.
+        fingerprint: Of the clips trained on, see `mer.training.data.ClipData.fingerprint`; empty if not known.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Network:
     parameters: int
     trained_on: str
     probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    fingerprint: str = ""
 
 
 class OpenNetwork(Protocol):

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from mer.files import write_atomically
 
 
-def draw_confusion(path: Path, figures: Mapping[str, Any]) -> None:
+def draw_confusion(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
     """Draw counts, shaded by their share of the true class.
 
     Args:
         path: A PNG file.
         figures: See `mer.evaluation.summary.summarise`.
+        title: System, data and protocol.
     """
     counts, classes = np.array(figures["confusion"]), figures["classes"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -29,16 +30,19 @@ def draw_confusion(path: Path, figures: Mapping[str, Any]) -> None:
     axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="answer", ylabel="true class")
-    axes.set_title(f"accuracy {100 * figures['accuracy']['value']:.1f} %, {figures['clips']} clips", fontsize=10)
+    axes.set_title(
+        f"{title}\naccuracy {100 * figures['accuracy']['value']:.1f} %, {figures['clips']} clips", fontsize=10
+    )
     save(figure, path)
 
 
-def draw_reliability(path: Path, figures: Mapping[str, Any]) -> None:
+def draw_reliability(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
     """Draw accuracy against confidence; the area of a dot is the number of its answers.
 
     Args:
         path: A PNG file.
         figures: See `mer.evaluation.summary.summarise`.
+        title: System, data and protocol.
     """
     bins = figures["reliability"]
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
@@ -48,7 +52,7 @@ def draw_reliability(path: Path, figures: Mapping[str, Any]) -> None:
     axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], "C0", linewidth=1)
     axes.scatter([b["confidence"] for b in bins], [b["accuracy"] for b in bins], s=areas, alpha=0.6)
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set_title(f"ECE {100 * figures['ece']:.1f} %, {figures['clips']} clips", fontsize=10)
+    axes.set_title(f"{title}\nECE {100 * figures['ece']:.1f} %, {figures['clips']} clips", fontsize=10)
     axes.grid(alpha=0.3)
     save(figure, path)
 

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.errors import MerError
-from mer.evaluation import paper
+from mer.evaluation import by_dataset, paper
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
 from mer.missing import needed
 from mer.text import csv_text
 from mer.training import predictions
+from mer.training.predictions import Predictions
 
 COLUMNS: Final = (
     *("system", "input", "protocol", "data", "classes", "clips", "subjects"),
@@ -48,14 +49,7 @@ def row_of_run(run: Path) -> Row:
         MerError: If the folder holds no finished run.
     """
     described = _json(run / "run.json")
-    folds = [fold["name"] for fold in _json(run / "folds.json")["folds"]]
-    if unfinished := [name for name in folds if not (run / name / "result.json").is_file()]:
-        raise MerError(
-            f"{run}: {len(unfinished)} of {len(folds)} folds are not finished, the first is {unfinished[0]}; "
-            "repeat the mer-train command to continue"
-        )
-    results = [_json(run / name / "result.json") for name in folds]
-    together = predictions.join([predictions.load(run / name / "predictions.csv") for name in folds])
+    results = [_json(run / name / "result.json") for name in _finished_folds(run)]
     settings = described["settings"]
     protocol = settings["protocol"]
     system = {
@@ -70,7 +64,26 @@ def row_of_run(run: Path) -> Row:
         "ms_per_clip": _mean(results, "ms_per_clip"),
         "folder": run.resolve().name,  # metrics.json is handed on: no full path
     }
-    return Row(system, summarise(together))
+    return Row(system, summarise(predictions_of_run(run)))
+
+
+def predictions_of_run(run: Path) -> Predictions:
+    """Return the predictions of all folds of a finished run.
+
+    Raises:
+        MerError: If the folder holds no finished run.
+    """
+    return predictions.join([predictions.load(run / name / "predictions.csv") for name in _finished_folds(run)])
+
+
+def _finished_folds(run: Path) -> list[str]:
+    folds = [str(fold["name"]) for fold in _json(run / "folds.json")["folds"]]
+    if unfinished := [name for name in folds if not (run / name / "result.json").is_file()]:
+        raise MerError(
+            f"{run}: {len(unfinished)} of {len(folds)} folds are not finished, the first is {unfinished[0]}; "
+            "repeat the mer-train command to continue"
+        )
+    return folds
 
 
 def _note(settings: Mapping[str, Any]) -> str:
@@ -85,17 +98,22 @@ def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:
-    """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row."""
+    """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row.
+
+    Where a row has several datasets, datasets.csv holds the figures of each.
+    """
     with needed("--out"):
         from mer.evaluation.pictures import draw_confusion, draw_reliability  # late: needs matplotlib
 
     write_atomically(folder / "metrics.json", to_json(rows))
     write_atomically(folder / "table.md", to_markdown(rows))
     write_atomically(folder / "table.csv", to_csv(rows))
+    if any(row.figures["datasets"] for row in rows):
+        write_atomically(folder / "datasets.csv", by_dataset.to_csv(_named(rows)))
     for number, row in enumerate(rows, 1):
         suffix = f"-{number}" if len(rows) > 1 else ""
-        draw_confusion(folder / f"confusion{suffix}.png", row.figures)
-        draw_reliability(folder / f"reliability{suffix}.png", row.figures)
+        draw_confusion(folder / f"confusion{suffix}.png", row.figures, title=_title(row))
+        draw_reliability(folder / f"reliability{suffix}.png", row.figures, title=_title(row))
 
 
 def to_json(rows: Sequence[Row]) -> str:
@@ -118,13 +136,14 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """Return the table in the paper's layout beside the paper's figures, then recalls and confusions."""
+    """Return the table in the paper's layout, on MMEW beside the paper's figures, then recalls and confusions."""
     lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
     lines += [_line([_cells(row)[name] for name in COLUMNS]) for row in rows]
-    lines += [_line([cells[name] for name in COLUMNS]) for cells in _paper_cells()]
+    lines += [_line([cells[name] for name in COLUMNS]) for cells in _paper_cells(rows)]
     lines.append(
         "\nOurs with 95 % intervals by bootstrap over subjects, percent. UF1 and UAR from counts summed over folds."
     )
+    lines += by_dataset.to_markdown(_named(rows))
     for row in rows:
         lines += ["", f"### {_title(row)}", "", *_confusion_lines(row)]
         if composite := row.figures["composite"]:
@@ -132,6 +151,8 @@ def to_markdown(rows: Sequence[Row]) -> str:
                 f"\nMEGC2019 composite ({composite['clips']} clips, answers mapped to 3 classes): accuracy "
                 f"{composite['accuracy']:.3f}, UF1 {composite['uf1']:.3f}, UAR {composite['uar']:.3f}."
             )
+    if not _on_papers_data(rows):
+        return "\n".join(lines) + "\n"
     lines += ["", "### The paper's convlstm on MMEW (percent of the row)", ""]
     lines += [_line(["", *paper.TABLE_2_CLASSES]), _line(["---"] * (1 + len(paper.TABLE_2_CLASSES)))]
     lines += [_line([name, *row]) for name, row in zip(paper.TABLE_2_CLASSES, paper.TABLE_2_CONVLSTM)]
@@ -148,11 +169,12 @@ def show(rows: Sequence[Row], console: Console) -> None:
             justify="right" if number else "left",
             no_wrap=number or name == "system",
         )
-    lines = [(_cells(row), "bold") for row in rows] + [(cells, "dim") for cells in _paper_cells()]
+    lines = [(_cells(row), "bold") for row in rows] + [(cells, "dim") for cells in _paper_cells(rows)]
     for cells, style in lines:
         data = f"{cells['data']} ({cells['clips']}/{cells['classes']})"
         table.add_row(*({**cells, "data": data}[name] for name in _SHOWN), style=style)
     console.print(table)
+    by_dataset.show(_named(rows), console)
     for row in rows:
         classes = row.figures["classes"]
         confusion = Table(title=f"{_title(row)}: true classes in rows")
@@ -161,6 +183,10 @@ def show(rows: Sequence[Row], console: Console) -> None:
         for name, counts in zip(classes, row.figures["confusion"]):
             confusion.add_row(name, *map(str, counts), _percent(row.figures["recall"][name]))
         console.print(confusion)
+
+
+def _named(rows: Sequence[Row]) -> list[by_dataset.Named]:
+    return [(_cells(row)["system"], row.figures) for row in rows]
 
 
 def _cells(row: Row) -> dict[str, str]:
@@ -179,13 +205,20 @@ def _cells(row: Row) -> dict[str, str]:
     }
 
 
-def _paper_cells() -> list[dict[str, str]]:
+def _paper_cells(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return the paper's figures, which are of MMEW, beside rows on MMEW; beside other data they compare nothing."""
+    if not _on_papers_data(rows):
+        return []
     fixed = {"input": "", "protocol": paper.PROTOCOL, "data": paper.DATA, "classes": "5", "clips": "226"}
     empty = dict.fromkeys(COLUMNS, "")
     return [
         {**empty, **fixed, "system": f"{r.system} (paper)", "accuracy": str(r.accuracy), "parameters": r.parameters}
         for r in paper.TABLE_1
     ]
+
+
+def _on_papers_data(rows: Sequence[Row]) -> bool:
+    return any(str(row.system["data"]).casefold() == paper.DATA.casefold() for row in rows)
 
 
 def _confusion_lines(row: Row) -> list[str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mer import option_help
 from mer.data import READERS, Recording, intervals
+from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
 from mer.evaluation.spotting import WEAK_PERCENT, Spotted, spotted, summarise
@@ -45,7 +46,9 @@ def add_spotting(commands: Any) -> None:
     data = options.add_argument_group("data")
     data.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help=option_help.TRUTH)
     data.add_argument("--set", type=Path, metavar="DIR", help="folder that mer-synth set has filled")
-    data.add_argument("--dataset", choices=tuple(READERS), metavar="NAME", help=f"{option_help.DATASET}: {_KINDS}")
+    data.add_argument(
+        "--dataset", action="append", default=[], metavar="NAME[=PATH]", help=f"{option_help.DATASET}: {_KINDS}"
+    )
     data.add_argument("--root", type=Path, metavar="PATH", help=option_help.ROOT)
     data.add_argument(
         "--results",
@@ -65,22 +68,25 @@ def spotting(given: argparse.Namespace) -> None:
     Raises:
         MerError: If something given cannot be used.
     """
-    if sum((bool(given.truth), given.set is not None, given.dataset is not None)) != 1:
-        raise UsageError("give one of --truth JSON..., --set FOLDER, or --dataset NAME with --root DIR")
-    if (given.dataset is None) != (given.root is None):
-        raise UsageError("--dataset and --root go together; give both")
+    parts = parts_from(given.dataset, given.root)
+    if sum((bool(given.truth), given.set is not None, bool(parts))) != 1:
+        raise UsageError("give one of --truth JSON..., --set FOLDER, or --dataset NAME=PATH")
+    if len(parts) > 1:
+        raise UsageError(
+            f"{len(parts)} datasets given; spotting is evaluated on one, give a single --dataset NAME=PATH"
+        )
     if given.truth:
         if len(given.truth) != len(given.results):
             raise UsageError(
                 f"{len(given.results)} --results for {len(given.truth)} --truth; give one for each, in order"
             )
         recordings = [_one(truth, events) for truth, events in zip(given.truth, given.results)]
-    elif len(given.results) > 1 or (given.dataset is not None and not given.results):
+    elif len(given.results) > 1 or (parts and not given.results):
         raise UsageError("give one folder with --results: the --out of mer-replay")
     elif given.set is not None:
         recordings = read_set(given.set, given.results[0] if given.results else given.set / RESULTS)
     else:
-        recordings = read_dataset(given.dataset, given.root, given.results[0])
+        recordings = read_dataset(parts[0].kind, parts[0].root, given.results[0])
     result = summarise(recordings)
     if given.json:
         print(json.dumps(result, indent=1, allow_nan=False))

@@ -17,7 +17,8 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         clips, subjects; accuracy, uf1 and uar with value, low and high; recall by class; confusion
         (counts, rows are true classes); ece; reliability; `none`: how many right and wrong answers
         the threshold turns into "none"; `composite`: the same three figures for the classes of
-        MEGC2019, where the classes map to at least two of them; folds: figures of each.
+        MEGC2019, where the classes map to at least two of them; folds: figures of each; datasets: clips,
+        subjects, the three figures and the confusion of each dataset, where there are several.
     """
     classes = predictions.classes
     truth, answers = predictions.truth, predictions.answers
@@ -43,7 +44,30 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         },
         "composite": _composite(predictions),
         "folds": _by_fold(predictions),
+        "datasets": _by_dataset(predictions),
     }
+
+
+def _by_dataset(predictions: Predictions) -> list[dict[str, Any]]:
+    names = sorted(set(predictions.datasets.tolist()))
+    n_classes = len(predictions.classes)
+    rows = []
+    for name in names if len(names) > 1 else []:
+        inside = predictions.datasets == name
+        truth, answers, subjects = (
+            array[inside] for array in (predictions.truth, predictions.answers, predictions.subjects)
+        )
+        figures = metrics.figures(truth, answers, subjects, n_classes=n_classes)
+        rows.append(
+            {
+                "dataset": name,
+                "clips": len(truth),
+                "subjects": len(np.unique(subjects)),
+                **{figure: _figure(value) for figure, value in figures.items()},
+                "confusion": metrics.confusion(truth, answers, n_classes).tolist(),
+            }
+        )
+    return rows
 
 
 def _by_fold(predictions: Predictions) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mer.evaluation import paper
+from mer.evaluation import by_dataset, paper
 from mer.evaluation.report import Row
 from mer.text import csv_text
 
@@ -142,6 +142,7 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
     if changed := {line.changed: [one.name for one in lines if one.changed == line.changed] for line in lines}:
         told = [f"{', '.join(names)}: {words or 'none'}." for words, names in changed.items()]
         text += ["", "Settings of training other than the defaults. " + " ".join(told)]
+    text += by_dataset.to_markdown(named(lines))
     text += ["", "# Table 2", "", "Percent of the true class (rows) that was answered with each class (columns)."]
     for line in lines:
         if line.row is None:
@@ -162,6 +163,11 @@ def shares(counts: Sequence[Sequence[int]]) -> list[list[int | None]]:
         [round(100 * count / total) if total else None for count in row]
         for row, total in zip(rows.tolist(), totals.tolist())
     ]
+
+
+def named(lines: Sequence[Line]) -> list[by_dataset.Named]:
+    """Return the figures of all systems that have any, by name."""
+    return [(line.name, line.row.figures) for line in lines if line.row is not None]
 
 
 def cells_shown(line: Line, setting: Setting) -> list[str]:

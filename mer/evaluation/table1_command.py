@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from mer import missing, option_help, options
+from mer import class_map, missing, option_help, options
 from mer.config import TrainSettings, load_each
 from mer.errors import MerError, UsageError
+from mer.evaluation import by_dataset
 from mer.evaluation.report import row_of_run
-from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, to_json
+from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, named, to_json
 from mer.evaluation.table1_files import write_table
 from mer.jobs import cluster
+from mer.jobs.clock import Clock, duration
 from mer.models.registry import EPOCHS_ONLY, SYSTEMS
 from mer.terminal import open_console
 
@@ -65,7 +67,7 @@ def add_table1(commands: Any) -> None:
     training.add_argument("--input", choices=("gray", "residual", "flow"), help=option_help.INPUT)
     training.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
     training.add_argument("--init", metavar="FILE", help=option_help.INIT)
-    options.add_training(training, without=("lr", "elastic"), protocols=("5fold", "loso", "holdout"))
+    options.add_training(training, without=("lr", "elastic"), protocols=("5fold", "loso", "lodo", "holdout"))
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)
     options.add_machine(parser)
@@ -98,7 +100,8 @@ def table1(given: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # inherited by the processes
     console = open_console(stderr=given.json, width=None if sys.stdout.isatty() else 160)
     first = settings[names[0]]
-    data, truth = select(read(source, first, jobs=os.cpu_count() or 1, console=console), first.classes)
+    clips = read(source, first, jobs=os.cpu_count() or 1, console=console)
+    data, truth = select(clips, first.classes, class_map.parse(first.map))
     folds = claim_folds(given.out, data, first, given.folds)
     about = Setting(
         first.protocol,
@@ -140,11 +143,11 @@ def _settings(given: argparse.Namespace) -> dict[str, TrainSettings]:
         raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
     names = sorted(dict.fromkeys(given.models), key=ORDER.index)
     chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
-    loaded = load_each(given.config, chosen, names)
+    loaded = load_each(given.config, chosen, names, preset=options.preset_of(given))
     if rgb := [name for name in names if loaded[name].input == "rgb"]:
         raise MerError(f"[{rgb[0]}] input is 'rgb', but all systems see the same grey clips; choose another input")
     if loaded[names[0]].protocol == "all":
-        raise MerError("protocol 'all' has no test set; choose 5fold, loso or holdout")
+        raise MerError("protocol 'all' has no test set; choose 5fold, loso, lodo or holdout")
     return {name: loaded[name] for name in names}
 
 
@@ -179,55 +182,20 @@ def _train(
             if ended.reason:
                 reasons.setdefault(name, f"{task.fold.name}: {ended.reason}")
             left_s = clock.ended(number, name, counts=ended.result is not None)
-            remaining = f"about {_duration(left_s)} left" if done < len(tasks) else "all ended"
+            remaining = f"about {duration(left_s)} left" if done < len(tasks) else "all ended"
             outcome = f"failed: {ended.reason}" if ended.reason else "done" if ended.result else "left out"
             console.print(f"{done}/{len(tasks)} {name} {task.fold.name}: {outcome}; {remaining}", highlight=False)
             bar.update(line, completed=done, left=remaining)
     return reasons
 
 
-class Clock:
-    """How long it still takes: folds of a system take as long as its others did, unknown ones as long as the mean.
-
-    Args:
-        names: System of each fold to be done.
-        workers: Folds at a time.
-        now: The clock.
-    """
-
-    def __init__(self, names: Sequence[str], *, workers: int, now: Any = None) -> None:
-        import time
-
-        self._now = now or time.monotonic
-        self._left = dict(enumerate(names))
-        self._workers = workers
-        self._spent: dict[str, list[float]] = {}
-        self._before = self._now()
-
-    def ended(self, number: int, name: str, *, counts: bool = True) -> float:
-        """Take note that a fold has ended; return the seconds that are left.
-
-        Args:
-            number: Which one.
-            name: Its system.
-            counts: Whether its time says something about others.
-        """
-        del self._left[number]
-        now = self._now()
-        if counts:
-            self._spent.setdefault(name, []).append((now - self._before) * self._workers)
-        self._before = now
-        every = [second for seconds in self._spent.values() for second in seconds] or [0.0]
-        mean = sum(every) / len(every)
-        known = {name: sum(seconds) / len(seconds) for name, seconds in self._spent.items()}
-        return sum(known.get(name, mean) for name in self._left.values()) / self._workers
-
-
 def _changed(settings: TrainSettings) -> str:
-    """Return the settings that are not the defaults of a system, without those that have a column."""
+    """Return the settings that are not the defaults of a system, without those that are shown elsewhere."""
     usual = TrainSettings(model=settings.model)
     names = [
-        field.name for field in fields(TrainSettings) if field.name not in ("model", "protocol", "classes", "input")
+        field.name
+        for field in fields(TrainSettings)
+        if field.name not in ("model", "protocol", "classes", "map", "input")
     ]
     if SYSTEMS[settings.model].kind == "svm":
         names = [name for name in names if name not in EPOCHS_ONLY]
@@ -238,12 +206,6 @@ def _changed(settings: TrainSettings) -> str:
 
 def _done(out: Path, fold: str) -> bool:
     return (out / fold / "result.json").is_file()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _bar(console: Console) -> Progress:
@@ -261,3 +223,4 @@ def _show(lines: Sequence[Line], about: Setting, console: Console) -> None:
     for line in lines:
         table.add_row(*cells_shown(line, about), style="" if line.row else "red")
     console.print(table)
+    by_dataset.show(named(lines), console)

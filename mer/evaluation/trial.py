@@ -1,5 +1,6 @@
 """A network on data it was given as it stands: no fold, no training."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -18,7 +19,14 @@ from mer.training.predictions import Predictions
 _PART = 64
 
 
-def try_network(network: Network, data: ClipData, *, classes: tuple[str, ...], threads: int) -> Row:
+def try_network(
+    network: Network,
+    data: ClipData,
+    *,
+    classes: tuple[str, ...],
+    threads: int,
+    mapping: Mapping[str, str] | None = None,
+) -> tuple[Row, Predictions]:
     """Answer all clips of some classes and sum up.
 
     Args:
@@ -27,11 +35,15 @@ def try_network(network: Network, data: ClipData, *, classes: tuple[str, ...], t
         classes: The network's own, or the three of MEGC2019: then its probabilities are added up
             within each, and the data's labels are mapped.
         threads: Clips encoded side by side.
+        mapping: Classes of labels that are mapped.
+
+    Returns:
+        The figures, and the predictions they come from.
 
     Raises:
         MerError: If no clip is left, or the clips do not fit the network's input.
     """
-    kept, truth = keep(data, classes)
+    kept, truth = keep(data, classes, mapping)
     if not len(truth):
         raise MerError(
             f"{data.name}: no clip of {', '.join(classes)}; found: {', '.join(sorted(set(data.labels.tolist())))}"
@@ -49,7 +61,9 @@ def try_network(network: Network, data: ClipData, *, classes: tuple[str, ...], t
         classes,
         truth,
         probabilities,
+        kept.datasets,
         kept.subjects,
+        kept.names,
         np.full(n, "all"),
         np.arange(n, dtype=np.int64),
         np.full(n, network.none_threshold),
@@ -57,13 +71,18 @@ def try_network(network: Network, data: ClipData, *, classes: tuple[str, ...], t
     system = {
         "system": network.name,
         "input": network.mode,
-        "protocol": f"fixed weights, trained on {network.trained_on}",
+        "protocol": f"fixed weights, trained on {network.trained_on}{_warning(network, kept)}",
         "data": data.name,
         "parameters": network.parameters,
         "seconds_per_epoch": None,
         "left_out": len(data.labels) - n,
     }
-    return Row(system, summarise(answers))
+    return Row(system, summarise(answers)), answers
+
+
+def _warning(network: Network, data: ClipData) -> str:
+    """Return what has to be said of weights that were trained on the very clips."""
+    return " (these very clips: figures say nothing)" if network.fingerprint == data.fingerprint() else ""
 
 
 def _composition(classes: tuple[str, ...]) -> NDArray[np.float64]:

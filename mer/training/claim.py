@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
             "fingerprint": data.fingerprint(),
             "clips": len(data.labels),
             "subjects": len(set(data.subjects.tolist())),
+            "datasets": dict(Counter(data.datasets.tolist())),
         },
         "software": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
@@ -56,7 +58,20 @@ def claim(out: Path, data: ClipData, settings: TrainSettings) -> None:
 
 
 def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path | None) -> list[Fold]:
-    """Return the folds of the run: those it has, those of another run's file, or new ones; they are kept.
+    """Return the folds of the run and keep them; see `folds_of`.
+
+    Raises:
+        MerError: If the folds do not fit the data or the protocol.
+    """
+    folds = folds_of(out, data, settings, given)
+    path = out / "folds.json"
+    if not path.exists():
+        splits.save(path, folds, protocol=settings.protocol, seed=settings.seed)
+    return folds
+
+
+def folds_of(out: Path, data: ClipData, settings: TrainSettings, given: Path | None) -> list[Fold]:
+    """Return the folds of the run: those it has, those of another run's file, or new ones.
 
     Raises:
         MerError: If the folds do not fit the data or the protocol.
@@ -66,12 +81,9 @@ def claim_folds(out: Path, data: ClipData, settings: TrainSettings, given: Path 
     source = path if path.exists() else given
     if source is None:
         protocol: Any = settings.protocol
-        folds = splits.make_folds(subjects, labels, protocol, seed=settings.seed)
-    else:
-        folds, protocol = splits.load(source)
-        if protocol != settings.protocol:
-            raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")
-        splits.check(folds, subjects, labels)
-    if not path.exists():
-        splits.save(path, folds, protocol=settings.protocol, seed=settings.seed)
+        return splits.make_folds(subjects, labels, protocol, seed=settings.seed, datasets=data.datasets.tolist())
+    folds, protocol = splits.load(source)
+    if protocol != settings.protocol:
+        raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")
+    splits.check(folds, subjects, labels)
     return folds

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -161,11 +163,21 @@ def _training_part(run: RunData, fold: Fold, seed: tuple[int, int], encode: Enco
     ordinary = run.backgrounds.train if run.backgrounds is not None else None
     if not planned:
         return Examples(run.encoded[own], run.truth[own], ordinary)
-    copies = [Copy(int(own[copy.source]), copy.seed) for copy in planned]
+    copies = shared_by_folds([int(own[copy.source]) for copy in planned], run.context.settings.seed)
     with counted(console, f"{fold.name}: copies") as progress:
         made = encode_all(run.data.clips, copies, encode, threads=run.context.threads, progress=progress)
     truth = run.truth[[copy.source for copy in copies]]
     return Examples(np.concatenate([run.encoded[own], made]), np.concatenate([run.truth[own], truth]), ordinary)
+
+
+def shared_by_folds(sources: Sequence[int], seed: int) -> list[Copy]:
+    """Return copies of clips that are the same in every fold, so that what is seen of them is worked out once."""
+    number: Counter[int] = Counter()
+    copies = []
+    for source in sources:
+        copies.append(Copy(source, (seed, 1, source, number[source])))
+        number[source] += 1
+    return copies
 
 
 def _finish(run: RunData, fold: Fold, fitted: Fitted, stop: Examples) -> dict[str, Any]:
@@ -202,7 +214,9 @@ def _finish(run: RunData, fold: Fold, fitted: Fitted, stop: Examples) -> dict[st
         settings.classes,
         run.truth[reported],
         calibrate.softmax(logits, temperature=temperature),
+        run.data.datasets[reported],
         run.data.subjects[reported],
+        run.data.names[reported],
         np.full(len(reported), fold.name),
         reported,
         np.full(len(reported), threshold),

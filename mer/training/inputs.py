@@ -18,14 +18,14 @@ Encode = Callable[[NDArray[np.uint8]], NDArray[Any]]
 
 _FLOW_KEY: Final = "flow-dis-1"
 """Names `mer.preprocess.encode_flow`; the number is raised when its outcome changes."""
-_FEATURES_KEYS: Final = {"lbp-top": "lbp-top-r3-p8-1"}
-"""Names features of grey clips that are worth keeping."""
+_FEATURES_KEYS: Final = {"lbp-top": "lbp-top-r3-p8-1", "mdmo": "mdmo-1"}
+"""Names features that are worth keeping; the number is raised when their outcome changes."""
 
 
 def input_of(settings: TrainSettings, *, cache: Path | None) -> Encode:
     """Return what the system of some settings sees of a clip.
 
-    Flow and histograms of patterns are kept in the cache; whatever else is quicker made than read.
+    Flow, and the features that support vector machines see, are kept in the cache; all else is quicker made than read.
 
     Args:
         settings: Model and input.
@@ -37,9 +37,8 @@ def input_of(settings: TrainSettings, *, cache: Path | None) -> Encode:
     system = SYSTEMS[settings.model]
     if system.kind == "network":
         return see
-    if system.own_input == "flow":
-        return partial(_features_of_flow, system.load(), see)
-    features = partial(_features_of_frames, system.load(), see)
+    seen = _features_of_flow if system.own_input == "flow" else _features_of_frames
+    features = partial(seen, system.load(), see)
     return _cached(features, _FEATURES_KEYS[settings.model], kept) if settings.model in _FEATURES_KEYS else features
 
 

@@ -138,7 +138,7 @@ def train_fold(
     while not history.ended_by:
         number = len(history.epochs) + 1
         started = time.perf_counter()
-        loss, accuracy = _one_epoch(model, forward, optimiser, train, settings, history.lr, [*seed, number], watch)
+        loss, accuracy = one_epoch(model, forward, optimiser, train, settings, history.lr, [*seed, number], watch)
         trained = time.perf_counter()
         logits = predict(model, forward.logits, stop.clips, part=forward.part)
         row = Epoch(
@@ -184,7 +184,7 @@ def set_rate(optimiser: torch.optim.Optimizer, lr: float, *, update: int, warmup
         group["lr"] = lr * min(1.0, (update + 1) / max(warmup, 1))
 
 
-def _one_epoch(
+def one_epoch(
     model: nn.Module,
     forward: FastForward,
     optimiser: torch.optim.Optimizer,
@@ -194,6 +194,7 @@ def _one_epoch(
     seed: Sequence[int],
     watch: Watch,
 ) -> tuple[float, float]:
+    """Train on each clip once, in an order drawn from `seed`; return mean loss and accuracy, with dropout."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(int(rng.integers(2**31)))  # for dropout
     order = rng.permutation(len(train.truth))

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from mer.errors import MerError
 from mer.files import write_atomically
 from mer.text import cell_value, csv_text
 
-_FIXED = ("fold", "clip", "subject", "truth", "none_threshold")
+_COLUMNS = ("fold", "dataset", "subject", "clip", "position", "truth", "prediction", "none_threshold")
+_FIRST_VERSION = ("fold", "clip", "subject", "truth", "none_threshold")
+"""Of files that call a clip's position `clip` and know no names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +25,22 @@ class Predictions:
         classes: Class names in the order of the probabilities.
         truth: (N,) class indices.
         probabilities: (N, C) calibrated.
+        datasets: (N,) name of the dataset.
         subjects: (N,) participants.
+        clips: (N,) name of the clip within its subject.
         folds: (N,) name of the fold that reported the clip.
-        clips: (N,) position of the clip in the data.
+        positions: (N,) position of the clip in the data.
         none_thresholds: (N,) probability below which the answer would be "none".
     """
 
     classes: tuple[str, ...]
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+    datasets: NDArray[np.str_]
     subjects: NDArray[np.str_]
+    clips: NDArray[np.str_]
     folds: NDArray[np.str_]
-    clips: NDArray[np.int64]
+    positions: NDArray[np.int64]
     none_thresholds: NDArray[np.float64]
 
     @property
@@ -46,25 +52,21 @@ class Predictions:
 
 def join(parts: Sequence[Predictions]) -> Predictions:
     """Return the answers of several folds as one; at least one part, all of the same classes."""
+    arrays = [field.name for field in fields(Predictions) if field.name != "classes"]
     return Predictions(
-        parts[0].classes,
-        np.concatenate([part.truth for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.subjects for part in parts]),
-        np.concatenate([part.folds for part in parts]),
-        np.concatenate([part.clips for part in parts]),
-        np.concatenate([part.none_thresholds for part in parts]),
+        parts[0].classes, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
     )
 
 
 def save(path: Path, predictions: Predictions) -> None:
-    """Write a CSV: fold, clip, subject, truth, none_threshold, then the probability of each class."""
-    columns = [*_FIXED, *predictions.classes]
+    """Write a CSV: fold, dataset, subject, clip and its position, truth, prediction, none_threshold, probabilities."""
+    columns = [*_COLUMNS, *predictions.classes]
     rows = []
-    for i, truth in enumerate(predictions.truth.tolist()):
-        fixed = [predictions.folds[i], predictions.clips[i], predictions.subjects[i], predictions.classes[truth]]
+    for i, (truth, answer) in enumerate(zip(predictions.truth.tolist(), predictions.answers.tolist())):
+        who = [getattr(predictions, name)[i] for name in ("folds", "datasets", "subjects", "clips", "positions")]
+        classes = [predictions.classes[truth], predictions.classes[answer]]
         shares = [f"{p:.9g}" for p in [predictions.none_thresholds[i], *predictions.probabilities[i]]]
-        rows.append(dict(zip(columns, [*map(str, fixed), *shares])))
+        rows.append(dict(zip(columns, [*map(str, who), *classes, *shares])))
     write_atomically(path, csv_text(columns, rows))
 
 
@@ -77,17 +79,21 @@ def load(path: Path) -> Predictions:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = [[cell_value(text) for text in row] for row in csv.reader(file)]
-        if tuple(header[: len(_FIXED)]) != _FIXED or not rows:
+        fixed = next((names for names in (_COLUMNS, _FIRST_VERSION) if tuple(header[: len(names)]) == names), None)
+        if fixed is None or not rows:
             raise ValueError(f"header {header}, {len(rows)} rows")
-        classes = tuple(header[len(_FIXED) :])
+        classes = tuple(header[len(fixed) :])
+        cells = {name: np.array([row[i] for row in rows], np.str_) for i, name in enumerate(fixed)}
         return Predictions(
             classes,
-            np.array([classes.index(row[3]) for row in rows], np.int64),
-            np.array([[float(p) for p in row[len(_FIXED) :]] for row in rows]).reshape(len(rows), len(classes)),
-            np.array([row[2] for row in rows]),
-            np.array([row[0] for row in rows]),
-            np.array([int(row[1]) for row in rows], np.int64),
-            np.array([float(row[4]) for row in rows]),
+            np.array([classes.index(name) for name in cells["truth"]], np.int64),
+            np.array([[float(p) for p in row[len(fixed) :]] for row in rows]).reshape(len(rows), len(classes)),
+            cells.get("dataset", np.full(len(rows), "")),
+            cells["subject"],
+            cells["clip"],
+            cells["fold"],
+            cells.get("position", cells["clip"]).astype(np.int64),
+            cells["none_threshold"].astype(np.float64),
         )
     except OSError as error:
         raise MerError(f"{path} cannot be read: {error.strerror}; give the folder of a finished run") from error

@@ -6,41 +6,51 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mer import class_map
 from mer.config import TrainSettings
+from mer.data.parts import Labels, Part, parts_from
 from mer.errors import UsageError
 from mer.training.counting import counted
-from mer.training.data import ClipData, read_dataset, read_npz
+from mer.training.data import ClipData, read_datasets, read_npz, say_left_out
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Either a file of clips or a dataset.
+    """Either a file of clips or datasets.
 
     Attributes:
         clips: An .npz file; see `mer.training.data.read_npz`.
-        dataset: A dataset of `mer.data`.
-        root: Its folder, or a manifest CSV.
-        cache: An .npz file that keeps the clips cut out of the dataset.
+        parts: Datasets, each with its folder.
+        listed: Keep only the clips of the list of MEGC2019.
+        labels: What clips are labelled with; see `mer.data.parts.load_parts`.
+        cache: An .npz file that keeps the clips cut out of the datasets.
     """
 
     clips: Path | None
-    dataset: str
-    root: Path | None
+    parts: tuple[Part, ...]
+    listed: bool
+    labels: Labels
     cache: Path
 
 
 def source_from(given: argparse.Namespace) -> Source:
-    """Return what the options --clips, --dataset, --root, --cache and --out name.
+    """Return what the options --clips, --dataset, --root, --list, --cache and --out name.
 
     Raises:
         UsageError: If they do not go together.
     """
-    if (given.clips is None) == (given.dataset is None) or (given.dataset is None) != (given.root is None):
-        raise UsageError("expected either --clips FILE.npz, or --dataset NAME and --root DIR")
+    if given.list and given.labels != "emotion":
+        raise UsageError("--list megc2019 is of emotions; leave --labels out")
+    if (given.clips is None) == (not given.dataset) or (given.clips and (given.root or given.list)):
+        raise UsageError(
+            "expected either --clips FILE.npz, or --dataset NAME=PATH (once or more; --list goes with it), "
+            "or --dataset NAME and --root DIR"
+        )
     return Source(
         given.clips and given.clips.resolve(),
-        given.dataset or "",
-        given.root and given.root.resolve(),
+        parts_from(given.dataset, given.root),
+        given.list is not None,
+        given.labels,
         (given.cache or given.out / "clips.npz").resolve(),
     )
 
@@ -55,22 +65,32 @@ def read(source: Source, settings: TrainSettings, *, jobs: int, console: Console
 
     Args:
         source: Where they are.
-        settings: For classes and colour.
+        settings: For classes, their mapping and colour.
         jobs: Processes that cut clips side by side.
         console: Where progress goes.
 
     Raises:
         MerError: If they cannot be read.
     """
-    if source.clips is not None or source.root is None:
-        return read_npz(source.clips or Path())
+
+    def remark(text: str) -> None:
+        console.print(text, soft_wrap=True, highlight=False)
+
+    mapping = class_map.parse(settings.map)
+    if source.clips is not None:
+        data = read_npz(source.clips)
+        say_left_out(data.labels.tolist(), settings.classes, mapping, remark)
+        return data
     with counted(console, "cutting clips") as progress:
-        return read_dataset(
-            source.dataset,
-            source.root,
+        return read_datasets(
+            source.parts,
             cache=source.cache,
             jobs=jobs,
             classes=settings.classes,
+            listed=source.listed,
+            labels=source.labels,
+            mapping=mapping,
             colour=settings.input == "rgb",
             progress=progress,
+            remark=remark,
         )

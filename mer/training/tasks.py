@@ -8,13 +8,14 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from rich.console import Console
 
+from mer import class_map
 from mer.errors import MerError
 from mer.jobs import cluster, processes
 from mer.splits import Fold
@@ -26,7 +27,10 @@ from mer.training.source import read
 GIVEN_UP: Final = "given-up.txt"
 """In the folder of a run while the others go on: its other folds need not be tried."""
 _LOOK_EVERY_S: Final = 0.2
-_DIED: Final = "the process that trained it died, probably for lack of memory; try fewer --jobs, or a larger machine"
+_DIED: Final = (
+    "the process that trained it ended without a result: it crashed or was killed, as it is when memory runs out "
+    "(the system's log says so); repeat the command, with fewer --jobs if it was memory"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def _run_data(context: RunContext) -> RunData:
     quiet, settings = Console(quiet=True), context.settings
     if context.source is None:
         raise RuntimeError("a fold in another process needs the source of its clips")
-    data, truth = select(read(context.source, settings, jobs=1, console=quiet), settings.classes)
+    given = read(context.source, settings, jobs=1, console=quiet)
+    data, truth = select(given, settings.classes, class_map.parse(settings.map))
     return prepare(context, data, truth, console=quiet)
 
 
@@ -94,13 +99,16 @@ def _end_when_told(progress: processes.Progress) -> None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def each_fold(tasks: Sequence[FoldTask], *, where: str | None, jobs: int) -> Generator[tuple[int, Ended], None, None]:
+def each_fold(
+    tasks: Sequence[FoldTask], *, where: str | None, jobs: int, watch: Callable[[], None] = lambda: None
+) -> Generator[tuple[int, Ended], None, None]:
     """Do folds side by side.
 
     Args:
         tasks: Those of one run one after the other, because a process keeps the clips of the last run only.
         where: Address of a cluster, None for processes of this machine.
         jobs: Folds at a time on this machine.
+        watch: Called often while folds are done in processes of this machine.
 
     Yields:
         Position of a fold and how it ended, in the order in which they end.
@@ -114,7 +122,7 @@ def each_fold(tasks: Sequence[FoldTask], *, where: str | None, jobs: int) -> Gen
     for out in {task.context.out for task in tasks}:
         (out / GIVEN_UP).unlink(missing_ok=True)
     if where is None:
-        ended = processes.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: None)
+        ended = processes.in_processes(tasks, do_fold_in_process, processes=jobs, watch=lambda _: watch())
     else:
         context = tasks[0].context
         gpus = 1 if torch.device(context.device).type == "cuda" else 0

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import math
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -12,14 +13,18 @@ from typing import Final
 
 from rich.console import Console
 
+from mer import splits
 from mer.config import TrainSettings
+from mer.errors import MerError
 from mer.files import write_atomically
+from mer.jobs.clock import duration
 from mer.text import csv_text
 from mer.training.counting import progress_bar
 from mer.training.loop import Epoch, History, Watch
 
 _REDRAW_S: Final = 20.0
 """Least time between two drawings of the curves: a drawing takes longer than an epoch of a small network."""
+_LOOK_EVERY_S: Final = 2.0
 _COLUMNS: Final = ("fold", *(field.name for field in fields(Epoch)))
 
 
@@ -33,6 +38,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
         settings: For the number of epochs.
         out: Folder of the run.
     """
+    others = _unfinished(out) - 1
     with progress_bar(console) as bar:
         task = bar.add_task(fold, total=None)
         drawn = [-_REDRAW_S]
@@ -42,10 +48,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
 
         def on_epoch(history: History) -> None:
             row = history.epochs[-1]
-            left = (settings.epochs - row.epoch) * row.seconds / 60.0
-            if settings.max_minutes:
-                left = min(left, settings.max_minutes - sum(past.seconds for past in history.epochs) / 60.0)
-            ends = f"ended by {history.ended_by}" if history.ended_by else f"at most {max(left, 0.0):.0f} min left"
+            ends = f"ended by {history.ended_by}" if history.ended_by else _left(history, settings, others)
             star = " *" if history.best_epoch == row.epoch else ""
             console.print(
                 f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; validation subjects "
@@ -60,6 +63,63 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
                 drawn[0] = time.monotonic()
 
         yield Watch(on_batch, on_epoch)
+
+
+def first_epoch_said(
+    out: Path, folds: Sequence[str], settings: TrainSettings, jobs: int, console: Console
+) -> Callable[[], None]:
+    """Return what says how long all folds may take, as soon as the log of one has an epoch; to be called often.
+
+    Args:
+        out: Folder of the run.
+        folds: Names of all folds.
+        settings: For the number of epochs.
+        jobs: Folds at a time.
+        console: Where to say it.
+    """
+    looked = [time.monotonic()]
+    said: list[bool] = []
+
+    def look() -> None:
+        if said or time.monotonic() - looked[0] < _LOOK_EVERY_S:
+            return
+        looked[0] = time.monotonic()
+        logs = [read_log(out / name / "log.csv") for name in folds if not (out / name / "result.json").exists()]
+        if seconds := [float(rows[-1]["seconds"]) for rows in logs if rows]:
+            epoch_s = sum(seconds) / len(seconds)
+            left_s = _at_most_s(epoch_s, settings) * len(logs) / min(jobs, len(logs))
+            console.print(
+                f"{epoch_s:.1f} s an epoch; at most {duration(left_s)} for {len(logs)} folds, {jobs} at a time",
+                highlight=False,
+            )
+            said.append(True)
+
+    return look
+
+
+def _left(history: History, settings: TrainSettings, others: int) -> str:
+    """Return how long this fold and the others may still take."""
+    epoch_s = sum(past.seconds for past in history.epochs) / len(history.epochs)
+    spent_s = epoch_s * len(history.epochs)
+    whole_s = _at_most_s(epoch_s, settings)
+    left_s = max(whole_s - spent_s, 0.0)
+    if others < 1:
+        return f"at most {duration(left_s)} left"
+    return f"at most {duration(left_s)} left, {duration(left_s + others * whole_s)} with {others} other folds"
+
+
+def _at_most_s(epoch_s: float, settings: TrainSettings) -> float:
+    """Return the longest time of a fold in seconds."""
+    return min(settings.epochs * epoch_s, 60.0 * (settings.max_minutes or math.inf))
+
+
+def _unfinished(out: Path) -> int:
+    """Return how many folds of a run have no result yet."""
+    try:
+        folds, _ = splits.load(out / "folds.json")
+    except MerError:
+        return 1
+    return sum(not (out / fold.name / "result.json").exists() for fold in folds)
 
 
 def write_log(out: Path, fold: str, history: History) -> None:

@@ -63,9 +63,15 @@ def judged(peak: Peak, said: Judgement, track: MotionTrack, *, threshold: float,
     reason = _objection(peak, said, inside, limits)
     if not reason and said.micro < threshold:
         reason = _kind(peak, said)
-    detail = explained(peak, said)
     return Interval(
-        onset, apex, offset, peak.match, "rejected" if reason else "micro", reason, detail, said.expressions
+        onset,
+        apex,
+        offset,
+        score=peak.match,
+        verdict="rejected" if reason else "micro",
+        reason=reason,
+        detail=explained(peak, said),
+        expressions=said.expressions,
     )
 
 

@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.config import TrainSettings
+from mer.data.parts import Part
 from mer.evaluation.report import row_of_run
 from mer.labels import CLASSES
 from mer.synth import corpus
 from mer.training.context import RunContext
-from mer.training.data import ClipData, read_dataset
+from mer.training.data import ClipData, read_datasets
 from mer.training.run import run
 
 SEED = 0
@@ -59,7 +60,7 @@ def main() -> int:
     leaks = False
     with tempfile.TemporaryDirectory() as folder:
         root = given.root or corpus.build(Path(folder, "corpus"), shape=given.clips, seed=SEED, jobs=jobs).manifest
-        clips = read_dataset("manifest", root, cache=given.cache, jobs=jobs, classes=CLASSES)
+        clips = read_datasets([Part("manifest", "manifest", root)], cache=given.cache, jobs=jobs, classes=CLASSES)
         for number, (name, (data, mode)) in enumerate(controls(clips).items()):
             settings = TrainSettings(model="conv2d", input=mode, epochs=given.epochs, patience=given.epochs, seed=SEED)
             out = Path(folder, str(number))
