@@ -3,7 +3,6 @@
 It is trained by `realtime.spotting.training` and described in `realtime/spotting/weights/README.md`.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from engines.manifest import sha256
 from engines.runtime.onnx import new_session
 from mer.errors import MerError
+from mer.files import from_json
 from mer.labels import CLASSES
 from realtime.spotting.candidate import Peak
 from realtime.spotting.features import FACE, MOVING
@@ -131,7 +131,7 @@ def shipped() -> Network:
     manifest_file = WEIGHTS.with_name(WEIGHTS.name + ".json")
     try:
         content = WEIGHTS.read_bytes()
-        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        manifest = from_json(manifest_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MerError(f"the spotter's weights cannot be read ({error}); install mer-live again") from error
     expected = {

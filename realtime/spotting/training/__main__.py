@@ -1,7 +1,6 @@
 """Train the spotter's network: python -m realtime.spotting.training --help."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
+from mer.files import from_json
 from mer.messages import FaceCrop, Frame
 from mer.synth.portrait import find_portraits
 from realtime.spotting.candidate import PeakFinder
@@ -97,7 +97,7 @@ def _streams(path: Path, cache: Path) -> list[streams.Stream]:
 
 def _with_truth(stream: streams.Stream, rows: NDArray[np.float64], file: Path) -> Example:
     """Return a rendered recording as an example; times count from its first row."""
-    truth = json.loads(file.read_text(encoding="utf-8"))
+    truth = from_json(file.read_text(encoding="utf-8"))
     start_s = float(stream.times_s[0])
     events = []
     for event in truth["events"]:

@@ -148,7 +148,7 @@ def write(
         **about,
         "expressions": expressions,
     }
-    path.with_name(path.name + ".json").write_text(json.dumps(manifest, indent=None) + "\n", encoding="utf-8")
+    path.with_name(path.name + ".json").write_text(json.dumps(manifest, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def graph(models: list[Judge]) -> onnx.ModelProto:
