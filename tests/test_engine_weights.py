@@ -22,7 +22,7 @@ def test_it_answers_the_five_classes_in_their_order(manifest: Any) -> None:
 
 def test_it_was_trained_on_synthetic_data_and_says_so(manifest: Any) -> None:
     assert manifest.training_data.startswith("synthetic data only")
-    assert "Trained on synthetic data only" in (SHIPPED_MODEL.parent / "README.md").read_text()
+    assert "Trained on synthetic micro-expressions only" in (SHIPPED_MODEL.parent / "README.md").read_text()
 
 
 def test_its_error_was_measured(manifest: Any) -> None:

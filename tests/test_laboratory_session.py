@@ -28,7 +28,7 @@ def test_events_of_a_recorded_session_are_those_of_its_replay(tmp_path: Path, mo
     monkeypatch.setattr(recording_codec, "choose", lambda *_: Choice(FFV1))
     made, session = tmp_path / "r.mp4", tmp_path / "session"
     options = ["--fps", "60", "--seconds", "6", "--n-events", "2", "--size", "320x240"]
-    subprocess.run([sys.executable, "-m", "mer.synth.cli", "recording", str(made), *options], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "mer.synthesise", "recording", str(made), *options], check=True, cwd=ROOT)
     with FrameReader(made, grey=True) as reader:
         images = [frame.image for frame in reader]
     played = emulated_basler.settings(tmp_path, images, size_wh=(320, 240))

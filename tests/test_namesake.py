@@ -44,9 +44,9 @@ def test_a_command_says_that_its_package_was_overwritten(site: Path) -> None:
 
 def test_importing_this_package_beside_the_other_warns(site: Path) -> None:
     shutil.copy(ROOT / "realtime/__init__.py", site / "realtime")  # mer-live was installed last
-    answer = python(site, "import realtime; print(realtime.__all__)")
+    answer = python(site, "import realtime; print('events' in realtime.__all__)")
     assert "RuntimeWarning: the distribution realtime-2.7.0" in answer.stderr
-    assert answer.stdout.strip() == "['events', 'updates']"
+    assert answer.stdout.strip() == "True"
 
 
 def test_what_the_other_leaves_behind_is_noticed(site: Path) -> None:
