@@ -26,9 +26,9 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {
     r"make demo": "installs an environment first; a test of its own runs it without that",
     r"make test": "this test is a part of it",
-    r"python -m realtime\.spotting\.training .*": "needs an hour of recordings; tests/test_spotter_network.py runs its parts",
-    r"mer-train --clips \w+\.npz .*--backgrounds .*": "needs recordings of real faces; tests/test_backgrounds.py trains so",
-    r"python -m engines\.export run2/best\.safetensors .*": "exports what was not trained; the first export of the page is run",
+    r"python -m realtime\.spotting\.training .*": "needs recordings; tests/test_spotter_network.py runs its parts",
+    r"mer-train --clips \w+\.npz .*--backgrounds .*": "needs recordings; tests/test_backgrounds.py trains so",
+    r"python -m engines\.export run2/best\.safetensors .*": "was not trained; the first export of the page is run",
     r"mer-(live|doctor) .*(basler|genicam).*": "needs a camera; tests/test_basler_camera.py runs pylon's emulator",
     r"pip install '[^']+'": "installs from the network; that there is such an extra is tested instead",
     r"mer-live .*\.plan": "a plan needs a GPU; tests/test_engine_tensorrt.py runs the code against a stand-in",
