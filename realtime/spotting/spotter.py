@@ -90,6 +90,7 @@ class Spotter:
         self._open_s: float | None = None
         self._found: Interval | None = None
         self._eyes_px = 0.0
+        self._watchable: float | None = None
 
     def step(self, crop: FaceCrop) -> Spotting:
         """Take one crop and return what it showed; candidates appear once they are decided."""
@@ -97,7 +98,7 @@ class Spotter:
         if crop.state != "tracked":
             if self._track is not None:
                 decided += self._abandon(self._track, "face-lost")
-            self._track, self._state, self._motions = None, "no-face", []
+            self._track, self._state, self._motions, self._watchable = None, "no-face", [], None
             return self._spotting(decided)
         track = self._track or self._start(crop)
         for sample in track.add(crop):
@@ -131,13 +132,13 @@ class Spotter:
         if self._is_small:
             decided = [replace(i, verdict="rejected", reason="small") if i.verdict == "micro" else i for i in decided]
         motion = self._motions[-1] if self._motions else 0.0
-        return Spotting(self._state, motion, self.threshold, tuple(decided), self._watchable())
+        return Spotting(self._state, motion, self.threshold, tuple(decided), self._watchable)
 
     @property
     def _is_small(self) -> bool:
         return 0.0 < self._eyes_px < self.config.limits.min_eyes_px
 
-    def _watchable(self) -> float | None:
+    def _seen_from(self) -> float | None:
         if self._state in ("no-face", "warming-up") or self._is_small:
             return None
         return self._network.visibility.smallest(background=self._finder.background, loudness=self._finder.loudness)
@@ -150,6 +151,7 @@ class Spotter:
         self._eyes_px = crop.eye_distance_px
         self._finder = self._new_finder()
         self._state, self._open_s, self._motions = "warming-up", None, []
+        self._watchable = None
         return self._track
 
     def _advance(self, track: MotionTrack, sample: MotionSample) -> list[Interval]:
@@ -160,7 +162,9 @@ class Spotter:
             self._open_s = None
         elif self._open_s is None:
             self._open_s = sample.time_s
-        return self._peak(track, sample.time_s, row_of(sample))
+        found = self._peak(track, sample.time_s, row_of(sample))
+        self._watchable = self._seen_from()
+        return found
 
     def _new_state(self, track: MotionTrack, sample: MotionSample) -> SpotterState:
         """Say how the motion goes, for the screen and for what is cut off."""
