@@ -23,6 +23,8 @@ CHANNELS: Final = 32
 EMBEDDED: Final = 48
 HIDDEN: Final = (96, 48)
 N_OUT: Final = len(KINDS) + 3 + len(CLASSES)
+MOMENTS: Final = slice(len(KINDS), len(KINDS) + 3)
+"""Where onset, apex and offset stand in what comes out."""
 EPOCHS: Final = 15
 _KERNEL: Final = 5
 _BATCH: Final = 256
@@ -30,7 +32,7 @@ _LEARNING_RATE: Final = 2e-3
 _WEIGHT_DECAY: Final = 0.03
 _DROPOUT: Final = 0.25
 _CLIP: Final = 5.0
-_MOMENT_S: Final = 0.2
+MOMENT_S: Final = 0.2
 """Moments are learnt in this unit."""
 _NOISE: Final = 0.05
 _LOUDER: Final = 0.1
@@ -123,7 +125,7 @@ def fit(labels: Labels, *, seed: int) -> Judge:
 def _loss(out: Tensor, kinds: Tensor, moments: Tensor, classes: Tensor) -> Tensor:
     micro, otherwise, when, which = torch.split(out, [1, len(KINDS) - 1, 3, len(CLASSES)], dim=1)
     is_micro, named = (kinds == 0).float(), (classes >= 0).float()
-    late = functional.smooth_l1_loss(when, moments / _MOMENT_S, reduction="none", beta=0.2).mean(dim=1)
+    late = functional.smooth_l1_loss(when, moments / MOMENT_S, reduction="none", beta=0.2).mean(dim=1)
     other = functional.cross_entropy(otherwise, (kinds - 1).clamp(min=0), reduction="none")
     expression = functional.cross_entropy(which, classes.clamp(min=0), reduction="none")
     loss = functional.binary_cross_entropy_with_logits(micro[:, 0], is_micro)
@@ -160,7 +162,7 @@ def graph(models: list[Judge]) -> onnx.ModelProto:
     nodes: list[onnx.NodeProto] = []
     constants = [
         numpy_helper.from_array(np.array(value, np.float32), name)
-        for name, value in (("low", -_CLIP), ("high", _CLIP), ("unit", _MOMENT_S), ("one", 1.0))
+        for name, value in (("low", -_CLIP), ("high", _CLIP), ("unit", MOMENT_S), ("one", 1.0))
     ]
     split = np.array([1, len(KINDS) - 1, 3, len(CLASSES)], np.int64)
     constants.append(numpy_helper.from_array(split, "split"))

@@ -13,12 +13,11 @@ from realtime.spotting.matched_filter import LAG
 from realtime.spotting.measures import WINDOW
 from realtime.spotting.motion_track import RATE_HZ
 from realtime.spotting.network import LEAST_LOUD, Visibility
-from realtime.spotting.training.fit import Judge
+from realtime.spotting.training.fit import MOMENT_S, MOMENTS, Judge
 from realtime.spotting.training.mixing import Example, Micro
 
 _IOU: Final = 0.5
 _STEPS: Final = 60
-_MOMENT_S: Final = 0.2
 _FIRST_S: Final = 1.5
 """Events before this time are left out: the background is still a guess."""
 
@@ -78,7 +77,7 @@ class Seen:
         with torch.no_grad():
             out = torch.stack([model(features, windows) for model in self._models])
         probability = out[:, :, 0].sigmoid().mean(dim=0).numpy()
-        moments = out[:, :, 6:9].mean(dim=0).numpy() * _MOMENT_S
+        moments = out[:, :, MOMENTS].mean(dim=0).numpy() * MOMENT_S
         times_s = np.array([peak.time_s for peak in chosen])
         spans: NDArray[np.float64] = (times_s[:, np.newaxis] + moments)[:, [0, 2]]
         return spans[probability >= self._threshold]
