@@ -21,7 +21,7 @@ def modules(root: Path, packages: Iterable[str]) -> dict[str, Path]:
 
 
 def imports(files: Mapping[str, Path]) -> Graph:
-    """Return which of the modules each imports, wherever in it."""
+    """Return which of the modules each imports, wherever in it, or names as "module:name" to load it later."""
     return {name: _imported(path, files) - {name} for name, path in files.items()}
 
 
@@ -73,4 +73,7 @@ def _imported(path: Path, known: Mapping[str, Path]) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             names |= {name if name in known else node.module for name in whole}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            module, colon, _ = node.value.partition(":")
+            names |= {module} if colon else set()
     return names & known.keys()

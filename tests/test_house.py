@@ -134,6 +134,12 @@ def test_circles_are_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
 
 
+def test_a_module_that_is_loaded_later_counts_as_imported(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text('later = loaded_when_called("b:main")\n')
+    (tmp_path / "b.py").write_text("import a\n")
+    assert circles(imports({name: tmp_path / f"{name}.py" for name in "ab"})) == [["a", "b"]]
+
+
 def test_files_can_be_read_in_one_go() -> None:
     long = {
         path.relative_to(ROOT).as_posix(): length
