@@ -1,4 +1,4 @@
-"""From a trained network to the few arrays that its answer depends on. Needs torch.
+"""From a trained network to the few arrays that its output depends on. Needs torch.
 
 What is linear and follows something linear is multiplied out once, in float64: the attention's
 output projection with the first classifier layer (three million parameters become 8,192), the

@@ -265,7 +265,7 @@ def test_frozen_layers_stay_as_they_were_given_and_the_table_says_so(toy: Path, 
 def test_only_the_best_fold_of_a_network_to_compare_with_keeps_its_weights(toy: Path, tmp_path: Path) -> None:
     assert run_it(toy, tmp_path / "run", "--model", "elrcn", "--protocol", "loso", "--epochs", "1") == 0
     results = {path.parent: json.loads(path.read_text()) for path in (tmp_path / "run").glob("*/result.json")}
-    best = min(results, key=lambda folder: results[folder]["stop_loss"])
+    best = min(results, key=lambda folder: results[folder]["validation_loss"])
     assert len(results) == 4
     assert [folder for folder in results if (folder / "best.safetensors").exists()] == [best]
     assert (tmp_path / "run" / "best.safetensors").read_bytes() == (best / "best.safetensors").read_bytes()

@@ -138,10 +138,10 @@ def test_input_and_rate_become_the_systems_own() -> None:
     assert TrainSettings(model="mdmo").input == "flow"
 
 
-def task(features: Any, truth: Any, stop: Any, stop_truth: Any, tmp_path: Path) -> Task:
+def task(features: Any, truth: Any, validation: Any, validation_truth: Any, tmp_path: Path) -> Task:
     settings = TrainSettings(model="mdmo", classes=CLASSES)
     examples = Examples(np.asarray(features, np.float32), np.asarray(truth))
-    others = Examples(np.asarray(stop, np.float32), np.asarray(stop_truth))
+    others = Examples(np.asarray(validation, np.float32), np.asarray(validation_truth))
     context = RunContext(settings, tmp_path, tmp_path / "features")
     return Task(examples, others, context, (0, 0), "fold-1", Console(quiet=True))
 

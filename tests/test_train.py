@@ -78,7 +78,7 @@ def test_the_checkpoint_knows_where_it_comes_from(finished: Path) -> None:
     assert configuration.training["data"] == "toy"
     assert configuration.training["settings"]["protocol"] == "5fold"
     results = [json.loads(path.read_text()) for path in finished.glob("fold-*/result.json")]
-    best = min(results, key=lambda result: result["stop_loss"])
+    best = min(results, key=lambda result: result["validation_loss"])
     assert configuration.temperature == best["temperature"]
     assert configuration.none_threshold == best["none_threshold"]
 
@@ -244,12 +244,12 @@ def test_without_a_warm_up_the_rate_is_full_at_once() -> None:
     assert optimiser.param_groups[0]["lr"] == 1.0
 
 
-def test_training_on_everybody_reports_the_stopping_part_as_such(toy: Path, tmp_path: Path) -> None:
+def test_training_on_everybody_reports_the_validation_set_as_such(toy: Path, tmp_path: Path) -> None:
     assert run_it(toy, tmp_path / "run", "--protocol", "all", "--epochs", "2") == 0
     [row] = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert row["protocol"] == "all, on its validation subjects (optimistic)"
     folds, _ = splits.load(tmp_path / "run" / "folds.json")
-    assert row["figures"]["subjects"] == len(folds[0].stop)
+    assert row["figures"]["subjects"] == len(folds[0].validation)
 
 
 def test_what_is_made_from_weights_gets_their_path(toy: Path, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
             model,
             broken,
             train=examples,
-            stop=examples,
+            validation=examples,
             settings=TrainSettings(),
             seed=(0,),
             state=tmp_path / "state.safetensors",

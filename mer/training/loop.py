@@ -52,8 +52,8 @@ class Epoch:
         epoch: From 1.
         loss: Mean cross-entropy while training, with dropout.
         accuracy: While training, with dropout.
-        stop_loss: Cross-entropy on the validation subjects.
-        stop_accuracy: Accuracy on the validation subjects.
+        validation_loss: Cross-entropy on the validation subjects.
+        validation_accuracy: Accuracy on the validation subjects.
         lr: Learning rate of the epoch.
         seconds: For training and the look at the validation subjects.
         clips_per_s: Training speed.
@@ -62,8 +62,8 @@ class Epoch:
     epoch: int
     loss: float
     accuracy: float
-    stop_loss: float
-    stop_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
     lr: float
     seconds: float
     clips_per_s: float
@@ -106,7 +106,7 @@ def train_fold(
     forward: FastForward,
     *,
     train: Examples,
-    stop: Examples,
+    validation: Examples,
     settings: TrainSettings,
     seed: Sequence[int],
     state: Path,
@@ -117,8 +117,8 @@ def train_fold(
     Args:
         model: With fresh weights; overwritten from `state` if that file exists.
         forward: How to run it.
-        train: What changes the weights, copies included.
-        stop: What decides the learning rate, the best epoch and the end.
+        train: What changes the weights, augmented samples included.
+        validation: What decides the learning rate, the best epoch and the end.
         settings: See `TrainSettings`.
         seed: Of order and dropout; the epoch is added to it, so resuming changes nothing.
         state: Where the state is kept, after each epoch or, if it is large, every ten minutes.
@@ -140,13 +140,13 @@ def train_fold(
         started = time.perf_counter()
         loss, accuracy = one_epoch(model, forward, optimiser, train, settings, history.lr, [*seed, number], watch)
         trained = time.perf_counter()
-        logits = predict(model, forward.logits, stop.clips, part=forward.part)
+        logits = predict(model, forward.logits, validation.clips, part=forward.part)
         row = Epoch(
             epoch=number,
             loss=loss,
             accuracy=accuracy,
-            stop_loss=cross_entropy(logits, stop.truth),
-            stop_accuracy=float((logits.argmax(1) == stop.truth).mean()),
+            validation_loss=cross_entropy(logits, validation.truth),
+            validation_accuracy=float((logits.argmax(1) == validation.truth).mean()),
             lr=history.lr,
             seconds=time.perf_counter() - started,
             clips_per_s=len(train.truth) / (trained - started),
@@ -238,9 +238,9 @@ def one_epoch(
 
 def _advance(history: History, row: Epoch, settings: TrainSettings) -> bool:
     """Add an epoch, halve the learning rate or end if it is time; return whether it is the best so far."""
-    least = history.epochs[history.best_epoch - 1].stop_loss if history.best_epoch else float("inf")
+    least = history.epochs[history.best_epoch - 1].validation_loss if history.best_epoch else float("inf")
     history.epochs.append(row)
-    improved = row.stop_loss < least
+    improved = row.validation_loss < least
     if improved:
         history.best_epoch = history.halved_at = row.epoch
     elif row.epoch - history.halved_at >= settings.halve_after:

@@ -52,7 +52,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
             star = " *" if history.best_epoch == row.epoch else ""
             console.print(
                 f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; validation subjects "
-                f"loss {row.stop_loss:.3f}, accuracy {row.stop_accuracy:.3f}{star}; "
+                f"loss {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.3f}{star}; "
                 f"lr {row.lr:.1e}, {row.seconds:.1f} s, {row.clips_per_s:.1f} clips/s, {ends}",
                 soft_wrap=True,
                 highlight=False,
