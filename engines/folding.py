@@ -53,7 +53,7 @@ def fold(network: nn.Module, *, model: str, mode: InputMode, temperature: float)
         Name to float32 array; matrices are (inputs, outputs).
 
     Raises:
-        MerError: If it is a network that is there to compare with, not to be used live.
+        MerError: If it is a network for comparison, not for live use.
     """
     if model not in _CONVOLUTIONS:
         raise MerError(f"model {model!r} cannot become an engine; only {', '.join(_CONVOLUTIONS)} can")

@@ -44,7 +44,7 @@ def test_what_is_no_probability_is_refused(row: list[float]) -> None:
 
 
 def test_another_number_of_answers_is_refused() -> None:
-    with pytest.raises(MerError, match=r"shape \(1, 5\), expected \(2, 5\)"):
+    with pytest.raises(MerError, match=r"shape \(1, 5\) for 2 clips, expected \(2, 5\)"):
         checked_probabilities(np.full((1, 5), 0.2), clips=2, classes=5, source="x")
 
 
@@ -103,7 +103,7 @@ def command(video: Path, engine: Path, out: Path) -> list[str]:
 
 def test_a_run_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_runs, "RUN_LIMIT_S", 0.2)
-    with pytest.raises(MerError, match=r"engine m\.onnx did not answer within 0\.2 s"):
+    with pytest.raises(MerError, match=r"engine m\.onnx did not return within 0\.2 s"):
         OnnxRuntimeEngine(write_endless(tmp_path / "m.onnx"))
 
 

@@ -127,8 +127,8 @@ def test_leaking_folds_are_refused(folds: list[Fold], named: str) -> None:
         ("{", "not a folds.json"),
         ("[]", "not a folds.json"),
         (json.dumps({"format": 1, "protocol": "5fold", "folds": [{"name": "f"}]}), "train"),
-        (json.dumps({"format": 1, "protocol": "5fold", "folds": []}), "0 fold"),
-        (json.dumps({"format": 2, "protocol": "5fold", "folds": []}), "format 2"),
+        (json.dumps({"format": 2, "protocol": "5fold", "folds": []}), "0 fold"),
+        (json.dumps({"format": 1, "protocol": "5fold", "folds": []}), "format 1"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, content: str, named: str) -> None:

@@ -131,7 +131,7 @@ def _result(path: Path) -> dict[str, Any]:
 def _drop_weights(out: Path) -> None:
     """Leave of all finished folds only the weights of the best, which is what the run ends with.
 
-    Networks that are there to compare with have up to 0.9 GB each, and folds may be many.
+    Networks for comparison have up to 0.9 GB each, and folds may be many.
     """
     losses = {}
     for path in out.glob("*/result.json"):

@@ -3,7 +3,7 @@
 A run's folder holds run.json (settings and data), folds.json, log.csv, curves.png, metrics.json,
 table.md, confusion.png, reliability.png, best.safetensors, features/ (see `mer.training.feature_cache`),
 and for each fold a folder with best.safetensors, log.csv, predictions.csv and result.json. Of networks
-that are there to compare with, only the best fold keeps its weights; support vector machines leave
+for comparison, only the best fold keeps its weights; support vector machines leave
 neither weights nor logs.
 """
 

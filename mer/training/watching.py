@@ -166,7 +166,7 @@ def draw_curves(path: Path, log: Path) -> None:
             own = [row for row in rows if row["fold"] == fold]
             epochs = [int(float(row["epoch"])) for row in own]
             axes.plot(epochs, [float(row[name]) for row in own], f"C{colour % 10}", linewidth=0.7, alpha=0.6)
-            axes.plot(epochs, [float(row[f"stop_{name}"]) for row in own], f"C{colour % 10}", label=fold)
+            axes.plot(epochs, [float(row[f"validation_{name}"]) for row in own], f"C{colour % 10}", label=fold)
         axes.set(xlabel="epoch", ylabel=name)
         axes.grid(alpha=0.3)
     figure.axes[1].set_ylim(0, 1)
