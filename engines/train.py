@@ -72,9 +72,7 @@ def _export(path: Path | None) -> bool:
 
     network, configuration = checkpoint.load(path)
     if configuration.model not in EXPORTED:
-        print(
-            f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is for comparison only"
-        )
+        print(f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is for comparison only")
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)

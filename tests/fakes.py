@@ -36,7 +36,7 @@ def batch_in_this_process(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
             yield number, work(job, SimpleNamespace(update=lambda done, total: None))
 
     monkeypatch.setattr(processes, "in_processes", done)
-    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: engine)
+    monkeypatch.setattr(workers, "engine_of_this_process", lambda choice: engine)
 
 
 class FakeClock:

@@ -323,14 +323,14 @@ def test_a_large_state_is_kept_now_and_then_but_not_at_the_end(
     every_s: float, expected: list[int], monkeypatch: pytest.MonkeyPatch, toy: Path, tmp_path: Path
 ) -> None:
     kept: list[int] = []
-    monkeypatch.setattr(loop, "_QUICK_BYTES", 0)
-    monkeypatch.setattr(loop, "_SAVE_EVERY_S", every_s)
-    save = loop._save_state
+    monkeypatch.setattr(loop, "QUICK_BYTES", 0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", every_s)
+    save = loop.save_state
 
     def counting(path: Path, model: Any, optimiser: Any, history: loop.History, best: Any) -> None:
         kept.append(len(history.epochs))
         save(path, model, optimiser, history, best)
 
-    monkeypatch.setattr(loop, "_save_state", counting)
+    monkeypatch.setattr(loop, "save_state", counting)
     assert run_it(toy, tmp_path / "run", "--model", "conv3d", "--input", "residual", "--epochs", "3") == 0
     assert kept == expected

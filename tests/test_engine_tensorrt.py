@@ -139,7 +139,7 @@ def test_every_failing_call_is_named_and_nothing_leaks(plan: Any, gpu: Any, trt:
 
 def test_a_failing_launch_is_reported(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
-        engine._engine.failing = True
+        fake_tensorrt.Engine.last.failing = True
 
         with pytest.raises(MerError, match="failed on a batch of 2: Assertion mOptimizationProfile"):
             engine.classify(parity_clips("gray", 2))

@@ -89,7 +89,7 @@ def test_features_are_worked_out_once(lbp_run: Path, toy: Path, monkeypatch: pyt
     def never(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("worked out again")
 
-    monkeypatch.setattr(fold_module, "_ms_per_clip", lambda *_: 1.0)  # which is measured without the cache
+    monkeypatch.setattr(fold_module, "ms_per_clip", lambda *_: 1.0)  # which is measured without the cache
     monkeypatch.setattr("mer.models.lbp_top.lbp_top", never)
     assert run_it(toy, lbp_run, "--model", "lbp-top", "--protocol", "loso") == 0
     assert {path: path.read_bytes() for path in before} == before

@@ -163,14 +163,14 @@ def test_copies_are_made_of_training_people_only(tmp_path: Path, monkeypatch: py
 
 def interrupted_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Make training stop, as by Ctrl-C, right after an epoch was saved; returns what undoes it."""
-    save = loop._save_state
+    save = loop.save_state
 
     def saving(path: Path, model: Any, optimiser: Any, history: loop.History, best: Any) -> None:
         save(path, model, optimiser, history, best)
         if len(history.epochs) == epoch:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_save_state", saving)
+    monkeypatch.setattr(loop, "save_state", saving)
     return monkeypatch.undo
 
 
@@ -223,7 +223,7 @@ def test_time_ends_a_fold_and_keeps_the_best_epoch(toy: Path, tmp_path: Path) ->
 def test_the_learning_rate_is_halved_without_gain() -> None:
     history, settings = loop.History(1e-3), TrainSettings(halve_after=2, patience=9)
     for number, loss in enumerate((1.0, 0.5, 0.6, 0.7, 0.8, 0.4, 0.9), 1):
-        loop._advance(history, loop.Epoch(number, 1, 0, loss, 0, history.lr, 1, 1), settings)
+        loop.advance(history, loop.Epoch(number, 1, 0, loss, 0, history.lr, 1, 1), settings)
     assert [epoch.lr for epoch in history.epochs] == [1e-3] * 4 + [5e-4] * 3
     assert history.best_epoch == 6
     assert history.ended_by == ""

@@ -197,7 +197,7 @@ def _finish(run: RunData, fold: Fold, fitted: Fitted, validation: Examples) -> d
         "temperature": temperature,
         "none_threshold": threshold,
         "parameters": fitted.parameters,
-        "ms_per_clip": _ms_per_clip(fitted, input_of(settings, cache=None), run.data.clips[tested[:_TIMED_CLIPS]]),
+        "ms_per_clip": ms_per_clip(fitted, input_of(settings, cache=None), run.data.clips[tested[:_TIMED_CLIPS]]),
     }
     folder = run.context.out / fold.name
     if fitted.save is not None:
@@ -236,7 +236,7 @@ def _trained_on(run: RunData) -> str:
     return run.data.name if before == run.data.name else f"{run.data.name}, after {before}"
 
 
-def _ms_per_clip(fitted: Fitted, encode: Encode, clips: NDArray[np.uint8]) -> float:
+def ms_per_clip(fitted: Fitted, encode: Encode, clips: NDArray[np.uint8]) -> float:
     """Return the median time to encode and classify one clip at a time, nothing cached, in milliseconds."""
     spent = []
     for clip in clips:

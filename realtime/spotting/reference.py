@@ -116,7 +116,7 @@ class Reference:
         weight = self.trust
         for _ in range(_REWEIGHTINGS):
             weighted = basis * np.concatenate([weight, weight])
-            step = _solve(weighted @ basis.T + belief * weight.sum(), weighted @ target)
+            step = solve(weighted @ basis.T + belief * weight.sum(), weighted @ target)
             rest = (target - step @ basis).reshape(2, points)
             distance = np.hypot(rest[0], rest[1])
             scale = max(1.4826 * geometry.median(distance), _MIN_SCALE)
@@ -138,7 +138,7 @@ def _windows(plane: NDArray[np.float32], shape: FaceShape) -> NDArray[np.float64
     return np.asarray(means, np.float64).ravel()[shape.on_face]
 
 
-def _solve(system: NDArray[np.float64], right_side: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve(system: NDArray[np.float64], right_side: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the solution of a small symmetric positive definite system, in a quarter of numpy's time.
 
     Raises:
