@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -29,10 +30,10 @@ def seen(*, moving: int | None = None, shift: float = 0.0) -> Update:
 
 
 def text_of(panel: RenderableType, *, width: int, height: int, colour: bool = True) -> str:
-    system = "truecolor" if colour else None
+    system: Literal["truecolor"] | None = "truecolor" if colour else None
     console = Console(
         file=io.StringIO(), width=width, height=height, record=True, color_system=system, force_terminal=True
-    )  # type: ignore[arg-type]
+    )
     console.print(panel, height=height)
     return console.export_text()
 

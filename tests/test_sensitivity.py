@@ -40,7 +40,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 @pytest.fixture
 def pipeline() -> Iterator[Pipeline]:
-    with Pipeline(rate_hz=100.0, engine=FakeEngine(), sensitivity=LEVELS["high"]) as made:  # type: ignore[arg-type]
+    with Pipeline(rate_hz=100.0, engine=FakeEngine(), sensitivity=LEVELS["high"]) as made:
         yield made
 
 
