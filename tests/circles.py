@@ -4,10 +4,17 @@ A room is a folder, or a module that lies beside the folders of its package.
 """
 
 import ast
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 Graph = Mapping[str, set[str]]
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file, read once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def modules(root: Path, packages: Iterable[str]) -> dict[str, Path]:
@@ -67,7 +74,7 @@ def circles(graph: Graph) -> list[list[str]]:
 
 def _imported(path: Path, known: Mapping[str, Path]) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from circles import circles, imports, modules, rooms
+from circles import circles, imports, modules, rooms, tree
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -116,7 +116,7 @@ def test_json_is_never_written_with_numbers_that_json_does_not_have() -> None:
         for package in ("mer", "engines", "realtime")
         for path in sorted((ROOT / package).rglob("*.py"))
         if path != ROOT / "realtime" / "config.py"  # writes TOML, which has them
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dump", "json.dumps")
     }
     assert [place for place, strict in calls.items() if not strict] == []
@@ -154,7 +154,7 @@ def test_functions_fit_on_a_screen() -> None:
     functions = [
         (path, node)
         for path in code()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     lengths = {f"{path}: {node.name}": (node.end_lineno or 0) - node.lineno + 1 for path, node in functions}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from circles import tree
 
 ROOT = Path(__file__).parent.parent
 TORCH_FREE = (
@@ -29,7 +30,7 @@ def modules(package: str) -> list[Path]:
 def imported(path: Path) -> set[str]:
     """Return the names of all modules that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -146,7 +146,7 @@ def test_a_source_that_turned_into_a_recording_is_refused(tmp_path: Path) -> Non
     from recordings import write_video
 
     path = write_video(tmp_path / "a.mp4", pictures(10), fps=100.0)
-    opened = [source(FakeClock(), 5), open_source(str(path))]
+    opened = [source(FakeClock(), 100), open_source(str(path))]
     feed = Feed(lambda: opened.pop(0), patience_s=0.001, stop=threading.Event())
     assert len(list(feed.frames(lambda text: None))) > 0
     assert feed.error.endswith("what is there now is not a live source")
