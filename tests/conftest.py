@@ -8,10 +8,17 @@ import pytest
 from engines.runtime import cuda
 
 ALLOWED = Path(__file__).with_name("allowed_skips.txt")
+FIRST = ("test_documentation", "test_cluster", "test_train", "test_network", "test_pipeline", "test_signals")
+"""Files that take longest, begun first: with `--dist loadfile` a worker takes a whole file, so that what its tests share
+is made once, and none should be left with one of these at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-skips", action="store_true", help="fail if a test is skipped for no listed reason")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 def allowed_reasons(text: str) -> list[str]:

@@ -156,16 +156,29 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replayed(study: Path, out: str, *options: str) -> Path:
     folder = study.parent / out
     command = [sys.executable, "-m", "realtime.commands.replay", str(study), "--engine", "onnxruntime", "--out", out]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     answer = subprocess.run(
-        [*command, *options], capture_output=True, text=True, cwd=study.parent, timeout=600, check=False
+        [*command, *options],
+        capture_output=True,
+        text=True,
+        cwd=study.parent,
+        env=environment,
+        timeout=600,
+        check=False,
     )
     assert answer.returncode == 3, answer.stderr
     assert "3 done, 1 failed" in answer.stdout
     return folder
 
 
-def test_recordings_on_a_cluster_give_what_they_give_without(study: Path) -> None:
-    alone, spread = replayed(study, "alone"), replayed(study, "spread", "--cluster", "local", "--jobs", "2")
+@pytest.fixture(scope="module")
+def alone(study: Path) -> Path:
+    """The results of a replay without a cluster."""
+    return replayed(study, "alone")
+
+
+def test_recordings_on_a_cluster_give_what_they_give_without(study: Path, alone: Path) -> None:
+    spread = replayed(study, "spread", "--cluster", "local", "--jobs", "2")
     with (spread / "recordings.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(Path(row["recording"]).name, row["status"]) for row in rows] == [
@@ -212,10 +225,9 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_cluster_that_runs_already_is_used_with_its_token_and_left_running(
-    study: Path, running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: Path, alone: Path, running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The commands are processes of their own: Ray looks for its token once in the life of a process.
-    alone = replayed(study, "one-by-one")
     for number, address in enumerate((running, "auto")):
         spread = replayed(study, f"running-{number}", "--cluster", address)
         assert (spread / "2/events.csv").read_bytes() == (alone / "2/events.csv").read_bytes()
