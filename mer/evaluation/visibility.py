@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.evaluation.detection import MOST_PERCENT, SHARES
+from mer.evaluation.detection import MAX_PERCENT, SHARES
 from mer.files import from_json
 
 WATCHABLE: Final = 0.8
 """Probability that the column `watchable` of explain.csv stands for."""
-_AT: Final = np.geomspace(0.1, MOST_PERCENT, 93)
+_AT: Final = np.geomspace(0.1, MAX_PERCENT, 93)
 Floats = NDArray[np.float64]
 
 
@@ -43,7 +43,7 @@ class Prediction:
         return share
 
     def amplitude(self, share: float) -> float | None:
-        """Return the amplitude of which a share would be found; None if that is over MOST_PERCENT."""
+        """Return the amplitude of which a share would be found; None if that is over MAX_PERCENT."""
         found = self.recall(_AT)
         return float(np.interp(share, found, _AT)) if found[-1] >= share else None
 
