@@ -101,7 +101,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 @pytest.fixture(scope="module")
 def run(recording: Any) -> Run:
-    with FrameReader(recording[0]) as frames:
+    with FrameReader(recording[0], grey=True) as frames:
         return replayed(frames)
 
 
@@ -139,7 +139,7 @@ def test_every_frame_gives_one_update_in_order(run: Any) -> None:
 
 
 def test_the_same_recording_gives_identical_events_twice(run: Any, recording: Any) -> None:
-    with FrameReader(recording[0]) as frames:
+    with FrameReader(recording[0], grey=True) as frames:
         again = replayed(frames)
 
     assert [event.interval for event in again.events] == [event.interval for event in run.events]
@@ -165,7 +165,7 @@ def test_live_and_replay_agree(run: Any, recording: Any) -> Any:
             yield frame
 
     stop = threading.Event()
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
+    with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
         capture = Capture(paced(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
         updates = []
         for update in live(pipeline, capture, stop=stop):
@@ -182,7 +182,7 @@ def test_live_and_replay_agree(run: Any, recording: Any) -> Any:
 
 def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run: Any, recording: Any) -> None:
     engine = GatedEngine()
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+    with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
         for frame in frames:
             pipeline.buffer.put(pipeline.crop(frame))
             pipeline.step(taken(pipeline))
@@ -215,7 +215,7 @@ def test_an_event_that_is_ready_while_no_frame_comes_is_not_held_back(recording:
         engine.gate.set()
         assert told.wait(60.0)
 
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+    with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
         capture = Capture(until_it_is_asked(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
         for update in live(pipeline, capture, stop=stop):
             handled.release()
@@ -283,7 +283,7 @@ def test_below_the_threshold_the_answer_is_none(recording: Any) -> None:
     engine = FakeEngine()
     engine.none_threshold = 0.99
 
-    with FrameReader(recording[0]) as frames:
+    with FrameReader(recording[0], grey=True) as frames:
         run = replayed(frames, engine)
 
     assert {event.label for event in run.events} == {"none"}
@@ -304,7 +304,7 @@ def test_a_crash_of_mediapipe_is_said_and_costs_only_the_moment(recording: Any) 
     landmarker = Landmarker()
     updates = []
     with (
-        FrameReader(recording[0]) as frames,
+        FrameReader(recording[0], grey=True) as frames,
         Pipeline(rate_hz=RATE_HZ, engine=FakeEngine(), landmarker=landmarker) as pipeline,
     ):
         for frame in frames:
