@@ -98,6 +98,18 @@ def content(coder: str = "anna", **decisions: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def write_reviews(folder: Path) -> None:
+    """Write the results of a recording and what two coders decided about them."""
+    write_results(folder)
+    decisions: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("anna", {"decision": "accept"}),
+        ("ben", {"decision": "reject"}),
+    )
+    for coder, second in decisions:
+        made = content(coder, event_1={"decision": "accept"}, event_2=second)
+        (folder / f"review-{coder}.json").write_text(json.dumps(made))
+
+
 def write_page(folder: Path) -> Path:
     """Write the page into a folder."""
     path = folder / "review.html"

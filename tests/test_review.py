@@ -194,7 +194,7 @@ def test_the_server_gives_the_page_and_writes_beside_the_results(server: ReviewS
         ("0/%2e%2e/%2e%2e/etc/passwd", {}),
         ("../../../etc/passwd", {}),
         ("-1/review.html", {}),
-        ("\u0660/review.html".encode().decode("latin-1"), {}),
+        ("0000000000/review.html", {}),
         ("0/review.html", {"Host": "evil.example"}),
         ("0/review.html", {"Host": "127.0.0.1"}),
     ],

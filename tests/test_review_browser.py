@@ -1,6 +1,7 @@
 """The review page in a real browser: by keyboard alone, blind, enlarged, reloaded, saved and loaded."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from review_samples import (
     press,
     shown,
     write_page,
+    write_results,
 )
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -27,6 +29,7 @@ from selenium.webdriver.common.keys import Keys
 
 from mer.data.reviews import Review, read_review
 from mer.labels import CLASSES
+from realtime.output.review.server import ReviewServer, reviewable
 
 COUNT = 40
 BOTH, ONLY_ANNA, ONLY_BEN = 20, 5, 3
@@ -274,6 +277,27 @@ def test_everything_has_a_name_for_a_screen_reader(opened: webdriver.Chrome) -> 
     told = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node["ignored"]]
     assert {"button", "slider", "textbox", "checkbox", "heading"} <= {role for role, _ in told}
     assert [pair for pair in told if pair[0] in MUST_HAVE_A_NAME and not pair[1].strip()] == []
+
+
+def test_a_served_page_writes_beside_the_results(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    folder = write_results(tmp_path / "results/talk")
+    with ReviewServer(reviewable(tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        go(browser, server.address)
+        browser.find_element(By.LINK_TEXT, "talk.mp4").send_keys(Keys.ENTER)
+        begin(browser, "anna")
+        press(browser, "r")
+        wait_for(browser, "document.getElementById('written').textContent.startsWith('written to review-anna.json')")
+        browser.execute_script("localStorage.clear()")
+        go(browser, f"{server.address}0/review.html")
+        begin(browser, "anna")
+        wait_for(browser, "document.getElementById('progress-text').textContent === '1 of 40 decided'")
+        assert complaints(browser) == []
+        server.shutdown()
+        thread.join()
+    (decision,) = read_review(folder / "review-anna.json").decisions
+    assert not decision.accepted
 
 
 def test_playing_goes_through_the_frames_until_stopped(opened: webdriver.Chrome) -> None:

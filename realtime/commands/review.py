@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mer import option_help
 from mer.cli import command
-from mer.data.reviews import Results, chosen, reviews_of
+from mer.data.reviews import REVIEWS, Results, chosen, reviews_of
 from mer.errors import MerError, UsageError
 from mer.files import write_atomically
 from mer.parser import Parser
@@ -31,12 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     if not 0 <= given.port <= _MAX_PORT:
         raise UsageError(f"--port {given.port} given; expected 0 to {_MAX_PORT}")
-    if (given.export or given.coder) and not given.apply:
-        raise UsageError("--export and --coder are options of --apply; give it as well")
+    if (given.export and not given.apply) or (given.coder and not given.export):
+        raise UsageError("--coder is an option of --export, and that one of --apply; give all three")
     check_exports(given.export)
     results = reviewable(given.folder)
     if given.apply:
-        for one in results:
+        reviewed = [one for one in results if any(one.folder.glob(REVIEWS))]
+        if not reviewed:
+            raise MerError(
+                f"{given.folder} holds no decisions ({REVIEWS}); review it, and put saved files beside results"
+            )
+        for one in reviewed:
             apply(one, coder=given.coder, exports=given.export)
         return 0
     return _serve(results, given.port)
@@ -76,11 +81,9 @@ def apply(results: Results, *, coder: str | None, exports: Sequence[str]) -> Non
         MerError: If there are no decisions, or the disk refuses it.
     """
     reviews = reviews_of(results)
-    if not reviews or coder is not None or exports:
-        review = chosen(results, reviews, coder)
     files: dict[str, str | bytes] = {REVIEWED_CSV: reviewed_table(results, reviews)}
     if exports:
-        files |= reviewed_exports(results, review, exports)
+        files |= reviewed_exports(results, chosen(results, reviews, coder), exports)
     for name, content in files.items():
         write_atomically(results.folder / name, content)
     counts = ", ".join(f"{one.coder} {len(one.decisions)}" for one in reviews)
