@@ -214,6 +214,16 @@ def _reviewed(path: Path, _recording: Path) -> None:
     write_reviews(path)
 
 
+def _elan(path: Path, _recording: Path) -> None:
+    from pympi.Elan import Eaf, to_eaf
+
+    document = Eaf(author=path.stem)
+    document.add_tier("emotion")
+    for second in (1, 4, 7):
+        document.add_annotation("emotion", 1000 * second, 1000 * second + 400, "fear" if second > 1 else "anger")
+    to_eaf(str(path), document)
+
+
 def _checkpoint(path: Path, _recording: Path) -> None:
     from engine_models import save_random
 
@@ -229,6 +239,9 @@ ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("/data/CASME2", "data/CASME2", _casme2),
     ("clips.csv", "clips.csv", _manifest),
     ("mer-review results --apply", "results/talk", _reviewed),
+    ("anna=results", "results/talk", _reviewed),
+    ("anna.eaf", "anna.eaf", _elan),
+    ("ben.eaf", "ben.eaf", _elan),
     ("SAMM-LV", "SAMM-LV", _samm_lv),
     ("CASME_SQ", "CASME_SQ", _casme_sq),
     ("me.jpg", "me.jpg", _portrait),

@@ -27,6 +27,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from engines.evaluate import main as evaluate
 from mer.data.reviews import Review, read_review
 from mer.labels import CLASSES
 from realtime.output.review.server import ReviewServer, reviewable
@@ -126,6 +127,25 @@ def test_forty_candidates_are_reviewed_blind_by_keyboard_alone(both: Any) -> Non
     first = first_frame(1) + 2
     assert late.frames == (first, first + LENGTH // 2, first + LENGTH)
     assert late.times_s == pytest.approx([frame / FPS for frame in late.frames])
+
+
+def test_two_reviews_end_in_an_agreement_table(both: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, folder = both
+    given = [str(folder / f"review-{coder}.json") for coder in ("anna", "ben")]
+    assert evaluate(["agreement", *given, "--seconds", "50", "--json"]) == 0
+    (pair,) = json.loads(capsys.readouterr().out)["pairs"]
+    figures = {name: figure["value"] for name, figure in pair["figures"].items()}
+    assert (figures["events_first"], figures["events_second"], figures["matched"]) == (25, 23, 20)
+    assert figures["f1"] == pytest.approx(2 * 20 / 48)
+    # Accepted or not: both 20, anna alone 5, ben alone 3, neither 12.
+    chance = (25 * 23 + 15 * 17) / 40**2
+    assert figures["kappa_candidates_any"] == pytest.approx((32 / 40 - chance) / (1 - chance))
+    # Labels of the 20: the same in 16; anna has 4 of each class, ben 5, 3, 4, 4, 4, so chance is 4 * 20 / 400.
+    assert figures["kappa_labels"] == pytest.approx((0.8 - 0.2) / (1 - 0.2))
+    # Ben's moments are 1, 2 and 3 frames of 10 ms later in 7, 7 and 6 of the 20.
+    for name in ("onset", "apex", "offset"):
+        assert pair["differences_ms"][name]["bias"] == pytest.approx(19.5)
+        assert pair["differences_ms"][name]["sd"] == pytest.approx(10 * ((89 - 20 * 1.95**2) / 19) ** 0.5)
 
 
 def test_each_coder_has_an_order_of_her_own(both: Any, opened: webdriver.Chrome) -> None:
