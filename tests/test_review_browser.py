@@ -222,6 +222,17 @@ def test_a_decision_can_be_cleared_and_changed(opened: webdriver.Chrome) -> None
     assert [button.text.split()[0] for button in pressed] == [CLASSES[2], "Accept"]
 
 
+def test_what_was_begun_with_open_eyes_is_not_blind(opened: webdriver.Chrome, page: Path, tmp_path: Path) -> None:
+    begin(opened, "carla", blind=False)
+    press(opened, "r", "k", "c")
+    go(opened, page)
+    begin(opened, "carla")
+    for _ in range(COUNT):
+        press(opened, "r")
+    review = read_review(saved(opened, tmp_path, "review-carla.json"))
+    assert [f"{d.kind}-{d.number}" for d in review.decisions if not d.blind] == ["event-1"]
+
+
 def test_single_letters_can_be_turned_off(opened: webdriver.Chrome) -> None:
     begin(opened, "carla", blind=False)
     opened.execute_script("document.getElementById('single-keys').focus()")

@@ -101,7 +101,7 @@ class Review {
   decide(decision) {
     const problem = decision === "accept" ? this.missing(this.entry()) : "";
     if (problem) { tell(problem); return; }
-    this.change({ decision, blind: this.blind });
+    this.change({ decision, blind: this.blind && this.entry().blind }); // not blind if it was begun with open eyes
     tell(`${byId("which").textContent}: ${decision}`);
     this.nextUndecided();
   }
