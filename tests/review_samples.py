@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from chromium import wait_for
 from fakes import event, interval
 from report_samples import summary
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from mer.data.reviews import results_id
@@ -138,7 +138,7 @@ def press(browser: webdriver.Chrome, *keys: str) -> None:
 def begin(browser: webdriver.Chrome, coder: str, *, blind: bool = True) -> None:
     """Begin a review by keyboard: the name has the focus, the checkbox is next."""
     press(browser, coder, *([] if blind else [Keys.TAB, Keys.SPACE]), Keys.ENTER)
-    assert browser.find_element(By.ID, "work").is_displayed()
+    wait_for(browser, "!document.getElementById('work').hidden")
 
 
 def shown(browser: webdriver.Chrome) -> str:

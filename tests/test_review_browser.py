@@ -317,6 +317,7 @@ def test_a_served_page_writes_beside_the_results(browser: webdriver.Chrome, tmp_
         thread.start()
         go(browser, server.address)
         browser.find_element(By.LINK_TEXT, "talk.mp4").send_keys(Keys.ENTER)
+        wait_for(browser, "document.readyState === 'complete' && document.getElementById('coder') !== null")
         begin(browser, "anna")
         press(browser, "r")
         wait_for(browser, "document.getElementById('written').textContent.startsWith('written to review-anna.json')")
