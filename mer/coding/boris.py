@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mer.coding.grids import MAX_BYTES
 from mer.coding.messages import Coded, Recording, with_apexes
-from mer.coding.times import seconds
+from mer.coding.times import positive, seconds
 from mer.data.tables import Row
 from mer.errors import MerError
 from mer.files import from_json, read_at_most
@@ -70,8 +70,8 @@ def _observation(
 ) -> Recording:
     begun: dict[tuple[str, str, str], float] = {}
     made: list[Coded] = []
-    for event in sorted(observation["events"], key=lambda event: float(event[0])):
-        time_s, subject, code, modifier = float(event[0]), str(event[1]), str(event[2]), str(event[3])
+    for event in sorted(observation["events"], key=lambda event: seconds(event[0])):
+        time_s, subject, code, modifier = seconds(event[0]), str(event[1]), str(event[2]), str(event[3])
         behaviour = behaviours.get(code, {})
         tier = str(behaviour.get("category") or "")
         if not _wanted(tier, tiers):
@@ -92,8 +92,8 @@ def _observation(
     lengths, rates = (media.get(key) or {} for key in ("length", "fps"))
     return Recording(
         with_apexes(made),
-        seconds=sum(float(length) for length in lengths.values()) or None,
-        fps=max((float(rate) for rate in rates.values()), default=0.0) or None,
+        seconds=positive(sum(float(length) for length in lengths.values())),
+        fps=max((rate for one in rates.values() if (rate := positive(one))), default=None),
     )
 
 
@@ -156,12 +156,4 @@ def _times(row: Row, *columns: str) -> list[float]:
 
 def _recording(coded: Sequence[Coded], rows: Sequence[Row], name: str) -> Recording:
     first = next(row for row in rows if row.text("observation") == name)
-    return Recording(with_apexes(coded), seconds=_number(first, "seconds"), fps=_number(first, "fps"))
-
-
-def _number(row: Row, column: str) -> float | None:
-    """Return a positive number, None for anything else: of several videos BORIS writes several."""
-    try:
-        return float(row.text(column)) or None
-    except ValueError:
-        return None
+    return Recording(with_apexes(coded), positive(first.text("seconds")), positive(first.text("fps")))

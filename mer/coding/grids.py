@@ -2,6 +2,7 @@
 
 import csv
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
@@ -12,6 +13,8 @@ from mer.files import read_at_most
 
 MAX_BYTES: Final = 64_000_000
 _MAX_CELLS: Final = 2_000_000
+_BAD_ARCHIVE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What Python's zipfile ends in: damage, unknown versions and methods, a password."""
 _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 
@@ -29,7 +32,7 @@ def read_grids(path: Path) -> dict[str, Grid]:
         if suffix == ".ods":
             return _ods(path)
         return {"": text_grid(path)}
-    except (OSError, ValueError, csv.Error, zipfile.BadZipFile, KeyError, ElementTree.ParseError) as error:
+    except (OSError, ValueError, csv.Error, KeyError, *_BAD_ARCHIVE) as error:
         reason = getattr(error, "strerror", None) or error
         raise MerError(f"{path}: cannot be read as a table ({reason}); expected text, .xlsx or .ods") from error
 

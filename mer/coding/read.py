@@ -1,5 +1,6 @@
 """Codings by what their files are: the one table of formats."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,10 @@ def read_coding(given: str, choice: Choice) -> Coding:
     coder, path = (name, Path(rest)) if equals and not Path(given).exists() else (None, Path(given))
     if not path.exists():
         raise MerError(f"{path} does not exist; give {FORMATS}")
+    return _checked(path, _read(path, coder, choice))
+
+
+def _read(path: Path, coder: str | None, choice: Choice) -> Coding:
     if is_results(path):
         return from_results(path, coder)
     files = [path] if path.is_file() else sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES)
@@ -60,6 +65,18 @@ def read_coding(given: str, choice: Choice) -> Coding:
             raise MerError(f"{file} codes {min(twice) or 'a recording'}, which another file of {path} does; keep one")
         recordings |= part.recordings
     return Coding(coder or (parts[0].coder if len(files) == 1 else path.name), recordings)
+
+
+def _checked(path: Path, coding: Coding) -> Coding:
+    """Return a coding whose events all are intervals from 0 s on."""
+    for name, recording in coding.recordings.items():
+        for event in recording.events:
+            if not 0 <= event.onset_s <= event.offset_s < math.inf:
+                raise MerError(
+                    f"{path}, {name}: {event.label!r} from {event.onset_s:g} to {event.offset_s:g} s is not an "
+                    "interval; correct it there"
+                )
+    return coding
 
 
 def _coding(path: Path, coder: str | None, choice: Choice) -> Coding:

@@ -32,3 +32,12 @@ def seconds(cell: Cell, *, fps: float | None = None) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{text} is not a time from 0")
     return value
+
+
+def positive(value: object) -> float | None:
+    """Return a length or rate that a file names, None if it is not a finite number over 0."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number > 0 else None

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +143,8 @@ def _decision(entry: Mapping[str, Any]) -> Decision:
     known = all(moment is not None for moment in moments)
     frames = tuple(int(moment["frame"]) for moment in moments) if known else None
     times_s = tuple(float(moment["time_s"]) for moment in moments) if known else None
+    if times_s and not all(0 <= time_s < math.inf for time_s in times_s):
+        raise ValueError(f"{entry['id']} has a moment that is not a time from 0")
     accepted, label = entry["decision"] == "accept", str(entry["label"] or "")
     if accepted and not (label and frames and 0 <= frames[0] <= frames[1] <= frames[2] and frames[0] < frames[2]):
         raise ValueError(f"{entry['id']} was accepted without a label or without onset, apex and offset in order")
