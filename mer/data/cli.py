@@ -116,7 +116,9 @@ def _from_reviews(arguments: argparse.Namespace) -> None:
     write_atomically(arguments.out, made.text)
     open_console().print(
         f"{made.clips} clips in {arguments.out}; left out: {made.rejected} rejected candidates, "
-        f"{made.unlabelled} events without a class"
+        f"{made.unlabelled} events without a class",
+        soft_wrap=True,
+        highlight=False,
     )
 
 

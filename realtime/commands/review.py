@@ -87,7 +87,8 @@ def apply(results: Results, *, coder: str | None, exports: Sequence[str]) -> Non
     for name, content in files.items():
         write_atomically(results.folder / name, content)
     counts = ", ".join(f"{one.coder} {len(one.decisions)}" for one in reviews)
-    open_console().print(f"{results.source.name}: {counts} decisions; {', '.join(files)} in {results.folder}")
+    line = f"{results.source.name}: {counts} decisions; {', '.join(files)} in {results.folder}"
+    open_console().print(line, soft_wrap=True, highlight=False)
 
 
 def _serve(results: Sequence[Results], port: int) -> int:
