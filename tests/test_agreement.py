@@ -17,7 +17,7 @@ from mer.coding.messages import Coded, Coding, Recording
 from mer.errors import MerError
 from mer.evaluation.agreement.coefficients import alpha, coincidences, icc, kappa, limits
 from mer.evaluation.agreement.figures import agreement
-from mer.evaluation.agreement.report import methods, to_csv, to_markdown
+from mer.evaluation.agreement.report import matches_csv, methods, to_csv, to_markdown
 
 COHEN_1960 = np.array([[44, 7, 9], [5, 20, 5], [1, 3, 6]])
 """Cohen (1960), two clinical psychologists, kappa .492, times 100."""
@@ -192,6 +192,17 @@ def test_the_table_is_tidy_and_the_paragraph_has_its_figures() -> None:
     assert "the onset of =ben was 50 ms later on average" in text
 
 
+def test_matches_stand_on_one_line_and_the_rest_alone() -> None:
+    rows = list(csv.DictReader(matches_csv(agreement([coding("anna", *ANNA), coding("ben", *BEN)])).splitlines()))
+    assert [(row["matched"], row["label_first"], row["label_second"]) for row in rows] == [
+        ("True", "fear", "fear"),
+        ("True", "anger", "fear"),
+        ("False", "fear", ""),
+        ("False", "", "anger"),
+    ]
+    assert (rows[0]["onset_s_first"], rows[0]["onset_s_second"], rows[2]["apex_s_first"]) == ("1.0", "1.1", "")
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[..., str]:
     def write(name: str, *events: Coded) -> str:
@@ -211,7 +222,10 @@ def test_the_command_writes_tables_pictures_and_a_paragraph(
     assert figure(printed, "f1") == pytest.approx(2 / 3)
     assert json.loads((tmp_path / "out/agreement.json").read_text()) == printed
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"agreement.json", "agreement.md", "agreement.csv", "differences.png", "events.png"}
+    assert names == {
+        *("agreement.json", "agreement.md", "agreement.csv", "matches.csv"),
+        *("differences.png", "events.png"),
+    }
 
 
 def test_the_command_prints_all_pairs(files: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from mer.coding.messages import Coding
 from mer.coding.read import FORMATS, Choice, read_coding
 from mer.errors import UsageError
 from mer.evaluation.agreement.figures import DRAWS, agreement
-from mer.evaluation.agreement.report import methods, pair_names, shown_rows, to_csv, to_markdown
+from mer.evaluation.agreement.report import matches_csv, methods, pair_names, shown_rows, to_csv, to_markdown
 from mer.files import write_atomically
 from mer.missing import needed
 from mer.terminal import open_console
@@ -106,7 +106,7 @@ def _named(codings: list[Coding]) -> list[Coding]:
 
 
 def write_files(folder: Path, result: Mapping[str, Any]) -> None:
-    """Write agreement.json, agreement.md, agreement.csv and two pictures of each pair.
+    """Write agreement.json, agreement.md, agreement.csv, matches.csv and two pictures of each pair.
 
     Raises:
         MerError: If Matplotlib is missing or a file cannot be written.
@@ -117,6 +117,7 @@ def write_files(folder: Path, result: Mapping[str, Any]) -> None:
     write_atomically(folder / "agreement.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     write_atomically(folder / "agreement.md", to_markdown(result))
     write_atomically(folder / "agreement.csv", to_csv(result))
+    write_atomically(folder / "matches.csv", matches_csv(result))
     for number, pair in enumerate(result["pairs"], start=1):
         suffix = f"-{number}" if len(result["pairs"]) > 1 else ""
         draw_differences(folder / f"differences{suffix}.png", pair)

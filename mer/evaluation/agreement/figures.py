@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mer.coding.messages import Coding
+from mer.coding.messages import Coded, Coding
 from mer.errors import MerError
 from mer.evaluation.agreement.coefficients import alpha, coincidences, icc, kappa, limits
 from mer.evaluation.agreement.pairs import NOTHING, Compared, Shared, compared, framewise, shared
@@ -16,6 +16,9 @@ from mer.evaluation.matching import HIT_IOU, MOMENTS
 DRAWS: Final = 1000
 SPANS: Final = {"duration": (0, 2), "rise": (0, 1), "fall": (1, 2)}
 """Lengths of time between moments, by name; unlike the moments they do not depend on where in a recording they are."""
+
+TOLD: Final = ("label", "onset_s", "apex_s", "offset_s")
+"""Fields of an event that stand in the list of matches."""
 
 Figures = dict[str, float | None]
 
@@ -95,6 +98,10 @@ def _pair(
         if not np.isnan(moments).any()
         else np.where(np.isnan(moments), -1, moments).tolist(),
     }
+
+
+def _told(coded: Coded | None) -> dict[str, Any] | None:
+    return None if coded is None else {name: getattr(coded, name) for name in TOLD}
 
 
 def figures(some: Sequence[Compared]) -> Figures:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ USUAL_FPS: Final = 25.0
 _MAX_FRAMES: Final = 50_000_000
 
 Counts = NDArray[np.int64]
+Match: TypeAlias = tuple[Coded | None, Coded | None]
+"""An event of the first coder, of the second, or of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Compared:
     """Two coders and one recording.
 
     Attributes:
+        matches: Events of both, matched ones together, the others alone, in order of time.
         events: (C + 1, C + 1) events by label, rows the first coder's; the last category is nothing.
         frames: (C + 1, C + 1) frames by label, the same way.
         candidates: (C + 1, C + 1) candidates by label, where both coders were asked about the same ones; else None.
@@ -53,6 +56,7 @@ class Compared:
         minutes: Length.
     """
 
+    matches: tuple[Match, ...]
     events: Counts
     frames: Counts
     candidates: Counts | None
@@ -121,6 +125,7 @@ def compared(recording: Shared, first: int, second: int, labels: Sequence[str], 
     rows, columns = (framewise(side.events, recording, place) for side in (a, b))
     both = [(one, other) for one, other in pairs if one and other]
     return Compared(
+        matches=tuple(pairs),
         events=events,
         frames=_table(rows, columns, len(place)),
         candidates=_candidates(a, b, place),
@@ -131,7 +136,7 @@ def compared(recording: Shared, first: int, second: int, labels: Sequence[str], 
     )
 
 
-def matched(first: Sequence[Coded], second: Sequence[Coded], fps: float) -> list[tuple[Coded | None, Coded | None]]:
+def matched(first: Sequence[Coded], second: Sequence[Coded], fps: float) -> list[Match]:
     """Return events of two coders one to one, best overlap first (intersection over union of 0.5 or more)."""
     sides = [[_as_label(number, one, fps) for number, one in enumerate(side)] for side in (first, second)]
     pairs = compare(Truth(tuple(sides[0]), (), False), sides[1])

@@ -21,7 +21,9 @@ def draw_differences(path: Path, pair: Mapping[str, Any]) -> None:
         pair: See `mer.evaluation.agreement.figures.agreement`.
     """
     first, second = pair["coders"]
-    moments = np.array(pair["matched_s"], np.float64).reshape(-1, 2, 3)
+    both = [(one["first"], one["second"]) for one in pair["matches"] if one["first"] and one["second"]]
+    moments = np.array([[[side[f"{name}_s"] for name in MOMENTS] for side in one] for one in both], np.float64)
+    moments = moments.reshape(-1, 2, 3)  # an apex that was not coded is NaN and is not drawn
     durations_ms = 1000.0 * (moments[:, :, 2] - moments[:, :, 0]).mean(axis=1)
     figure = Figure(figsize=_INCHES, layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mer.evaluation.agreement.figures import SPANS
+from mer.evaluation.agreement.figures import SPANS, TOLD
 from mer.evaluation.matching import MOMENTS
 from mer.text import csv_text, printable
 
@@ -39,6 +39,20 @@ def to_csv(result: Mapping[str, Any]) -> str:
             for key, value in (spread or {}).items():
                 rows.append({**who, "scope": "all", "figure": f"difference_{name}_ms_{key}", "value": value})
     return csv_text(COLUMNS, [{**row, **{k: "" for k, v in row.items() if v is None}} for row in rows])
+
+
+def matches_csv(result: Mapping[str, Any]) -> str:
+    """Return every event of every pair on a line, matched ones together: what to look at when coders talk it over."""
+    sides = ("first", "second")
+    rows = []
+    for pair in result["pairs"]:
+        for match in pair["matches"]:
+            row = {**dict(zip(sides, pair["coders"])), "recording": match["recording"]}
+            row["matched"] = all(match[side] for side in sides)
+            for side in sides:
+                row |= {f"{name}_{side}": value for name, value in (match[side] or {}).items() if value is not None}
+            rows.append(row)
+    return csv_text([*sides, "recording", "matched", *(f"{name}_{side}" for side in sides for name in TOLD)], rows)
 
 
 def to_markdown(result: Mapping[str, Any]) -> str:
