@@ -94,9 +94,11 @@ def _pair(
         },
         "events": np.sum([one.events for one in each], axis=0).tolist(),
         "candidates": np.sum(candidates, axis=0).tolist() if candidates else None,
-        "matched_s": moments.tolist()
-        if not np.isnan(moments).any()
-        else np.where(np.isnan(moments), -1, moments).tolist(),
+        "matches": [
+            {"recording": recording.name, "first": _told(one), "second": _told(other)}
+            for recording, counted in zip(recordings, each)
+            for one, other in counted.matches
+        ],
     }
 
 
