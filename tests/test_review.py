@@ -136,6 +136,18 @@ def test_the_dataset_is_one_that_training_reads(tmp_path: Path) -> None:
     assert sample.path.samefile(folder.parent / "talk.mp4")
 
 
+def test_people_in_one_recording_are_people_of_their_own(folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    told = [{**line, "person": 1 + number % 2} for number, line in enumerate(lines)]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    decide(folder, event_1=ACCEPT, event_2=ACCEPT)
+    manifest = folder.parent / "reviewed.csv"
+    assert mer_data(["from-reviews", str(folder), "--out", str(manifest)]) == 0
+    assert [row["subject"] for row in csv.DictReader(manifest.read_text().splitlines())] == ["talk-1", "talk-2"]
+    assert main([str(folder), "--apply"]) == 0
+    assert [row["person"] for row in table(folder)] == ["1", "2"]
+
+
 def test_participants_come_from_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     decide(folder, event_1=ACCEPT)
     study, manifest = folder.parent / "study.csv", folder.parent / "reviewed.csv"

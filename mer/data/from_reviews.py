@@ -56,7 +56,8 @@ def manifest_from(
             elif decision.label == NONE:
                 unlabelled += 1
             else:
-                rows.append(_row(one, decision, beside=beside, subject=_subject(one.source, people, participants)))
+                subject = _subject(one.source, people, participants) + _whose(one, decision)
+                rows.append(_row(one, decision, beside=beside, subject=subject))
     if not rows:
         raise MerError(
             f"nothing was accepted with a class in {len(results)} reviewed recordings; review more of them first"
@@ -95,6 +96,18 @@ def _people(table: Path) -> Mapping[str, str]:
     columns = {"recording": ("recording",), "participant": ("participant", "subject")}
     rows = rows_with_header(table, {"": read_csv(table)}, columns)
     return {Path(row.text("recording")).name: row.text("participant") for row in rows}
+
+
+def _whose(results: Results, decision: Decision) -> str:
+    """Return what tells a person from others in the same recording, empty if there are none."""
+    records = [*results.events, *results.rejected]
+    if len({record.get("person", 1) for record in records}) < 2:
+        return ""
+    same = {
+        "event": {event["number"]: event for event in results.events},
+        "rejected": dict(enumerate(results.rejected, 1)),
+    }
+    return f"-{same[decision.kind][decision.number]['person']}"
 
 
 def _subject(source: Path, people: Mapping[str, str], table: Path | None) -> str:

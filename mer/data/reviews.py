@@ -221,10 +221,27 @@ def chosen(results: Results, reviews: Sequence[Review], coder: str | None) -> Re
     raise MerError(f"{results.folder} holds decisions of {names}, none of {coder}; give another --coder")
 
 
+def candidate(results: Results, decision: Decision) -> Mapping[str, Any]:
+    """Return the event or rejected candidate that a decision is about.
+
+    Raises:
+        MerError: If there is none.
+    """
+    if decision.kind == "event":
+        found = next((event for event in results.events if event["number"] == decision.number), None)
+    else:
+        found = next(iter(results.rejected[decision.number - 1 : decision.number]), None)
+    if found is None:
+        raise MerError(f"{results.folder} has no {decision.kind} {decision.number}, which is decided about; {_DO}")
+    return found
+
+
 def _numbers(row: Mapping[str, str]) -> dict[str, Any]:
     """Return a row of `rejected.csv` with its numbers as numbers."""
-    return {
-        name: cell_value(text) if name == "reason" else int(text) if name.endswith("_frame") else float(text)
-        for name, text in row.items()
-        if name == "reason" or text
-    }
+    return {name: _value(name, text) for name, text in row.items() if name == "reason" or text}
+
+
+def _value(name: str, text: str) -> str | int | float:
+    if name == "reason":
+        return cell_value(text)
+    return int(text) if name.endswith(("_frame", "person")) else float(text)

@@ -44,6 +44,7 @@ class _Waiting:
 
     key: str
     interval: Interval
+    person: int
 
     @property
     def first_s(self) -> float:
@@ -74,10 +75,11 @@ class CandidateClips:
     def update(self, update: Update) -> None:
         """Take one update."""
         self._crops.append(update.crop)
-        self._waiting += [_Waiting(f"event-{event.number}", event.interval) for event in update.events]
+        whose = _person(update.crop)
+        self._waiting += [_Waiting(f"event-{event.number}", event.interval, whose) for event in update.events]
         for interval in update.rejected:
             self._rejected += 1
-            self._waiting.append(_Waiting(f"rejected-{self._rejected}", interval))
+            self._waiting.append(_Waiting(f"rejected-{self._rejected}", interval, whose))
         now_s = update.crop.time_s
         self._keep([waiting for waiting in self._waiting if waiting.last_s < now_s])
         first_s = min([now_s - _KEPT_S, *(waiting.first_s for waiting in self._waiting)])
@@ -91,7 +93,8 @@ class CandidateClips:
     def _keep(self, ready: Iterable[_Waiting]) -> None:
         for waiting in ready:
             self._waiting.remove(waiting)
-            crops = [crop for crop in self._crops if waiting.first_s <= crop.time_s <= waiting.last_s]
+            own = (crop for crop in self._crops if _person(crop) == waiting.person)
+            crops = [crop for crop in own if waiting.first_s <= crop.time_s <= waiting.last_s]
             made = [Picture(crop.index, crop.time_s, _jpeg(crop.image)) for crop in _thinned(crops, waiting.interval)]
             self.pictures[waiting.key] = made
             self._bytes += sum(len(picture.jpeg) for picture in made)
@@ -102,6 +105,11 @@ class CandidateClips:
             del self._scores[least]
             self._bytes -= sum(len(picture.jpeg) for picture in self.pictures.pop(least))
             self.left_out += 1
+
+
+def _person(crop: FaceCrop) -> int:
+    """Return whose face it is, where several are followed."""
+    return int(getattr(crop, "person", 1))
 
 
 def _thinned(crops: list[FaceCrop], interval: Interval) -> list[FaceCrop]:

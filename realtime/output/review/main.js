@@ -45,7 +45,7 @@ class Review {
     this.clip.open(this.item, 0);
     if (start) this.clip.goTo(this.clip.nearest(start));
     byId("note").blur();
-    showItem(this.item, place, this.items.length, this.blind);
+    showItem(this.item, place, this.items, this.blind, this.data.people);
     showOthers(this.others, this.item, this.blind);
     this.show();
   }

@@ -55,6 +55,7 @@ def review_page(found: Found, pictures: Mapping[str, list[Picture]], *, left_out
     shown = sorted((item for item in items if item["frames"]), key=lambda item: item["onset"]["time_s"])
     data = {
         "schema": REVIEW_SCHEMA,
+        "people": len({item["person"] for item in items}),
         "recording": name,
         "results": results_id(found.events, found.rejected),
         "classes": list(found.summary["engine"]["classes"]),
@@ -96,6 +97,7 @@ def _item(kind: str, number: int, record: Record, pictures: Mapping[str, list[Pi
         "id": key,
         "kind": kind,
         "number": number,
+        "person": record.get("person"),
         "label": record.get("label"),
         "probabilities": record.get("probabilities", {}),
         "reason": record.get("reason", ""),

@@ -14,10 +14,14 @@ from realtime.output.found import Found
 REVIEWED_CSV: Final = "events.reviewed.csv"
 _MOMENTS: Final = ("onset", "apex", "offset")
 REVIEWED_COLUMNS: Final = (
-    *("source", "coder", "kind", "number", "decision", "label", "program_label"),
+    *("source", "coder", "person", "kind", "number", "decision", "label", "program_label"),
     *(f"{moment}_{unit}" for moment in _MOMENTS for unit in ("frame", "s")),
     *("duration_ms", "score", "moved", "note", "blind", "changed_utc"),
 )
+
+
+_LACKING: Final[dict[str, Any]] = {"units": [], "facs": ""}
+"""What exports name of events and rejected candidates do not have."""
 
 
 def file_name(coder: str) -> str:
@@ -57,7 +61,7 @@ def reviewed_found(results: Results, review: Review) -> Found:
     for decision in review.decisions:
         row = _row(results, review.coder, decision)
         if decision.accepted:
-            accepted.append({**row, "probabilities": {}})
+            accepted.append({**_LACKING, **_candidate(results, review.coder, decision), **row, "probabilities": {}})
         else:
             rejected.append({**row, "reason": f"rejected by {review.coder}"})
     accepted.sort(key=lambda row: row["onset_s"])
@@ -75,6 +79,7 @@ def _row(results: Results, coder: str, decision: Decision) -> dict[str, Any]:
     return {
         "source": results.source.name,
         "coder": coder,
+        "person": record.get("person", 1),
         "kind": decision.kind,
         "number": decision.number,
         "decision": "accept" if decision.accepted else "reject",

@@ -18,8 +18,9 @@ function showProgress(store, items) {
   byId("progress-text").textContent = `${done} of ${items.length} decided`;
 }
 
-function showItem(item, place, count, blind) {
-  byId("which").textContent = blind ? `Candidate ${place + 1} of ${count}` : `${titleOf(item)} (${place + 1} of ${count})`;
+function showItem(item, place, { length }, blind, people) {
+  const whose = people > 1 ? `, person ${item.person}` : "";
+  byId("which").textContent = blind ? `Candidate ${place + 1} of ${length}${whose}` : `${titleOf(item)}${whose} (${place + 1} of ${length})`;
   byId("said").replaceChildren(...(blind ? [] : saidAbout(item)));
 }
 
