@@ -136,6 +136,15 @@ def test_the_dataset_is_one_that_training_reads(tmp_path: Path) -> None:
     assert sample.path.samefile(folder.parent / "talk.mp4")
 
 
+@pytest.mark.parametrize("where", ["event_77", "rejected_77"])
+def test_a_decision_about_what_is_not_there_is_refused(
+    folder: Path, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decide(folder, **{where: ACCEPT})
+    assert main([str(folder), "--apply"]) == 1
+    assert f"has no {where.replace('_', ' ')}, which is decided about" in capsys.readouterr().err
+
+
 def test_people_in_one_recording_are_people_of_their_own(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     told = [{**line, "person": 1 + number % 2} for number, line in enumerate(lines)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mer.data.manifest import COLUMNS
-from mer.data.reviews import NONE, REVIEWS, Decision, Results, chosen, read_results, reviews_of
+from mer.data.reviews import NONE, REVIEWS, Decision, Results, candidate, chosen, read_results, reviews_of
 from mer.data.tables import read_csv, rows_with_header
 from mer.errors import MerError
 from mer.text import csv_text
@@ -103,11 +103,7 @@ def _whose(results: Results, decision: Decision) -> str:
     records = [*results.events, *results.rejected]
     if len({record.get("person", 1) for record in records}) < 2:
         return ""
-    same = {
-        "event": {event["number"]: event for event in results.events},
-        "rejected": dict(enumerate(results.rejected, 1)),
-    }
-    return f"-{same[decision.kind][decision.number]['person']}"
+    return f"-{candidate(results, decision).get('person', 1)}"
 
 
 def _subject(source: Path, people: Mapping[str, str], table: Path | None) -> str:

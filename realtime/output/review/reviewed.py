@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from mer.data.reviews import Decision, Results, Review
-from mer.errors import MerError
+from mer.data.reviews import Decision, Results, Review, candidate
 from mer.text import csv_text
 from realtime.output.exports.registry import EXPORTS
 from realtime.output.found import Found
@@ -61,7 +60,7 @@ def reviewed_found(results: Results, review: Review) -> Found:
     for decision in review.decisions:
         row = _row(results, review.coder, decision)
         if decision.accepted:
-            accepted.append({**_LACKING, **_candidate(results, review.coder, decision), **row, "probabilities": {}})
+            accepted.append({**_LACKING, **candidate(results, decision), **row, "probabilities": {}})
         else:
             rejected.append({**row, "reason": f"rejected by {review.coder}"})
     accepted.sort(key=lambda row: row["onset_s"])
@@ -70,7 +69,7 @@ def reviewed_found(results: Results, review: Review) -> Found:
 
 
 def _row(results: Results, coder: str, decision: Decision) -> dict[str, Any]:
-    record = _candidate(results, coder, decision)
+    record = candidate(results, decision)
     before = tuple(int(record[f"{name}_frame"]) for name in _MOMENTS)
     frames = decision.frames or before
     times_s = decision.times_s or tuple(float(record[f"{name}_s"]) for name in _MOMENTS)
@@ -93,20 +92,6 @@ def _row(results: Results, coder: str, decision: Decision) -> dict[str, Any]:
         "blind": decision.blind,
         "changed_utc": decision.changed_utc,
     }
-
-
-def _candidate(results: Results, coder: str, decision: Decision) -> Mapping[str, Any]:
-    """Return the event or rejected candidate that a decision is about."""
-    if decision.kind == "event":
-        found = next((event for event in results.events if event["number"] == decision.number), None)
-    else:
-        found = next(iter(results.rejected[decision.number - 1 : decision.number]), None)
-    if found is None:
-        raise MerError(
-            f"{file_name(coder)} of {results.folder} decides about {decision.kind} {decision.number}, which is not "
-            "among the results; save it again from the review page"
-        )
-    return found
 
 
 def _fnv(text: str) -> int:
