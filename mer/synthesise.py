@@ -79,7 +79,7 @@ def _add_recording(commands: Any) -> None:
 
 
 def _add_video(video: Any, defaults: script.Settings) -> None:
-    """Add the options of a recording's frames and its file."""
+    """Add the options that say how a recording is filmed and compressed."""
     video.add_argument("--fps", type=float, default=defaults.fps, help=option_help.FPS)
     video.add_argument("--size", type=_size, default="640x480", metavar="WxH", help="frame size in pixels")
     video.add_argument(
