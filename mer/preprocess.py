@@ -81,8 +81,11 @@ def _squares(crops: Sequence[FaceCrop], square_from_source: Similarity) -> list[
         alike = list(group)
         transform = geometry.compose(square_from_source, geometry.invert(alike[0].crop_from_source))
         for first in range(0, len(alike), _AT_ONCE):
-            together = cv2.merge([crop.image for crop in alike[first : first + _AT_ONCE]])
-            pictures += cv2.split(shrink(warp(together, transform, CLIP_SIDE_PX)))  # type: ignore[arg-type]
+            together = np.asarray(cv2.merge([crop.image for crop in alike[first : first + _AT_ONCE]]), np.uint8)
+            squares = cv2.split(warp(together, transform, CLIP_SIDE_PX))
+            pictures += [
+                shrink(np.asarray(square, np.uint8)) for square in squares
+            ]  # one by one: two channels would be rounded otherwise
     return pictures
 
 

@@ -9,7 +9,7 @@ from mer import sampling
 from mer.errors import MerError
 from mer.face import geometry
 from mer.messages import FaceCrop, Interval, Moment
-from mer.preprocess import CLIP_SIDE_PX, FLOW_STEPS_PER_PX, STRAIN_STEPS, encode, encode_flow, make_clip, shrink, warp
+from mer.preprocess import FLOW_STEPS_PER_PX, STRAIN_STEPS, encode, encode_flow, make_clip, shrink, warp
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def clip_one_by_one(crops: list[FaceCrop], interval: Interval) -> Any:
 
     def square(crop: FaceCrop) -> Any:
         square_from_crop = geometry.compose(square_from_source, geometry.invert(crop.crop_from_source))
-        return shrink(warp(crop.image, square_from_crop, CLIP_SIDE_PX))
+        return shrink(warp(crop.image, square_from_crop, geometry.CLIP_SIDE_PX))
 
     pictures = []
     for at, weights in zip(plan.positions, plan.weights):
@@ -129,7 +129,7 @@ def flow_one_by_one(images: Any) -> Any:
     position = np.stack(np.meshgrid(np.arange(90.0), np.arange(90.0)), axis=-1)
     coded = [np.full((90, 90, 3), (128.0, 128.0, 0.0))]
     for image in images[1:]:
-        flow = dense.calc(images[0], image, np.zeros((90, 90, 2), np.float32))
+        flow = np.asarray(dense.calc(images[0], image, np.zeros((90, 90, 2), np.float32)), np.float32)
         sample = position[::3, ::3].reshape(-1, 2)
         moved = sample + flow[::3, ::3].reshape(-1, 2)
         head, _ = geometry.fit_similarity_robustly(sample, moved, least_scale=0.02)
