@@ -64,7 +64,7 @@ def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
     if faceless:
         raise MerError(f"no face in frame {faceless[0]} of the interval; a clip needs the face throughout")
     first = crops[plan.onset]
-    at_rest = geometry.compose(geometry.invert(first.motion), first.crop_from_source)
+    at_rest = geometry.compose(geometry.invert(first.crop_from_anchor), first.crop_from_source)
     square_from_source = geometry.compose(geometry.square_from_crop(), at_rest)
     pictures = _squares([crops[i] for i in needed], square_from_source)
     of_frame = dict(zip(needed, pictures))
@@ -171,7 +171,7 @@ def strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 _GRID_STEP: Final = 3
-_LEAST_SCALE_PX: Final = 0.02
+_MIN_SCALE_PX: Final = 0.02
 
 
 def _subtract_head_motion(flows: NDArray[np.float32]) -> None:
@@ -179,7 +179,7 @@ def _subtract_head_motion(flows: NDArray[np.float32]) -> None:
     y, x = (np.arange(side, dtype=np.float64) for side in flows.shape[1:3])
     grid = np.stack(np.meshgrid(x[::_GRID_STEP], y[::_GRID_STEP]), axis=-1).reshape(-1, 2)
     sampled = flows[:, ::_GRID_STEP, ::_GRID_STEP].reshape(len(flows), -1, 2)
-    heads = geometry.fit_motions_robustly(grid, sampled, least_scale=_LEAST_SCALE_PX)
+    heads = geometry.fit_motions_robustly(grid, sampled, least_scale=_MIN_SCALE_PX)
     for axis in range(2):  # x, then y
         linear_x, linear_y, shift = (part[:, None, None] for part in heads[:, axis].T)
         flows[..., axis] -= linear_x * x + (linear_y * y[:, None] + shift)

@@ -1,7 +1,7 @@
 """Classifies what the spotter found, beside the main loop, so that spotting never waits for the network.
 
 A candidate takes a hundred times as long as a frame. One thread samples and classifies them in the order in which they
-came; those that wait while it is busy go to the engine as one batch. The hand-off is bounded: at most WAITING_MOST
+came; those that wait while it is busy go to the engine as one batch. The hand-off is bounded: at most MAX_WAITING
 candidates are on their way, then `add` waits. A candidate is worth more than a frame, and frames that the main
 loop does not reach meanwhile are counted by the ring buffer.
 """
@@ -24,11 +24,11 @@ from mer.preprocess import InputMode, encode, make_clip
 from realtime.messages import Event, Latency, Quality
 from realtime.timing import Timing
 
-WAITING_MOST: Final = 8
+MAX_WAITING: Final = 8
 """Candidates on their way at once; each holds the crops of its interval, 60 kB a frame."""
 
 
-_LEAST_PROBABILITY: Final = 1e-6
+_MIN_PROBABILITY: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class _Shares:
+    """What a batch took, and when it began."""
+
+    begun_s: float
+    sample_ms: float
+    engine_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     """Everything of an event but its number and when it was handed out."""
 
@@ -72,7 +81,7 @@ class _Answer:
     probabilities: dict[str, float]
     quality: Quality
     engine: str
-    engine_ms: float
+    shares: _Shares
     clip: Clip
 
 
@@ -85,7 +94,8 @@ class Classifier:
     Args:
         engine: Not owned; nobody else may use it until `close`.
         mode: Encoding of its clips.
-        timing: Gets the stages "sample" and "classify", one duration a batch.
+        timing: Gets the stages "sample" and "classify", one duration a batch, and "evidence", "queue" and "event", one
+            an event: from its offset to the frame of the decision, from there to its turn, and to the finished event.
     """
 
     def __init__(self, engine: Engine, *, mode: InputMode, timing: Timing) -> None:
@@ -98,9 +108,9 @@ class Classifier:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="classify")
 
     def add(self, candidate: Candidate) -> None:
-        """Have a candidate classified; waits only while WAITING_MOST are on their way."""
-        if len(self._jobs) >= WAITING_MOST:
-            self._jobs[-WAITING_MOST].exception()
+        """Have a candidate classified; waits only while MAX_WAITING are on their way."""
+        if len(self._jobs) >= MAX_WAITING:
+            self._jobs[-MAX_WAITING].exception()
         self._waiting.append(candidate)
         self._jobs.append(self._worker.submit(self._run))
 
@@ -146,11 +156,17 @@ class Classifier:
             latency=Latency(
                 confirm_ms=1000.0 * (candidate.decided_s - candidate.interval.offset.time_s),
                 compute_ms=1000.0 * (time.perf_counter() - candidate.arrived_s),
-                engine_ms=answer.engine_ms,
+                queue_ms=1000.0 * (answer.shares.begun_s - candidate.arrived_s),
+                sample_ms=answer.shares.sample_ms,
+                engine_ms=answer.shares.engine_ms,
             ),
             engine=answer.engine,
             clip=answer.clip,
         )
+        latency = event.latency
+        self._timing.add("evidence", latency.confirm_ms / 1000.0)
+        self._timing.add("queue", latency.queue_ms / 1000.0)
+        self._timing.add("event", (latency.confirm_ms + latency.compute_ms) / 1000.0)
         return Outcome(candidate.decided_index, event)
 
     def _run(self) -> list[_Answer | Outcome]:
@@ -158,6 +174,7 @@ class Classifier:
         candidates = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not candidates:
             return []
+        begun_s = time.perf_counter()
         with self._timing.stage("sample"):
             clips = [_clip(candidate) for candidate in candidates]
             encoded = [encode(clip.images, self._mode) for clip in clips if clip is not None]
@@ -165,16 +182,17 @@ class Classifier:
         if encoded:
             with self._timing.stage("classify"):
                 rows = iter(self._engine.classify(np.stack(encoded)))
-        engine_ms = 1000.0 * (time.perf_counter() - started_s)
+        ended_s = time.perf_counter()
+        shares = _Shares(begun_s, 1000.0 * (started_s - begun_s), 1000.0 * (ended_s - started_s))
         return [
             Outcome(candidate.decided_index, replace(candidate.interval, verdict="rejected", reason="gap"))
             if clip is None
-            else self._answer(candidate, clip, next(rows), engine_ms=engine_ms)
+            else self._answer(candidate, clip, next(rows), shares)
             for candidate, clip in zip(candidates, clips)
         ]
 
     def _answer(
-        self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], *, engine_ms: float
+        self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], shares: _Shares
     ) -> _Answer:
         classes = self._engine.classes
         weight = self._engine.manifest.spotter_weight
@@ -187,7 +205,7 @@ class Classifier:
             probabilities={name: float(p) for name, p in zip(classes, probabilities)},
             quality=_quality(candidate, interpolated=clip.interpolated),
             engine=self._engine.name,
-            engine_ms=engine_ms,
+            shares=shares,
             clip=clip,
         )
 
@@ -212,8 +230,8 @@ def pooled(
     """
     if spotted is None or weight == 0.0 or set(spotted) != set(classes):
         return probabilities
-    own = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
-    other = np.log(np.maximum([spotted[name] for name in classes], _LEAST_PROBABILITY))
+    own = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
+    other = np.log(np.maximum([spotted[name] for name in classes], _MIN_PROBABILITY))
     joined = np.exp(own + weight * other)
     return np.asarray(joined / joined.sum(), np.float32)
 

@@ -80,7 +80,7 @@ def filmed(face: Any, *, rate_hz: float, anew_at: int) -> tuple[list[FaceCrop], 
             FaceCrop(
                 image=noisy,
                 crop_from_source=crop_from_source,
-                motion=np.array([[1.0, 0.0, 0.3], [0.0, 1.0, -0.2]]),
+                crop_from_anchor=np.array([[1.0, 0.0, 0.3], [0.0, 1.0, -0.2]]),
                 landmarks_px=np.zeros((478, 2), np.float32),
                 time_s=n / rate_hz,
                 index=n,
@@ -99,7 +99,7 @@ def clip_one_by_one(crops: list[FaceCrop], interval: Interval) -> Any:
     times_s = sampling.sample_times(interval.onset.time_s, interval.apex.time_s, interval.offset.time_s)
     plan = sampling.plan(times_s, [crop.time_s for crop in crops])
     first = crops[plan.onset]
-    at_rest = geometry.compose(geometry.invert(first.motion), first.crop_from_source)
+    at_rest = geometry.compose(geometry.invert(first.crop_from_anchor), first.crop_from_source)
     square_from_source = geometry.compose(geometry.square_from_crop(), at_rest)
 
     def square(crop: FaceCrop) -> Any:
