@@ -191,9 +191,7 @@ class Classifier:
             for candidate, clip in zip(candidates, clips)
         ]
 
-    def _answer(
-        self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], shares: _Shares
-    ) -> _Answer:
+    def _answer(self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], shares: _Shares) -> _Answer:
         classes = self._engine.classes
         weight = self._engine.manifest.spotter_weight
         probabilities = pooled(probabilities, classes, candidate.interval.expressions, weight=weight)
