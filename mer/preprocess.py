@@ -152,14 +152,22 @@ def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     flows = np.zeros((len(images) - 1, *images.shape[1:], 2), np.float32)
     for flow, image in zip(flows, images[1:]):
         dense.calc(images[0], image, flow)
-    _subtract_head_motion(flows)
-    for flow in flows:
-        cv2.GaussianBlur(flow, (0, 0), 1.5, dst=flow)
+    planes = np.array(cv2.split(flows.reshape(-1, *flows.shape[2:])), np.float32).reshape(2, *flows.shape[:3])
+    _subtract_head_motion(planes)
+    for plane in planes.reshape(-1, *images.shape[1:]):
+        cv2.GaussianBlur(plane, (0, 0), 1.5, dst=plane)
+    u, v = (_bytes(plane, FLOW_STEPS_PER_PX, 128.0) for plane in planes)
+    size = _bytes(strain(np.moveaxis(planes, 0, -1)), STRAIN_STEPS, 0.0)
     coded = np.empty((*images.shape, 3), np.uint8)
     coded[0] = (128, 128, 0)
-    coded[1:, ..., :2] = np.clip(np.rint(128.0 + FLOW_STEPS_PER_PX * flows), 0, 255)
-    coded[1:, ..., 2] = np.clip(np.rint(STRAIN_STEPS * strain(flows)), 0, 255)
+    coded[1:] = np.asarray(cv2.merge([u, v, size])).reshape(coded[1:].shape)
     return coded
+
+
+def _bytes(values: NDArray[np.float32], steps: float, zero: float) -> NDArray[np.uint8]:
+    """Return (N H, W) bytes of (N, H, W) values, rounded and saturated."""
+    flat = values.reshape(-1, values.shape[-1])
+    return np.asarray(cv2.addWeighted(flat, steps, flat, 0.0, zero, dtype=cv2.CV_8U), np.uint8)
 
 
 def strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -174,12 +182,12 @@ _GRID_STEP: Final = 3
 _MIN_SCALE_PX: Final = 0.02
 
 
-def _subtract_head_motion(flows: NDArray[np.float32]) -> None:
-    """Take from each of (N, H, W, 2) flows the similarity that most of the face follows, in place."""
-    y, x = (np.arange(side, dtype=np.float64) for side in flows.shape[1:3])
+def _subtract_head_motion(planes: NDArray[np.float32]) -> None:
+    """Take from N flows, as (2, N, H, W) planes, the similarity that most of the face follows, in place."""
+    y, x = (np.arange(side, dtype=np.float64) for side in planes.shape[2:])
     grid = np.stack(np.meshgrid(x[::_GRID_STEP], y[::_GRID_STEP]), axis=-1).reshape(-1, 2)
-    sampled = flows[:, ::_GRID_STEP, ::_GRID_STEP].reshape(len(flows), -1, 2)
+    sampled = planes[:, :, ::_GRID_STEP, ::_GRID_STEP].reshape(*planes.shape[:2], -1)
     heads = geometry.fit_motions_robustly(grid, sampled, least_scale=_MIN_SCALE_PX)
-    for axis in range(2):  # x, then y
-        linear_x, linear_y, shift = (part[:, None, None] for part in heads[:, axis].T)
-        flows[..., axis] -= linear_x * x + (linear_y * y[:, None] + shift)
+    for plane, head in zip(planes, np.moveaxis(heads, 1, 0)):  # x, then y
+        linear_x, linear_y, shift = (part[:, None, None] for part in head.T)
+        plane -= linear_x * x + (linear_y * y[:, None] + shift)

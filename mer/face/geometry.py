@@ -119,7 +119,7 @@ def fit_motions_robustly(
 
     Args:
         points: (P, 2) points that all motions start from.
-        motions: (N, P, 2) how far each point moves.
+        motions: (2, N, P) how far each point moves along x and along y.
         least_scale: Distance, in pixels, below which points are not told apart.
 
     Returns:
@@ -127,13 +127,13 @@ def fit_motions_robustly(
     """
     centre = points.mean(axis=0)
     x, y = (points - centre).T.astype(np.float64)
-    u, v = np.moveaxis(motions.astype(np.float64), -1, 0)  # (N, P) each
+    u, v = motions.astype(np.float64)  # (N, P) each
     sums = np.stack([np.ones_like(x), x, y, x * x + y * y], axis=1)
-    along, across = x * u + y * v, x * v - y * u
+    moved = np.stack([u, v, x * u + y * v, x * v - y * u], axis=1)  # (N, 4, P)
     weight = np.ones_like(u)
     for _ in range(_REWEIGHTINGS):
         total, x_sum, y_sum, square_sum = (weight @ sums).T
-        u_sum, v_sum, dot, cross = (np.einsum("np,np->n", weight, part) for part in (u, v, along, across))
+        u_sum, v_sum, dot, cross = (moved @ weight[..., None])[..., 0].T
         spread = square_sum - (x_sum**2 + y_sum**2) / total
         a = (dot - (x_sum * u_sum + y_sum * v_sum) / total) / spread
         b = (cross - (x_sum * v_sum - y_sum * u_sum) / total) / spread
