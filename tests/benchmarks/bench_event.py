@@ -90,7 +90,7 @@ def picture(report: dict[str, dict[str, float]]) -> str:
             width = 480.0 * ms / total
             shapes.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="28" fill="{_COLOURS[n]}"/>')
             x += width
-        legend = "   ".join(f"{part} {ms:.2g}" for part, ms in parts.items())
+        legend = ", ".join(f"{part} {ms:.2g}" for part, ms in parts.items()) + " ms"
         shapes.append(f'<text x="90" y="{y + 46}">{legend}</text>')
     head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 590 150" font-family="sans-serif" font-size="13">'
     return f'{head}<rect width="590" height="150" fill="white"/>{"".join(shapes)}</svg>\n'
