@@ -142,14 +142,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     _parse(api, network, log, graph.SerializeToString())
     ports = read_ports(network)
     _check_ports(ports, described)
-    config = builder.create_builder_config()
-    tensorrt_api.configure(
-        api, config, half=options.precision == "fp16", level=options.level, workspace_bytes=options.workspace_bytes
-    )
-    if options.precision == "fp16":
-        tensorrt_api.obey_half(api, config, network)
-    tensorrt_api.set_compute_capabilities(api, config, options.compute_capabilities)
-    _add_profiles(builder, config, described, options.max_batch)
+    config = _configured(api, builder, network, described, options)
     cache = tensorrt_api.open_timing_cache(api, config, options.timing_cache)
     tensorrt_api.set_progress_monitor(api, config, listener)
 
@@ -179,6 +172,18 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
     return Built(content, manifest, ports, _layers(network), parity_skipped_reason)
+
+
+def _configured(api: Api, builder: Any, network: Any, manifest: Manifest, options: BuildOptions) -> Any:
+    """Return a builder configuration with precision, effort, GPUs and profiles set."""
+    config = builder.create_builder_config()
+    half = options.precision == "fp16"
+    tensorrt_api.configure(api, config, half=half, level=options.level, workspace_bytes=options.workspace_bytes)
+    if half:
+        tensorrt_api.obey_half(api, config, network)
+    tensorrt_api.set_compute_capabilities(api, config, options.compute_capabilities)
+    _add_profiles(builder, config, manifest, options.max_batch)
+    return config
 
 
 def _parse(api: Api, network: Any, log: tensorrt_api.Log, graph: bytes) -> None:

@@ -20,7 +20,6 @@
 import contextlib
 import functools
 import importlib
-import json
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from typing import Any, Final, Literal, Protocol
 
 from engines.manifest import Layout
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 
 TrtBackend = Literal["tensorrt", "tensorrt-rtx"]
 MODULES: Final[dict[TrtBackend, str]] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
@@ -309,7 +308,7 @@ def layer_table(api: Api, engine: Any) -> str:
 def wide_convolutions(api: Api, engine: Any) -> tuple[list[str], int]:
     """Return the convolutions of a deserialized engine that do not work in half precision, and how many there are."""
     text = engine.create_engine_inspector().get_engine_information(api.module.LayerInformationFormat.JSON)
-    layers = [layer for layer in json.loads(text).get("Layers", []) if isinstance(layer, dict)]
+    layers = [layer for layer in from_json(text).get("Layers", []) if isinstance(layer, dict)]
     convolutions = [layer for layer in layers if _is_convolution(layer)]
     return [str(layer.get("Name")) for layer in convolutions if _is_wide(layer)], len(convolutions)
 
