@@ -20,11 +20,15 @@ class Latency:
     Attributes:
         confirm_ms: From the offset frame to the frame on which the spotter decided (source time).
         compute_ms: From the arrival of that frame to the finished event (wall clock).
-        engine_ms: The classifier's share of it (wall clock).
+        queue_ms: Share of it before the sampling began: of the spotter, and of events that came before.
+        sample_ms: Share of it for sampling and encoding the frames.
+        engine_ms: Share of it for the classifier.
     """
 
     confirm_ms: float
     compute_ms: float
+    queue_ms: float
+    sample_ms: float
     engine_ms: float
 
 

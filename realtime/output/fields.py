@@ -49,6 +49,8 @@ def record_from_event(event: Event, *, source: str) -> dict[str, Any]:
         "latency": {
             "confirm_ms": round(latency.confirm_ms, 1),
             "compute_ms": round(latency.compute_ms, 2),
+            "queue_ms": round(latency.queue_ms, 2),
+            "sample_ms": round(latency.sample_ms, 2),
             "engine_ms": round(latency.engine_ms, 2),
         },
         "engine": event.engine,
