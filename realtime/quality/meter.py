@@ -1,0 +1,97 @@
+"""Quality flags, frame by frame: what a study may exclude by.
+
+The face is looked at every INTERVAL_S only, because what is flagged lasts longer than a frame; how far the head is
+turned is known for every frame. Thresholds and what they were measured on: `docs/reference/quality.md`.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.face.pose import fit_pose
+from mer.messages import FaceCrop, Interval
+from realtime.face_size import ADVISED_PX
+from realtime.quality.looks import look_at
+from realtime.quality.occlusion import Occlusion
+
+INTERVAL_S: Final = 0.2
+MAX_TURN_DEG: Final = 25.0
+"""Yaw or pitch from which a head counts as turned."""
+MIN_SHARPNESS: Final = 0.75
+MIN_BRIGHTNESS: Final = 40.0
+MAX_WHITE: Final = 0.1
+FRAME_FLAGS: Final = ("occluded", "blurred", "small", "turned", "dark", "overexposed")
+"""In the order in which they are told."""
+_KEPT_S: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A frame and its flags."""
+
+    time_s: float
+    flags: tuple[str, ...]
+
+
+class QualityMeter:
+    """Flags the frames of one face; remembers those of the last seconds for its events."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter(dict.fromkeys(FRAME_FLAGS, 0))
+        self._recent: deque[Flagged] = deque()
+        self._seen: tuple[str, ...] = ()
+        self._next_s = -np.inf
+        self._occlusion = Occlusion()
+        self._anchor = -1
+        self._turn_rad = np.zeros(2)
+        self._head_then = np.zeros(2)
+
+    def add(self, crop: FaceCrop, head: NDArray[np.float64] | None) -> tuple[str, ...]:
+        """Return the flags of the next frame, none without a face.
+
+        Args:
+            crop: The face in it.
+            head: (6,) motion of the head since the face was found, as `realtime.spotting.motion.Motion` has it; None
+                if it was not measured.
+        """
+        if crop.state != "tracked":
+            self._anchor, self._next_s = -1, -np.inf
+            if crop.state == "absent":  # whoever comes next looks otherwise
+                self._occlusion = Occlusion()
+            return ()
+        turned = np.zeros(2) if head is None else head[4:6] / 100.0
+        if crop.anchor != self._anchor:
+            self._anchor, self._next_s, self._head_then = crop.anchor, -np.inf, turned
+            pose = fit_pose(crop.landmarks_px)
+            self._turn_rad = np.array([pose.yaw, pose.pitch])
+        if crop.time_s >= self._next_s:
+            self._next_s = crop.time_s + INTERVAL_S
+            self._seen = self._look(crop)
+        turn_deg = np.degrees(np.abs(self._turn_rad + turned - self._head_then).max())
+        own = {*self._seen, *(("turned",) if turn_deg >= MAX_TURN_DEG else ())}
+        flags = tuple(name for name in FRAME_FLAGS if name in own)
+        self.counts.update(flags)
+        self._recent.append(Flagged(crop.time_s, flags))
+        while self._recent[0].time_s < crop.time_s - _KEPT_S:
+            self._recent.popleft()
+        return flags
+
+    def during(self, interval: Interval) -> tuple[str, ...]:
+        """Return the flags that any frame of an interval of the last seconds has."""
+        start_s, end_s = interval.onset.time_s, interval.offset.time_s
+        found = {name for frame in self._recent if start_s <= frame.time_s <= end_s for name in frame.flags}
+        return tuple(name for name in FRAME_FLAGS if name in found)
+
+    def _look(self, crop: FaceCrop) -> tuple[str, ...]:
+        look = look_at(crop.image, crop.motion)
+        told = {
+            "occluded": self._occlusion.add(look),
+            "blurred": look.sharpness < MIN_SHARPNESS,
+            "small": 0.0 < crop.eye_distance_px < ADVISED_PX,
+            "dark": look.brightness < MIN_BRIGHTNESS,
+            "overexposed": look.white > MAX_WHITE,
+        }
+        return tuple(name for name, is_so in told.items() if is_so)
