@@ -12,6 +12,7 @@ from mer import class_map, option_help
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
 from mer.evaluation import paired
+from mer.evaluation.megc_command import add_strs, add_submission
 from mer.evaluation.network import OpenNetwork
 from mer.evaluation.report import Row, predictions_of_run, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
@@ -46,6 +47,8 @@ def parser(open_network: OpenNetwork) -> Parser:
     add_spotting(commands)
     add_sensitivity(commands)
     add_table1(commands)
+    add_strs(commands)
+    add_submission(commands)
     return options
 
 

@@ -16,6 +16,7 @@ from mer.data import backgrounds, megc2019
 from mer.data.datasets import READERS, check
 from mer.data.parts import Part, parts_from
 from mer.data.report import Report
+from mer.data.xdf_command import add_xdf
 from mer.errors import UsageError
 from mer.files import write_atomically
 from mer.parser import Parser
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(
         prog="mer-data",
-        description="Check annotated datasets, and cut clips of ordinary motion for training.",
+        description="Check annotated datasets, cut clips of ordinary motion for training, and read XDF recordings.",
         examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -76,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cutting.add_argument("--out", required=True, type=Path, metavar="NPZ", help=option_help.OUT)
     cutting.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     cutting.set_defaults(run=_backgrounds)
+    add_xdf(commands)
     arguments = parser.parse_args(argv)
     arguments.run(arguments)
     return 0
