@@ -4,6 +4,7 @@
 of all streams of a recording to one clock; the same shift moves the events. Needs the extra `xdf`.
 """
 
+import gzip
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from mer.errors import MerError
 from mer.files import from_json
 
 MOMENTS: Final = ("onset", "apex", "offset")
+_PACKED: Final = (".xdfz", ".xdf.gz")
 _DRIFT_SPAN_S: Final = 60.0
 """Two clocks are only taken to run at different speeds if pairs of their times span more than this."""
 
@@ -88,7 +90,8 @@ def read_xdf(path: Path) -> tuple[list[Stream], list[Marker]]:
         raise MerError(f"reading {path} needs pyxdf ({error}); install it with: pip install 'mer-live[xdf]'") from error
     logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
     try:
-        found, _ = pyxdf.load_xdf(str(path))
+        with gzip.open(path) if path.name.endswith(_PACKED) else path.open("rb") as file:  # pyxdf would leave it open where it fails
+            found, _ = pyxdf.load_xdf(file)
     except Exception as error:  # pyxdf meets a damaged file with whatever its parsers raise
         reason = getattr(error, "strerror", None) or error or type(error).__name__
         raise MerError(f"{path} is not a readable XDF recording ({reason}); give the .xdf of LabRecorder") from error

@@ -26,8 +26,8 @@ def add_xdf(commands: Any) -> None:
         "xdf",
         help="write the events in an XDF recording as CSV, on the clock of its streams",
         description="Read what mer-live --lsl sent from an XDF recording of LabRecorder, and write its events and "
-        "marks as CSV on the clock that all streams of the recording share. With --results the events of another look at the "
-        "same session follow, such as a replay of its video.",
+        "marks as CSV on the clock that all streams of the recording share. With --results the events of another look "
+        "at the same session follow, such as a replay of its video.",
         examples=(
             "mer-data xdf session.xdf --out events.csv",
             "mer-data xdf session.xdf --results results/recording/events.jsonl --out events.csv",

@@ -1,13 +1,14 @@
 """Files and figures of the spot-then-recognise challenge (MEGC 2022 to 2025): tables of intervals, and the score.
 
-The challenge's kit (Liong, See, Chan 2023, doi 10.1016/j.image.2022.116875; code in genbing99/STRS-Metric) counts
+The challenge's kit (genbing99/STRS-Metric of June 2024; Liong, See, Chan 2023, doi 10.1016/j.image.2022.116875) counts
 otherwise than `mer.evaluation.matching`; `as_in_kit` counts as it does, `one_to_one` as the rest of this project:
 
-- The kit counts every overlapping pair as a hit: a true interval may be hit twice, and a found one may hit two.
+- The kit takes found intervals in the order of their table, and each takes all true ones that are still free. So one
+  found interval may be several hits, and which ones are hits depends on the order of rows.
 - It looks at the videos of subjects with a prediction only, and there at videos with a true interval only: false ones
   elsewhere, and missed ones of subjects without any prediction, do not count.
-- Its F1 of recognition is the harmonic mean of the mean precision and the mean recall over all labels in either table.
-  With a label that no hit has the kit ends with an error; here it counts as 0. What it calls UAR is a mean precision.
+- Its F1 of recognition is the harmonic mean of the mean precision and the mean recall over the labels of the truth.
+  A label that no hit has, or that all hits have, counts as 0. What it calls UAR is the mean precision.
 """
 
 from collections.abc import Sequence
@@ -82,14 +83,26 @@ def as_in_kit(predicted: Sequence[Entry], true: Sequence[Entry]) -> dict[str, An
     hits: list[tuple[Entry, Entry]] = []
     false = missed = 0
     for subject, video in dict.fromkeys((entry.subject, entry.video) for entry in true if entry.subject in subjects):
-        found = [entry for entry in predicted if (entry.subject, entry.video) == (subject, video)]
-        there = [entry for entry in true if (entry.subject, entry.video) == (subject, video)]
-        pairs = [(p, t) for p in found for t in there if iou(p.label, t.label) >= HIT_IOU]
-        hits += pairs
-        false += sum(all(p is not hit for hit, _ in pairs) for p in found)
-        missed += sum(all(t is not hit for _, hit in pairs) for t in there)
-    labels = sorted({entry.emotion for entry in (*predicted, *true)})
-    return _figures(hits, false, missed, labels, harmonic=True)
+        free = [entry for entry in true if (entry.subject, entry.video) == (subject, video)]
+        for found in (entry for entry in predicted if (entry.subject, entry.video) == (subject, video)):
+            taken = [entry for entry in free if iou(found.label, entry.label) >= HIT_IOU]
+            free = [entry for entry in free if entry not in taken]
+            hits += [(found, entry) for entry in taken]
+            false += not taken
+        missed += len(free)
+    labels = sorted({entry.emotion for entry in true})
+    told = [label for label in labels if _tells_apart(label, hits)]
+    figures = _figures(hits, false, missed, told, of=len(labels))
+    mean = figures["recognition"]
+    wrong = sum(found.emotion != there.emotion and found.emotion in labels for found, there in hits)
+    both = mean["precision"] + mean["recall"]
+    mean |= {"fp": wrong, "fn": wrong, "f1": 2 * mean["precision"] * mean["recall"] / both if both else 0.0}
+    return figures | {"strs": figures["spotting"]["f1"] * mean["f1"]}
+
+
+def _tells_apart(label: str, hits: Sequence[tuple[Entry, Entry]]) -> bool:
+    """Return whether hits have a label and do not all have it; else the kit's table of two by two does not come out."""
+    return len({entry.emotion == label for pair in hits for entry in pair}) == 2
 
 
 def one_to_one(predicted: Sequence[Entry], true: Sequence[Entry]) -> dict[str, Any]:
@@ -106,12 +119,13 @@ def one_to_one(predicted: Sequence[Entry], true: Sequence[Entry]) -> dict[str, A
             false += pair.truth is None
             missed += pair.found is None
     labels = sorted({entry.emotion for pair in hits for entry in pair})
-    return _figures(hits, false, missed, labels, harmonic=False)
+    return _figures(hits, false, missed, labels, of=len(labels))
 
 
 def _figures(
-    hits: Sequence[tuple[Entry, Entry]], false: int, missed: int, labels: Sequence[str], *, harmonic: bool
+    hits: Sequence[tuple[Entry, Entry]], false: int, missed: int, labels: Sequence[str], *, of: int
 ) -> dict[str, Any]:
+    """Return all figures; those of recognition are means over `of` labels, of which those not given count as 0."""
     spotting = _scores(len(hits), false, missed)
     right = sum(p.emotion == t.emotion for p, t in hits)
     by_label = []
@@ -120,14 +134,10 @@ def _figures(
         fp = sum(p.emotion == label != t.emotion for p, t in hits)
         fn = sum(t.emotion == label != p.emotion for p, t in hits)
         by_label.append(_scores(tp, fp, fn))
-    mean = {name: sum(scores[name] for scores in by_label) / len(by_label) if by_label else 0.0 for name in SCORES}
-    uf1 = mean["f1"]
-    if harmonic:
-        both = mean["precision"] + mean["recall"]
-        mean["f1"] = 2 * mean["precision"] * mean["recall"] / both if both else 0.0
+    mean = {name: sum(scores[name] for scores in by_label) / max(1, of) for name in SCORES}
     wrong = len(hits) - right
     recognition = {"tp": right, "fp": wrong, "fn": wrong, **mean}
-    return {"spotting": spotting, "recognition": recognition, "uf1": uf1, "strs": spotting["f1"] * mean["f1"]}
+    return {"spotting": spotting, "recognition": recognition, "uf1": mean["f1"], "strs": spotting["f1"] * mean["f1"]}
 
 
 def _scores(tp: int, fp: int, fn: int) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from realtime.quality.looks import Look
 
 CHANGED: Final = 0.4
-"""Correlation with its usual look below which a cell has changed."""
-MIN_CHANGED: Final = 5
+"""Agreement with its usual look below which a cell has changed."""
+MIN_CHANGED: Final = 6
 """Changed cells of 20 from which the face is occluded, as the median of the last three looks."""
 MIN_LIKENESS: Final = 0.25
 """Likeness of nose and mouth to the average face below which they are covered, as the median of the last 15 looks."""
-_PLAIN: Final = 0.2
-"""Contrast, over the root mean square of that of all cells, below which a cell has no pattern to compare: plain skin,
-where noise must not count as change."""
+_PLAIN: Final = 0.3
+"""Contrast, over the median of all cells, that is added to that of two cells: plain skin has no pattern to compare, and
+noise in it must not count as change."""
 _RATE: Final = 0.02
 _RATE_OCCLUDED: Final = 0.005
 """Share by which the usual look follows each new one; slower while the face is occluded."""
@@ -39,17 +39,25 @@ class Occlusion:
         """Return whether the face is occluded."""
         if self._usual is None:
             self._usual = look.cells.copy()
-        self._changed.append(int((_correlation(look.cells, self._usual) < CHANGED).sum()))
+        self._changed.append(int((_agreement(look.cells, self._usual) < CHANGED).sum()))
         self._likeness.append(look.likeness)
         changed = median(self._changed) >= MIN_CHANGED
         self._usual += (look.cells - self._usual) * np.float32(_RATE_OCCLUDED if changed else _RATE)
         return bool(changed or median(self._likeness) < MIN_LIKENESS)
 
 
-def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the (N,) correlations of the rows of two (N, P) arrays; plain ones correlate well with each other."""
-    a, b = (cells - cells.mean(axis=1, keepdims=True) for cells in (a, b))
-    plain = _PLAIN**2 * float(np.square(b).sum()) / len(b)
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    found: NDArray[np.float32] = ((a * b).sum(axis=1) + plain) / (norms + plain + 1e-6)
+def _agreement(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far the rows of two (N, P) arrays agree: 1 for the same pattern, less for another one or for none."""
+    a, b = _equal_contrast(a), _equal_contrast(b)
+    plain = _PLAIN**2
+    larger = np.maximum(np.square(a).sum(axis=1), np.square(b).sum(axis=1))
+    found: NDArray[np.float32] = ((a * b).sum(axis=1) + plain) / (larger + plain)
     return found
+
+
+def _equal_contrast(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return cells around 0 whose norms have the median 1: what covers a part of the face hardly changes the median."""
+    centred = cells - cells.mean(axis=1, keepdims=True)
+    usual = float(np.median(np.linalg.norm(centred, axis=1)))
+    equal: NDArray[np.float32] = centred / max(usual, 1e-3)
+    return equal

@@ -51,7 +51,7 @@ def rates(rows: Sequence[Mapping[str, Any]], people: Sequence[Mapping[str, Any]]
     values += [row["events_per_minute"] for row in people if row["events_per_minute"] is not None]
     scale = _Scale(max(values, default=1.0), width=520, height=280)
     label = f"Events per watched minute in {len(known)} conditions; the table below holds the same"
-    svg = tag("svg", *scale.grid(), viewBox="0 0 520 280", role="img", aria_label=label, class_="rates")
+    svg = tag("svg", *scale.grid(), viewBox="0 0 520 280", role="img", aria_label=label, style="max-width:34rem")
     for number, row in enumerate(known):
         centre = scale.x((number + 0.5) / len(known))
         group = tag("g", class_=f"c{number % 7}")
@@ -98,11 +98,12 @@ def course(rows: Sequence[Mapping[str, Any]]) -> Element:
         svg.append(tag("text", f"{edge:g} s", x=x(edge), y=246, text_anchor="middle"))
     for number, condition in enumerate(dict.fromkeys(row["condition"] for row in rows)):
         own = [row for row in rows if row["condition"] == condition]
-        points = [
-            f"{x(time_s):.1f},{scale.y(row['events_per_minute']):.1f}"
-            for row in own
-            for time_s in (row["from_s"], row["to_s"])
-        ]
-        line = tag("polyline", points=" ".join(points), class_="moment", fill="none")
-        svg.append(tag("g", line, class_=f"c{number % 7}"))
+        group = tag("g", class_=f"c{number % 7}")
+        for before, row in zip((None, *own), own):
+            y = scale.y(row["events_per_minute"])
+            group.append(tag("line", x1=x(row["from_s"]), x2=x(row["to_s"]), y1=y, y2=y, class_="moment"))
+            if before is not None:
+                edge, last = x(row["from_s"]), scale.y(before["events_per_minute"])
+                group.append(tag("line", x1=edge, x2=edge, y1=last, y2=y, class_="moment"))
+        svg.append(group)
     return svg

@@ -1,10 +1,14 @@
 """Annotations of EDF+ (https://www.edfplus.info), which EEG software shows. Needs the extra `edf`."""
 
 import io
+from typing import Final
 
 from mer.text import printable
 from realtime.output.exports.base import title
 from realtime.output.found import Found
+
+_WHOLE: Final = "recording analysed by mer-live"
+"""Text of an annotation as long as the recording: a file without any would not be one."""
 
 
 def edf(found: Found) -> bytes:
@@ -15,6 +19,7 @@ def edf(found: Found) -> bytes:
     import edfio  # of the extra "edf"
 
     annotations = [
+        (0.0, float(found.summary["seconds"]), _WHOLE),
         *((r["onset_s"], r["offset_s"] - r["onset_s"], f"micro-expression {title(r)}") for r in found.events),
         *((r["apex_s"], None, f"apex {r['number']}") for r in found.events),
         *((r["onset_s"], r["offset_s"] - r["onset_s"], f"rejected {r['reason']}") for r in found.rejected),
