@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from fakes import crop, interval
+from fakes import FakeEngine, crop, interval
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
@@ -11,11 +12,13 @@ from mer.face import geometry
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
 from mer.messages import FaceCrop, Frame
-from realtime.classifier import Candidate, _quality
+from realtime.classifier import Candidate, Classifier
+from realtime.messages import Event
 from realtime.quality.looks import look_at
 from realtime.quality.meter import FRAME_FLAGS, QualityMeter
 from realtime.quality.occlusion import Occlusion
 from realtime.quality.recording import coding_fields
+from realtime.timing import Timing
 
 MOUTH = (slice(112, 200), slice(60, 180))
 """Where a crop has the mouth and what is around it."""
@@ -31,7 +34,8 @@ def face() -> FaceCrop:
 
 def flags(face: FaceCrop, *images: NDArray[np.generic], seconds: float = 1.0) -> tuple[str, ...]:
     """Flags of the last of pictures that each stay for some time."""
-    meter, time_s, found = QualityMeter(), 0.0, ()
+    found: tuple[str, ...] = ()
+    meter, time_s = QualityMeter(), 0.0
     for image in images:
         for _ in range(round(seconds / 0.1)):
             time_s += 0.1
@@ -40,8 +44,6 @@ def flags(face: FaceCrop, *images: NDArray[np.generic], seconds: float = 1.0) ->
 
 
 def changed(face: FaceCrop, image: NDArray[np.uint8], *, time_s: float = 0.0, **fields: object) -> FaceCrop:
-    from dataclasses import replace
-
     return replace(face, image=image, time_s=time_s, index=round(10 * time_s), **fields)  # type: ignore[arg-type]
 
 
@@ -120,12 +122,15 @@ def test_an_event_has_the_flags_of_its_frames(face: FaceCrop) -> None:
     assert meter.counts["small"] == 10
 
 
-def test_an_event_at_a_low_rate_says_so() -> None:
-    crops = [crop(k, k / 12.0) for k in range(6)]
-    slow = interval(0, 5)
-    candidate = Candidate(slow, crops, 1.0, 6, 0.0, watchable=1.5, flags=("turned",))
-    quality = _quality(candidate, interpolated=True)
-    assert (quality.flags, quality.watchable) == (("turned", "low-rate"), 1.5)
+def test_an_event_carries_flags_its_rate_and_what_could_be_seen() -> None:
+    ours = Classifier(FakeEngine(), mode="gray", timing=Timing())
+    crops = [crop(k, k / 12.0) for k in range(8)]
+    ours.add(Candidate(interval(0, 5, fps=12.0), crops, 1.0, 7, 0.0, watchable=1.5, flags=("turned",)))
+    ours.settle()
+    (outcome,) = ours.finished()
+    ours.close()
+    assert isinstance(outcome.result, Event)
+    assert (outcome.result.quality.flags, outcome.result.quality.watchable) == (("turned", "low-rate"), 1.5)
 
 
 def test_a_recording_with_few_bits_and_frames_says_so() -> None:

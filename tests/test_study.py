@@ -195,8 +195,8 @@ def test_the_bootstrap_of_a_mean_agrees_with_its_normal_interval() -> None:
     people = PerPerson(generator.poisson(20.0, 400).astype(np.float64), np.full(400, 2.0))
     low, high = bootstrap(people.pooled, participants=400, resamples=4000, level=0.95, seed=3) or (0.0, 0.0)
     error = people.counts.std() / 2.0 / np.sqrt(400)
-    assert low == pytest.approx(people.rate.value - 1.96 * error, abs=0.05)  # type: ignore[operator]
-    assert high == pytest.approx(people.rate.value + 1.96 * error, abs=0.05)  # type: ignore[operator]
+    assert low == pytest.approx(people.rate.value - 1.96 * error, abs=0.05)
+    assert high == pytest.approx(people.rate.value + 1.96 * error, abs=0.05)
 
 
 def test_one_participant_has_no_bootstrap() -> None:

@@ -90,7 +90,9 @@ def read_xdf(path: Path) -> tuple[list[Stream], list[Marker]]:
         raise MerError(f"reading {path} needs pyxdf ({error}); install it with: pip install 'mer-live[xdf]'") from error
     logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
     try:
-        with gzip.open(path) if path.name.endswith(_PACKED) else path.open("rb") as file:  # pyxdf would leave it open where it fails
+        with (
+            gzip.open(path) if path.name.endswith(_PACKED) else path.open("rb") as file
+        ):  # pyxdf would leave it open where it fails
             found, _ = pyxdf.load_xdf(file)
     except Exception as error:  # pyxdf meets a damaged file with whatever its parsers raise
         reason = getattr(error, "strerror", None) or error or type(error).__name__

@@ -86,7 +86,7 @@ class QualityMeter:
         return tuple(name for name in FRAME_FLAGS if name in found)
 
     def _look(self, crop: FaceCrop) -> tuple[str, ...]:
-        look = look_at(crop.image, crop.motion)
+        look = look_at(crop.image, crop.crop_from_anchor)
         told = {
             "occluded": self._occlusion.add(look),
             "blurred": look.sharpness < MIN_SHARPNESS,

@@ -169,7 +169,7 @@ def watch(path: Path, change: Change, *, start_s: float) -> dict[str, Any]:
             spent["flags"] += time.thread_time() - between
             if crop.state == "tracked" and not on:
                 undo = np.linalg.inv(np.vstack([crop.crop_from_source, [0, 0, 1]]))[:2]
-                moved = crop.landmarks_px @ crop.motion[:, :2].T + crop.motion[:, 2]
+                moved = crop.landmarks_px @ crop.crop_from_anchor[:, :2].T + crop.crop_from_anchor[:, 2]
                 mesh = np.asarray(moved @ undo[:, :2].T + undo[:, 2], np.float64)
             frames["under" if on else "before"] += crop.state == "tracked"
             (under if on else before).update(flags)
