@@ -134,8 +134,9 @@ def test_an_event_carries_flags_its_rate_and_what_could_be_seen() -> None:
 
 
 def test_a_recording_with_few_bits_and_frames_says_so() -> None:
-    low = coding_fields(size_bytes=100_000, frames=300, size_wh=(640, 480), rate_hz=15.0)
-    good = coding_fields(size_bytes=20_000_000, frames=300, size_wh=(640, 480), rate_hz=60.0)
+    summary = {"complete": True, "frames": 300, "size_wh": [640, 480], "measured_fps": 15.0}
+    low = coding_fields(summary, size_bytes=100_000)
+    good = coding_fields({**summary, "measured_fps": 60.0}, size_bytes=20_000_000)
     assert low["recording_flags"] == ["low-rate", "compressed"]
     assert (good["recording_flags"], good["bits_per_pixel"]) == ([], pytest.approx(1.7361, abs=1e-4))
 

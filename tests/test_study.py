@@ -31,7 +31,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*options: str) -> dict[str, list[dict[str, str]]]:
-    assert main(["--study", "study.csv", "--results", "results", "--out", "out", *options]) == 0
+    assert main(["--study", "study.csv", "--results-dir", "results", "--out", "out", *options]) == 0
     return tables(Path("out"))
 
 
@@ -148,7 +148,7 @@ def test_the_page_needs_nothing_else_and_holds_the_numbers() -> None:
 @pytest.mark.usefixtures("study")
 def test_a_table_that_makes_no_sense_is_refused(table: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("study.csv").write_text(table)
-    assert main(["--study", "study.csv", "--results", "results", "--out", "out"]) == 1
+    assert main(["--study", "study.csv", "--results-dir", "results", "--out", "out"]) == 1
     assert said in capsys.readouterr().err
 
 
@@ -156,7 +156,7 @@ def test_a_table_that_makes_no_sense_is_refused(table: str, said: str, capsys: p
 @pytest.mark.usefixtures("study")
 def test_damaged_results_are_named(content: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("results/r05/summary.json").write_text(content)
-    assert main(["--study", "study.csv", "--results", "results", "--out", "out"]) == 1
+    assert main(["--study", "study.csv", "--results-dir", "results", "--out", "out"]) == 1
     assert "r05/summary.json is not a result of mer-replay" in capsys.readouterr().err
 
 

@@ -58,7 +58,7 @@ def test_a_replay_of_the_session_is_moved_to_the_same_clock(recording: Path, tmp
     replayed.parent.mkdir()
     replayed.write_text(json.dumps(record) + "\n")
     out = tmp_path / "events.csv"
-    assert main(["xdf", str(recording), "--results", str(replayed), "--out", str(out)]) == 0
+    assert main(["xdf", str(recording), "--align", str(replayed), "--out", str(out)]) == 0
     (moved,) = (row for row in rows_of(out) if row["stream"] == "replayed")
     assert float(moved["onset_xdf_s"]) == pytest.approx(SESSION_LSL_S - 100.0 + record["onset_s"])
 

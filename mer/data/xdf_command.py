@@ -26,17 +26,17 @@ def add_xdf(commands: Any) -> None:
         "xdf",
         help="write the events in an XDF recording as CSV, on the clock of its streams",
         description="Read what mer-live --lsl sent from an XDF recording of LabRecorder, and write its events and "
-        "marks as CSV on the clock that all streams of the recording share. With --results the events of another look "
+        "marks as CSV on the clock that all streams of the recording share. With --align the events of another look "
         "at the same session follow, such as a replay of its video.",
         examples=(
             "mer-data xdf session.xdf --out events.csv",
-            "mer-data xdf session.xdf --results results/recording/events.jsonl --out events.csv",
+            "mer-data xdf session.xdf --align results/recording/events.jsonl --out events.csv",
         ),
     )
     options.add_argument("recording", type=Path, metavar="XDF", help="recording of LabRecorder")
     options.add_argument("--out", required=True, type=Path, metavar="CSV", help=option_help.OUT)
     options.add_argument(
-        "--results",
+        "--align",
         nargs="+",
         default=[],
         type=Path,
@@ -61,9 +61,9 @@ def run(given: argparse.Namespace) -> None:
         ends = ["-" if end is None else f"{end:.3f}" for end in (stream.first_s, stream.last_s)]
         table.add_row(stream.name, stream.type, str(stream.samples), *ends)
     console.print(table)
-    if given.results:
+    if given.align:
         alignment = align(markers)
-        for path in given.results:
+        for path in given.align:
             rows += rows_from_events(path, alignment, stream=path.parent.name or path.name)
         console.print(
             f"aligned by {alignment.pairs} events: time 0 of the session is {alignment.offset_s:.6f} s, "

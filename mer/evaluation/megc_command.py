@@ -32,7 +32,7 @@ def add_strs(commands: Any) -> None:
         description="Score a table of predictions against a table of true intervals; both are CSV files with the "
         "columns subject, video, onset, offset and emotion. The figures are printed as the challenge's kit counts them "
         "and as the other commands do.",
-        examples=("mer-evaluate strs pred.csv gt.csv",),
+        examples=("mer-evaluate strs pred.csv gt.csv", "mer-evaluate strs submission/cas_str.csv gt.csv --json"),
     )
     options.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="CSV file to be submitted")
     options.add_argument("true", type=Path, metavar="TRUE", help="CSV file of the true intervals")
@@ -71,7 +71,10 @@ def add_submission(commands: Any) -> None:
         description="Write what was found in the recordings of the test set as the challenges want it: cas_pred.csv "
         "and samm_pred.csv (cross-cultural spotting), cas_str.csv and samm_str.csv (spot-then-recognise, with the "
         "classes negative, positive and surprise). Recordings of 100 frames/s or more are taken for SAMM.",
-        examples=("mer-evaluate submission results --out submission",),
+        examples=(
+            "mer-evaluate submission results --out submission",
+            "mer-evaluate submission results --out submission --first-frame 0",
+        ),
     )
     options.add_argument("folder", type=Path, metavar="RESULTS", help="folder that mer-replay --out has filled")
     options.add_argument("--out", type=Path, required=True, metavar="DIR", help=option_help.OUT)

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = config.parse(parser, argv)
     choices = _choices(args)
     parts = read_design(args.study)
-    results = args.results or args.out / "results"
+    results = args.results_dir or args.out / "results"
     if args.replay:
         code = replay.main(_replay_options(parts, args, results))
         if code:
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "mer-study",
         _ABOUT,
         examples=(
-            "mer-study --study study.csv --results results --out study --exclude 'face<80%' 'rate<25'",
+            "mer-study --study study.csv --results-dir results --out study --exclude 'face<80%' 'rate<25'",
             "mer-study --study study.csv --replay --jobs 2 --out study",
         ),
     )
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help=option_help.OUT)
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--results",
+        "--results-dir",
         type=Path,
         metavar="PATH",
         help="folder that mer-replay --out has filled (default: results in the folder of --out)",
@@ -210,8 +210,9 @@ def _write(
 
 def _kept(args: argparse.Namespace) -> dict[str, Any]:
     kept = {name: value for name, value in sorted(vars(args).items()) if name not in _NOT_KEPT}
+    del kept["results_dir"]
     kept["exclude"] = [one.text for one in args.exclude]
-    kept["results"] = args.results or args.out / "results"
+    kept["results-dir"] = args.results_dir or args.out / "results"
     return {name: value for name, value in kept.items() if value != []}
 
 

@@ -1,5 +1,6 @@
 """Quality flags of a recording as a whole: its rate and its compression."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 MIN_RATE_HZ: Final = 20.0
@@ -15,15 +16,19 @@ def rate_flags(rate_hz: float) -> tuple[str, ...]:
     return (LOW_RATE,) if 0.0 < rate_hz < MIN_RATE_HZ else ()
 
 
-def coding_fields(*, size_bytes: int, frames: int, size_wh: tuple[int, int], rate_hz: float) -> dict[str, Any]:
-    """Return what `summary.json` says of the recording as a whole.
+def coding_fields(summary: Mapping[str, Any], *, size_bytes: int) -> dict[str, Any]:
+    """Return what `summary.json` says of the coding of a recording; nothing of one that was not read to its end.
 
     Args:
-        size_bytes: Of its files, sound included.
-        frames: How many were decoded.
-        size_wh: Their width and height in pixels.
-        rate_hz: Measured.
+        summary: The rest of it.
+        size_bytes: Of the recording's files, sound included.
     """
-    bits = 8.0 * size_bytes / max(1, frames * size_wh[0] * size_wh[1])
+    if not summary["complete"]:
+        return {}
+    width, height = summary["size_wh"]
+    bits = 8.0 * size_bytes / max(1, summary["frames"] * width * height)
     compressed = (COMPRESSED,) if bits < MIN_BITS_PER_PIXEL else ()
-    return {"bits_per_pixel": round(bits, 4), "recording_flags": [*rate_flags(rate_hz), *compressed]}
+    return {
+        "bits_per_pixel": round(bits, 4),
+        "recording_flags": [*rate_flags(summary["measured_fps"]), *compressed],
+    }

@@ -158,13 +158,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         )
         counts = dict(Counter(label.label for label in labels.found))
         summary |= {"labels": counts, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
-        if complete:
-            summary |= coding_fields(
-                size_bytes=before["bytes"],
-                frames=summary["frames"],
-                size_wh=frames.size_wh,
-                rate_hz=summary["measured_fps"],
-            )
+        summary |= coding_fields(summary, size_bytes=before["bytes"])
         pairs: tuple[compare.Pair, ...] = ()
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, labels.found))
