@@ -100,10 +100,13 @@ def _cells(detail: Picture) -> Picture:
 
 
 def _likeness(detail: Picture, part: Part, pattern: Picture) -> float:
+    """Return the best correlation of a part with a pattern of mean 0 and norm 1, wherever it lies within _PLAY."""
     rows, columns = (slice(side.start - _PLAY, side.stop + _PLAY) for side in part)
-    around = np.ascontiguousarray(detail[rows, columns])
-    found = float(cv2.matchTemplate(around, pattern, cv2.TM_CCOEFF_NORMED).max())
-    return found if np.isfinite(found) else 0.0
+    windows = np.lib.stride_tricks.sliding_window_view(detail[rows, columns], pattern.shape)
+    places = windows.reshape(-1, pattern.size)  # OpenCV's matchTemplate takes ten times as long for so small ones
+    places = places - places.mean(axis=1, keepdims=True)
+    norms = np.sqrt(np.square(places).sum(axis=1))
+    return float((places @ pattern.ravel() / np.maximum(norms, _LEAST_LEVELS)).max())
 
 
 def _sharpness(face: Picture) -> float:
@@ -125,4 +128,10 @@ def _patterns() -> tuple[tuple[Part, Picture], ...]:
         raise MerError(f"{AVERAGE_FACE} is missing or damaged; install mer-live again")
     average = picture.astype(np.float32)
     detail = average - cv2.GaussianBlur(average, (0, 0), _DETAIL_PX)
-    return tuple((part, np.ascontiguousarray(detail[part])) for part in (NOSE, MOUTH))
+    return tuple((part, _normal(detail[part])) for part in (NOSE, MOUTH))
+
+
+def _normal(pattern: Picture) -> Picture:
+    centred = pattern - pattern.mean()
+    normal: Picture = centred / np.linalg.norm(centred)
+    return normal

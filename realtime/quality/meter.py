@@ -4,6 +4,7 @@ The face is looked at every INTERVAL_S only, because what is flagged lasts longe
 turned is known for every frame. Thresholds and what they were measured on: `docs/reference/quality.md`.
 """
 
+import math
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final
@@ -17,15 +18,18 @@ from realtime.face_size import ADVISED_PX
 from realtime.quality.looks import look_at
 from realtime.quality.occlusion import Occlusion
 
-INTERVAL_S: Final = 0.2
+INTERVAL_S: Final = 0.4
 MAX_TURN_DEG: Final = 25.0
 """Yaw or pitch from which a head counts as turned."""
 MIN_SHARPNESS: Final = 0.75
 MIN_BRIGHTNESS: Final = 40.0
 MAX_WHITE: Final = 0.1
-FRAME_FLAGS: Final = ("occluded", "blurred", "small", "turned", "dark", "overexposed")
+TURNED: Final = "turned"
+FRAME_FLAGS: Final = ("occluded", "blurred", "small", "dark", "overexposed", TURNED)
 """In the order in which they are told."""
 _KEPT_S: Final = 4.0
+_DEG: Final = math.degrees(0.01)
+"""Degrees in the hundredth of a radian that rotations of the head are given in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,7 @@ class QualityMeter:
         self._next_s = -np.inf
         self._occlusion = Occlusion()
         self._anchor = -1
-        self._turn_rad = np.zeros(2)
-        self._head_then = np.zeros(2)
+        self._turned_deg = (0.0, 0.0)
 
     def add(self, crop: FaceCrop, head: NDArray[np.float64] | None) -> tuple[str, ...]:
         """Return the flags of the next frame, none without a face.
@@ -62,21 +65,22 @@ class QualityMeter:
             if crop.state == "absent":  # whoever comes next looks otherwise
                 self._occlusion = Occlusion()
             return ()
-        turned = np.zeros(2) if head is None else head[4:6] / 100.0
+        yaw_deg, pitch_deg = (0.0, 0.0) if head is None else (_DEG * float(head[4]), _DEG * float(head[5]))
         if crop.anchor != self._anchor:
-            self._anchor, self._next_s, self._head_then = crop.anchor, -np.inf, turned
+            self._anchor, self._next_s = crop.anchor, -np.inf
             pose = fit_pose(crop.landmarks_px)
-            self._turn_rad = np.array([pose.yaw, pose.pitch])
+            self._turned_deg = math.degrees(pose.yaw) - yaw_deg, math.degrees(pose.pitch) - pitch_deg
         if crop.time_s >= self._next_s:
             self._next_s = crop.time_s + INTERVAL_S
             self._seen = self._look(crop)
-        turn_deg = np.degrees(np.abs(self._turn_rad + turned - self._head_then).max())
-        own = {*self._seen, *(("turned",) if turn_deg >= MAX_TURN_DEG else ())}
-        flags = tuple(name for name in FRAME_FLAGS if name in own)
-        self.counts.update(flags)
-        self._recent.append(Flagged(crop.time_s, flags))
-        while self._recent[0].time_s < crop.time_s - _KEPT_S:
-            self._recent.popleft()
+        turn_deg = max(abs(self._turned_deg[0] + yaw_deg), abs(self._turned_deg[1] + pitch_deg))
+        flags = self._seen if turn_deg < MAX_TURN_DEG else (*self._seen, TURNED)
+        if flags:
+            self.counts.update(flags)
+        recent = self._recent
+        recent.append(Flagged(crop.time_s, flags))
+        while recent[0].time_s < crop.time_s - _KEPT_S:
+            recent.popleft()
         return flags
 
     def during(self, interval: Interval) -> tuple[str, ...]:

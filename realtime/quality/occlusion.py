@@ -50,8 +50,8 @@ def _agreement(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.flo
     """Return how far the rows of two (N, P) arrays agree: 1 for the same pattern, less for another one or for none."""
     a, b = _equal_contrast(a), _equal_contrast(b)
     plain = _PLAIN**2
-    larger = np.maximum(np.square(a).sum(axis=1), np.square(b).sum(axis=1))
-    found: NDArray[np.float32] = ((a * b).sum(axis=1) + plain) / (larger + plain)
+    larger = np.maximum(np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b))
+    found: NDArray[np.float32] = (np.einsum("ij,ij->i", a, b) + plain) / (larger + plain)
     return found
 
 

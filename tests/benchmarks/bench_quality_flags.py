@@ -5,8 +5,8 @@
 
 Every condition is put on the same pictures of rendered recordings, from one third of the recording to its end; those of
 light, blur and occluders are drawn in. The table has the share of frames that carry each flag before the condition
-and under it, and the micro-expressions found under it. `--real` prints the flags of recordings as they are. The last
-lines give what the flags cost in processor time, as a share of tracking and spotting in the same run.
+and under it, and the micro-expressions found under it. `--real` prints the flags of recordings as they are, `--cost`
+what the flags take of the processor time of tracking and spotting, in the same run.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from realtime.quality.meter import FRAME_FLAGS, QualityMeter
 from realtime.spotting.spotter import Spotter
 
 Picture = NDArray[np.uint8]
+COST_FRAMES, COST_START = 400, 20
 Change = Callable[[Picture, NDArray[np.float64] | None, np.random.Generator], Picture]
 """A grey picture, the (478, 2) mesh where the condition began and a generator, to the picture under the condition."""
 
@@ -148,11 +150,10 @@ def _over(
 
 
 def watch(path: Path, change: Change, *, start_s: float) -> dict[str, Any]:
-    """Return flags, found intervals and processor times of a recording under a condition from `start_s` on."""
+    """Return flags and found intervals of a recording under a condition from `start_s` on."""
     meter, noise = QualityMeter(), np.random.default_rng(0)
     before, under, frames = Counter[str](), Counter[str](), Counter[str]()
     found: list[Label] = []
-    spent = dict.fromkeys(("stages", "flags"), 0.0)
     mesh: NDArray[np.float64] | None = None
     spotter = Spotter()
     with FrameReader(path, grey=True) as reader, FaceTracker(Landmarker(None)) as tracker:
@@ -160,13 +161,9 @@ def watch(path: Path, change: Change, *, start_s: float) -> dict[str, Any]:
             on = frame.time_s >= start_s
             if on and change is not unchanged and mesh is not None:
                 frame = replace(frame, image=change(frame.image, mesh, noise), jpeg=None, planes=None)
-            began = time.thread_time()
             crop = tracker.crop(frame)
             spotting = spotter.step(crop)
-            between = time.thread_time()
             flags = meter.add(crop, spotter.head)
-            spent["stages"] += between - began
-            spent["flags"] += time.thread_time() - between
             if crop.state == "tracked" and not on:
                 undo = np.linalg.inv(np.vstack([crop.crop_from_source, [0, 0, 1]]))[:2]
                 moved = crop.landmarks_px @ crop.crop_from_anchor[:, :2].T + crop.crop_from_anchor[:, 2]
@@ -174,7 +171,29 @@ def watch(path: Path, change: Change, *, start_s: float) -> dict[str, Any]:
             frames["under" if on else "before"] += crop.state == "tracked"
             (under if on else before).update(flags)
             found += [_label(i) for i in spotting.intervals if i.verdict == "micro"]
-    return {"before": before, "under": under, "frames": frames, "found": found, "spent": spent}
+    return {"before": before, "under": under, "frames": frames, "found": found}
+
+
+def cost(path: Path) -> tuple[float, float]:
+    """Return processor time per frame of tracking and spotting, and of the flags, in microseconds, after the start."""
+    spotter, meter = Spotter(), QualityMeter()
+    with FrameReader(path, grey=True) as reader, FaceTracker(Landmarker(None)) as tracker:
+        frames = list(islice(reader, COST_FRAMES))
+        seen, marks = [], []
+        for number, frame in enumerate(frames):
+            if number == COST_START:
+                marks.append(time.thread_time())
+            crop = tracker.crop(frame)
+            spotter.step(crop)
+            seen.append((crop, spotter.head))
+        marks.append(time.thread_time())
+        for number, (crop, head) in enumerate(seen):
+            if number == COST_START:
+                marks.append(time.thread_time())
+            meter.add(crop, head)
+        marks.append(time.thread_time())
+    counted = len(frames) - COST_START
+    return 1e6 * (marks[1] - marks[0]) / counted, 1e6 * (marks[3] - marks[2]) / counted
 
 
 def _label(interval: Any) -> Label:
@@ -188,10 +207,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="+", type=Path)
     parser.add_argument("--real", nargs="+", type=Path, default=[])
-    parser.add_argument("--only", nargs="+", default=list(CONDITIONS))
+    parser.add_argument("--cost", nargs="+", type=Path, default=[])
+    parser.add_argument("--only", nargs="*", default=list(CONDITIONS))
     options = parser.parse_args()
     settle()
-    spent = Counter[str]()
     print("| condition | found | false | " + " | ".join(FRAME_FLAGS) + " |")
     for name in options.only:
         hits = true = false = 0
@@ -208,7 +227,6 @@ def main() -> None:
             flags.update(seen["under"])
             before.update(seen["before"])
             frames.update(seen["frames"])
-            spent.update(seen["spent"])
         shares = [
             f"{flags[flag] / max(frames['under'], 1):.0%} ({before[flag] / max(frames['before'], 1):.0%})"
             for flag in FRAME_FLAGS
@@ -218,8 +236,10 @@ def main() -> None:
         seen = watch(path, unchanged, start_s=0.0)
         shares = [f"{flag} {seen['under'][flag] / max(seen['frames']['under'], 1):.0%}" for flag in FRAME_FLAGS]
         print(f"{path.name}: {', '.join(shares)}", flush=True)
-        spent.update(seen["spent"])
-    print(f"flags take {spent['flags'] / spent['stages']:.1%} of the processor time of tracking and spotting")
+    for path in options.cost:
+        stages_us, flags_us = cost(path)
+        share = flags_us / stages_us
+        print(f"{path.name}: tracking and spotting {stages_us:.0f} us per frame, flags {flags_us:.1f} us, {share:.1%}")
 
 
 if __name__ == "__main__":
