@@ -123,6 +123,19 @@ def test_a_stretch_counts_its_own_time_and_events() -> None:
 
 
 @pytest.mark.usefixtures("study")
+def test_two_people_in_one_recording_are_two_participants() -> None:
+    people = [{"person": n, "face_coverage": 1.0, "watchable": {"0.5": 0, "1": 0, "2": n / 4, "3": 1}} for n in (1, 2)]
+    summary = Path("results/r00/summary.json")
+    summary.write_text(json.dumps({**json.loads(summary.read_text()), "people": people}))
+    events = [{**event(number, 20.0 + number), "person": 1 + number // 2} for number in (1, 2, 3)]
+    Path("results/r00/events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in events))
+    Path("study.csv").write_text("recording,participant,person\nr00.mp4,A,1\nr00.mp4,B,2\n")
+    rows = {row["participant"]: row for row in run()["participants"]}
+    assert (rows["A"]["events"], rows["B"]["events"]) == ("1", "2")
+    assert float(rows["B"]["watched_minutes"]) == pytest.approx(2 * float(rows["A"]["watched_minutes"]))
+
+
+@pytest.mark.usefixtures("study")
 def test_the_page_needs_nothing_else_and_holds_the_numbers() -> None:
     rate = run()["conditions"][1]["events_per_minute"]
     page = Path("out/study.html").read_text()
@@ -142,6 +155,7 @@ def test_the_page_needs_nothing_else_and_holds_the_numbers() -> None:
         ("recording,participant,stimulus_s\nr00.mp4,P,soon\n", "'soon' is not a time"),
         ("recording,participant,start_s,end_s\nr00.mp4,P,5,5\n", "the end after the start"),
         ("recording,participant,start_s\nr00.mp4,P,500\n", "no frame from 500 s on"),
+        ("recording,participant,person\nr00.mp4,P,x\n", "person 'x' is not a number"),
         ("recording,participant\n", "no rows below its header"),
     ],
 )

@@ -170,7 +170,7 @@ def _watched(parts: Sequence[Part], study: Path, results: Path, choices: Choices
     for recording, result in found.items():
         if twice[result.folder] != recording:
             raise MerError(f"{study} names one recording twice: {recording} and {twice[result.folder]}; use one name")
-    return [watch(part, found[part.recording], choices) for part in parts]
+    return [watch(part, found[part.recording].of(part.person), choices) for part in parts]
 
 
 def _rows(watched: Sequence[Watched], choices: Choices) -> Tables:

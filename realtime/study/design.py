@@ -10,6 +10,8 @@ from typing import Final
 from mer.data.tables import Row, read_csv, rows_with_header
 from mer.errors import MerError
 
+FIRST: Final = 1
+"""Number of the only person in a recording."""
 _REQUIRED: Final = {
     "recording": ("recording", "file", "video"),
     "participant": ("participant", "participant_id", "subject"),
@@ -17,6 +19,7 @@ _REQUIRED: Final = {
 _OPTIONAL: Final = {
     "condition": ("condition", "group"),
     "session": ("session", "session_id"),
+    "person": ("person",),
     "start_s": ("start_s", "start"),
     "end_s": ("end_s", "end"),
     "stimulus_s": ("stimulus_s", "stimulus", "stimuli", "stimulus_times"),
@@ -33,6 +36,7 @@ class Part:
         participant: Whom it shows.
         condition: Empty if the study has none.
         session: Empty if the study has none.
+        person: Number of the person in the recording, from 1.
         start_s: Start of the stretch on the recording's time line; None for the recording's.
         end_s: Its end, not included; None for the recording's.
         stimuli_s: Times of the stimuli on the recording's time line.
@@ -46,6 +50,7 @@ class Part:
     start_s: float | None = None
     end_s: float | None = None
     stimuli_s: tuple[float, ...] = ()
+    person: int = FIRST
 
     @property
     def is_stretch(self) -> bool:
@@ -61,8 +66,8 @@ def read_design(path: Path) -> list[Part]:
     """Read the table of a study.
 
     Args:
-        path: CSV with the columns recording and participant, and as wanted condition, session, start_s, end_s and
-            stimulus_s (several separated by semicolons or blanks).
+        path: CSV with the columns recording and participant, and as wanted condition, session, person, start_s, end_s
+            and stimulus_s (several separated by semicolons or blanks).
 
     Raises:
         MerError: If it cannot be read, or a row of it makes no sense.
@@ -92,11 +97,19 @@ def _part(row: Row) -> Part:
         start_s,
         end_s,
         tuple(sorted(_number(row, "stimulus_s", text) for text in texts if text)),
+        _person(row),
     )
     for stimulus_s in part.stimuli_s:
         if not part.holds(stimulus_s):
             raise MerError(f"{row.where}: stimulus_s {stimulus_s:g} lies outside start_s and end_s of its row")
     return part
+
+
+def _person(row: Row) -> int:
+    text = row.text("person")
+    if text and not (text.isdecimal() and int(text) >= FIRST):
+        raise MerError(f"{row.where}: person {text!r} is not a number; expected 1, 2, ... as mer-replay counts them")
+    return int(text) if text else FIRST
 
 
 def _seconds(row: Row, name: str) -> float | None:
@@ -115,9 +128,9 @@ def _number(row: Row, name: str, text: str) -> float:
 
 def _check_overlaps(parts: list[Part]) -> None:
     """Refuse rows that count the same time twice."""
-    seen: dict[str, list[Part]] = {}
+    seen: dict[tuple[str, int], list[Part]] = {}
     for part in parts:
-        for other in seen.setdefault(part.recording, []):
+        for other in seen.setdefault((part.recording, part.person), []):
             starts = max(one.start_s or 0.0 for one in (part, other))
             ends = min(math.inf if one.end_s is None else one.end_s for one in (part, other))
             if starts < ends:
@@ -125,7 +138,7 @@ def _check_overlaps(parts: list[Part]) -> None:
                     f"{part.where}: {part.recording} is in {other.where} already; expected each recording once, or "
                     "stretches with start_s and end_s that do not overlap"
                 )
-        seen[part.recording].append(part)
+        seen[part.recording, part.person].append(part)
 
 
 def stretches(parts: list[Part]) -> Mapping[str, list[Part]]:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from realtime.output.fields import EVENTS_JSONL, SUMMARY_JSON
 from realtime.output.folder import MAX_SUMMARY_BYTES
 from realtime.output.found import Record
 from realtime.quality.meter import FRAME_FLAGS
+from realtime.study.design import FIRST
 
 _USED: Final = (
     *("frames", "seconds", "measured_fps", "size_wh", "face_coverage", "eye_distance_px", "watchable", "flags"),
@@ -60,12 +61,20 @@ class Result:
         source: Full path of the recording, as it was replayed.
         summary: What `summary.json` holds.
         events: Lines of `events.jsonl`.
+        person: Whom they are about, from 1; None for everybody.
     """
 
     folder: Path
     source: PurePath
     summary: Record
     events: tuple[Record, ...]
+    person: int | None = None
+
+    def of(self, person: int) -> "Result":
+        """Return what was found of one person; a recording in which one was followed has person 1."""
+        own = {one["person"]: one for one in self.summary.get("people", [])}
+        events = tuple(event for event in self.events if event.get("person", FIRST) == person)
+        return replace(self, summary={**self.summary, **own.get(person, {})}, events=events, person=person)
 
     def frames(self) -> Frames | None:
         """Read what is known of every frame; None if `mer-replay` was not asked to --explain.
@@ -74,7 +83,7 @@ class Result:
             MerError: If the file is damaged.
         """
         path = self.folder / EXPLAIN_CSV
-        return read_frames(path) if path.is_file() else None
+        return read_frames(path, person=self.person or FIRST) if path.is_file() else None
 
     @property
     def sha256(self) -> str:
@@ -156,6 +165,8 @@ def _check(summary: Any) -> None:
     for number in numbers:
         if isinstance(number, bool) or not 0.0 <= float(number) < math.inf:
             raise ValueError(f"{number!r} is not a figure")
+    for one in summary.get("people", []):
+        int(one["person"]), float(one["face_coverage"]), one["watchable"]["2"]
     if not isinstance(summary["source"], str) or not isinstance(summary["complete"], bool):
         raise ValueError("no recording is named")
 
@@ -168,8 +179,8 @@ def _event(line: Any) -> Record:
     return record
 
 
-def read_frames(path: Path) -> Frames:
-    """Read `explain.csv`.
+def read_frames(path: Path, *, person: int) -> Frames:
+    """Read what `explain.csv` says of one person.
 
     Raises:
         MerError: If it cannot be read or is none.
@@ -179,6 +190,7 @@ def read_frames(path: Path) -> Frames:
             rows = [
                 (float(row["time_s"]), row["face"] == "tracked", float(row["watchable"] or math.inf), row["flags"])
                 for row in csv.DictReader(file)
+                if int(row.get("person") or FIRST) == person
             ]
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise MerError(

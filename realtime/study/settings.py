@@ -13,6 +13,7 @@ from mer.files import from_toml
 from realtime.config import PROVENANCE, toml
 from realtime.output.explain import EXPLAIN_CSV
 from realtime.study.analysis import Watched
+from realtime.study.design import FIRST
 
 STUDY_TOML: Final = "study.toml"
 _SHAPING: Final = ("mer-live", "numpy", "scipy")
@@ -33,9 +34,10 @@ def provenance(design: Path, watched: Sequence[Watched]) -> dict[str, str]:
     made = {"python": platform.python_version(), **{name: version(name) for name in _SHAPING}}
     made["study"] = _sha256(design)
     for one in watched:
-        made[f"results {one.part.recording}"] = one.result.sha256
+        name = one.part.recording if one.part.person == FIRST else f"{one.part.recording} person {one.part.person}"
+        made[f"results {name}"] = one.result.sha256
         if one.frames is not None:
-            made[f"frames {one.part.recording}"] = _sha256(one.result.folder / EXPLAIN_CSV)
+            made[f"frames {name}"] = _sha256(one.result.folder / EXPLAIN_CSV)
     return made
 
 

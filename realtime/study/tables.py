@@ -22,7 +22,7 @@ CONDITIONS: Final = "conditions.csv"
 CONTRASTS: Final = "contrasts.csv"
 TIME_COURSE: Final = "timecourse.csv"
 NO_EVENTS: Final = (
-    *("participant", "condition", "session", "recording", "included", "counted", "number", "person", "label"),
+    *("participant", "condition", "session", "recording", "person", "included", "counted", "number", "label"),
     *("onset_s", "apex_s", "offset_s", "duration_ms", "score", "since_stimulus_s", "watchable", "flags"),
 )
 """Columns of a table of events that has none."""
@@ -42,7 +42,6 @@ def event_rows(watched: Sequence[Watched]) -> list[Row]:
                     "included": int(event.counted and not one.excluded),
                     "counted": int(event.counted),
                     "number": record.get("number"),
-                    "person": record.get("person"),
                     "label": record["label"],
                     **{name: record[name] for name in ("onset_s", "apex_s", "offset_s", "duration_ms", "score")},
                     "since_stimulus_s": event.since_stimulus_s,
@@ -183,6 +182,7 @@ def _keys(one: Watched) -> Row:
         "condition": part.condition,
         "session": part.session,
         "recording": part.recording,
+        "person": part.person,
     }
 
 
