@@ -14,6 +14,7 @@ from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
 from realtime.quality.meter import FRAME_FLAGS
+from realtime.spotting.network import shipped
 from realtime.timing import Timing
 
 
@@ -62,6 +63,7 @@ def summarise(
         "face_coverage": _share(totals.frames_with_face, totals.frames),
         "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
         "watchable": {f"{percent:g}": _share(seen, totals.frames) for percent, seen in totals.watchable.items()},
+        "watchable_steepness": round(shipped().visibility.amplitude, 4),
         "flags": {name: _share(totals.flags[name], totals.frames_with_face) for name in FRAME_FLAGS},
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
