@@ -5,7 +5,7 @@ from typing import Any, Final
 
 MIN_RATE_HZ: Final = 20.0
 """Frames a second below which spotting misses more."""
-MIN_BITS_PER_PIXEL: Final = 0.02
+MIN_BITS_PER_PIXEL: Final = 0.01
 """Of the file, per pixel and frame; below it compression erases small movements."""
 LOW_RATE: Final = "low-rate"
 COMPRESSED: Final = "compressed"
