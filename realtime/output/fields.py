@@ -72,7 +72,7 @@ def row_from_record(record: dict[str, Any]) -> dict[str, Any]:
     """Return one event as a flat row of `events.csv`, which holds nothing that differs from run to run."""
     row = {key: value for key, value in record.items() if not isinstance(value, dict)}
     row.update({f"p_{name}": p for name, p in record["probabilities"].items()}, **record["quality"])
-    row["flags"] = " ".join(record["quality"]["flags"])
+    row["flags"] = " ".join(record["quality"].get("flags", ()))
     row["confirm_ms"] = record["latency"]["confirm_ms"]
     return row
 
