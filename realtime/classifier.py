@@ -22,6 +22,7 @@ from mer.labels import NONE_LABEL
 from mer.messages import Clip, FaceCrop, Interval
 from mer.preprocess import InputMode, encode, make_clip
 from realtime.messages import Event, Latency, Quality
+from realtime.quality.recording import rate_flags
 from realtime.timing import Timing
 
 MAX_WAITING: Final = 8
@@ -41,6 +42,8 @@ class Candidate:
         decided_s: Time of the frame on which it was decided, on the source's clock.
         decided_index: Index of that frame.
         arrived_s: When that frame came to the spotter, by `time.perf_counter`.
+        watchable: See `Quality`.
+        flags: Those of its frames.
     """
 
     interval: Interval
@@ -48,6 +51,8 @@ class Candidate:
     decided_s: float
     decided_index: int
     arrived_s: float
+    watchable: float | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,4 +258,6 @@ def _quality(candidate: Candidate, *, interpolated: bool) -> Quality:
         gap=bool((indices > 1).any() or ((steps > 1.8 * usual_s).any() and missing > 0.7)),
         tracking=min(crop.quality for crop in crops),
         rate_hz=1.0 / usual_s,
+        watchable=candidate.watchable,
+        flags=(*candidate.flags, *rate_flags(1.0 / usual_s)),
     )
