@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.folding import fold
+from engines.folding import can_fold, fold
 from engines.graph import OPSET, build_graph
 from engines.manifest import INPUT, Deviation, Layout, Manifest, Precision, manifest_path, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime.onnx import new_session
-from mer import checkpoint, option_help
+from engines.traced import plain_probabilities, traced_bytes
+from mer import checkpoint, option_help, options, plugins
 from mer.checkpoint import Configuration
 from mer.cli import command
 from mer.errors import MerError
@@ -48,23 +49,30 @@ def export_network(
         network: A trained network.
         configuration: What its checkpoint says about it.
         path: Where to write, ending in .onnx.
-        precision: fp32; fp16-weights, half the size and computed in single precision; or fp16, for GPUs.
+        precision: fp32; fp16-weights, half the size and computed in single precision; or fp16, for GPUs. A network that
+            is not one of ours is written by torch's exporter, in fp32.
         spotter_weight: Power to which the spotter's own probabilities count in those of an event.
 
     Returns:
         The manifest that was written.
 
     Raises:
-        MerError: If the graph deviates too far from torch or the file cannot be written.
+        MerError: If the graph deviates too far from torch, or torch's exporter or the disk refuses it.
     """
     if path.suffix != ".onnx":
         raise MerError(f"cannot export to {path}: give a name that ends in .onnx")
-    content = onnx_bytes(network, configuration, precision=precision, layout=LAYOUTS[precision])
-    measured = _compare(network, configuration, content)
+    opset, is_ours = OPSET, can_fold(configuration.model)
+    if is_ours:
+        content = onnx_bytes(network, configuration, precision=precision, layout=LAYOUTS[precision])
+    else:
+        content, opset = traced_bytes(network, configuration)
+        precision = "fp32"
+    measured = _compare(network, configuration, content, exact=is_ours)
     if not measured.relative <= TOLERANCE[precision]:
         raise MerError(
             f"the {precision} graph deviates from torch by {measured.relative:.1e}, more than "
-            f"{TOLERANCE[precision]:.0e}; export with --precision fp32"
+            f"{TOLERANCE[precision]:.0e}; "
+            + ("export with --precision fp32" if is_ours else "use the .safetensors file instead")
         )
     manifest = Manifest(
         file=path.name,
@@ -77,7 +85,7 @@ def export_network(
         none_threshold=configuration.none_threshold,
         temperature=configuration.temperature,
         precision=precision,
-        opset=OPSET,
+        opset=opset,
         versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx", "onnxruntime", "torch")},
         training_data=configuration.training_data,
         deviation=measured,
@@ -108,10 +116,12 @@ def reference_probabilities(
     return probabilities
 
 
-def _compare(network: nn.Module, configuration: Configuration, content: bytes) -> Deviation:
+def _compare(network: nn.Module, configuration: Configuration, content: bytes, *, exact: bool) -> Deviation:
     clips = parity_clips(check_mode(configuration.mode))
     session = new_session(content, source="the exported graph")
     found = np.concatenate([session.run(None, {INPUT: clip[None]})[0] for clip in clips])
+    if not exact:
+        return deviation(found, plain_probabilities(network, configuration, clips), reference="torch float32")
     return deviation(found, reference_probabilities(network, configuration, clips), reference="torch float64")
 
 
@@ -136,9 +146,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="W",
         help="power to which the spotter's own probabilities count in those of an event",
     )
+    options.add_plugin(parser)
     arguments = parser.parse_args(argv)
     if not 0.0 <= arguments.spotter_weight <= 1.0:
         parser.error(f"--spotter-weight {arguments.spotter_weight:g} is not a number from 0 to 1")
+    plugins.load(arguments.plugin or ())
     network, configuration = checkpoint.load(arguments.checkpoint)
     manifest = export_network(
         network,
@@ -150,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     assert manifest.deviation is not None  # for the type checker: just measured
     print(
         f"{printable(arguments.out)}: {arguments.out.stat().st_size / 1e6:.1f} MB, {manifest.precision}, opset "
-        f"{manifest.opset}, relative error {manifest.deviation.relative:.1e} against torch float64\n"
+        f"{manifest.opset}, relative error {manifest.deviation.relative:.1e} against {manifest.deviation.reference}\n"
         f"{printable(manifest_path(arguments.out))}: {manifest.model}, {manifest.mode}, "
         f"{printable(', '.join(manifest.classes))}"
     )

@@ -51,6 +51,7 @@ def make_folds(
     *,
     seed: int,
     datasets: Sequence[str] | None = None,
+    validation: bool = True,
 ) -> list[Fold]:
     """Divide subjects, classes as evenly spread as whole subjects allow.
 
@@ -61,6 +62,7 @@ def make_folds(
             reported once. "holdout": the first of five folds reported. "all": nobody is reported.
         seed: Decides among equally good divisions.
         datasets: (N,) dataset of each clip; needed for "lodo". Who is in several belongs to the first.
+        validation: Whether some of the training subjects decide when to stop; else all of them are trained on.
 
     Raises:
         MerError: If there are too few subjects, or a class would be missing from a training part.
@@ -78,7 +80,8 @@ def make_folds(
     folds = []
     for name, test in tests.items():
         rest = {person: counts for person, counts in tables.items() if person not in test}
-        stop = _stopping_part(rest, shared or _divide(rest, min(_STOP_SHARE, len(rest)), seed))
+        parts = (shared or _divide(rest, min(_STOP_SHARE, len(rest)), seed)) if validation else []
+        stop = _stopping_part(rest, parts) if validation else ()
         folds.append(Fold(name, tuple(sorted(set(rest) - set(stop))), stop, test))
     check(folds, subjects, labels)
     return folds

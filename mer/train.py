@@ -21,7 +21,7 @@ from mer.process import settle
 from mer.terminal import open_console
 
 INTERRUPTED: Final = "interrupted; repeat the command to continue"
-_MODELS: Final = f"one of {', '.join(SYSTEMS)}"
+_MODELS: Final = f"{', '.join(SYSTEMS)}, or one of a plugin"
 
 _NOTES: Final = (
     "An interrupted run continues when the same command is given again. Early stopping looks at a validation set of "
@@ -44,7 +44,7 @@ def parser() -> Parser:
     )
     options.add_data(parser)
     training = parser.add_argument_group("training")
-    training.add_argument("--model", choices=tuple(SYSTEMS), metavar="NAME", help=f"{_MODELS} (default: convlstm)")
+    training.add_argument("--model", metavar="NAME", help=f"{_MODELS} (default: convlstm)")
     training.add_argument("--input", choices=tuple(CHANNELS), help=option_help.INPUT)
     training.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
     training.add_argument("--init", metavar="FILE", help=option_help.INIT)
@@ -102,8 +102,10 @@ def train(given: argparse.Namespace) -> Path | None:
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
     import torch
 
-    from mer.evaluation.report import row_of_run, show, write_files
+    from mer.evaluation import over_seeds
+    from mer.evaluation.report import show, write_files
     from mer.training.context import RunContext
+    from mer.training.repeats import repeat
     from mer.training.run import Workers, dry_run, run
     from mer.training.source import features_folder, read, source_from
 
@@ -124,15 +126,22 @@ def train(given: argparse.Namespace) -> Path | None:
         options.device_for(given),
         threads,
         source,
+        given.keep_weights,
     )
     if given.dry_run:
         dry_run(data, context, given.folds, jobs=given.jobs, console=console)
         return None
     workers = Workers(given.cluster, given.jobs) if given.cluster or given.jobs > 1 else None
-    path = run(data, context, folds_file=given.folds, console=console, workers=workers)
-    row = row_of_run(given.out)
-    write_files(given.out, [row])
-    show([row], console)
+    if given.repeats == 1:
+        path = run(data, context, folds_file=given.folds, console=console, workers=workers)
+    else:
+        path = repeat(data, context, given.repeats, folds_file=given.folds, console=console, workers=workers)
+    rows = over_seeds.rows_of(given.out, given.repeats, settings.seed)
+    write_files(given.out, [row for _, row in rows])
+    show([row for _, row in rows], console)
+    if repeated := over_seeds.grouped(rows):
+        over_seeds.write(given.out, repeated)
+        over_seeds.show(repeated, console)
     console.print(f"weights: {path or 'none, support vector machines leave predictions only'}")
     return path
 

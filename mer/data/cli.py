@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mer import option_help
+from mer import option_help, plugins
 from mer.cli import command
-from mer.data import backgrounds, megc2019
+from mer.data import backgrounds, check_faces, faults, megc2019
 from mer.data.datasets import READERS, check
 from mer.data.parts import Part, parts_from
 from mer.data.report import Report
@@ -32,9 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 even with bad rows, which are listed; 1 if the layout is wrong; 2 for bad arguments.
     """
+    arguments = parser()[0].parse_args(argv)
+    arguments.run(arguments)
+    return 0
+
+
+def parser() -> tuple[Parser, Any]:
+    """Return the options of `mer-data`, and the group of its subcommands for programs that add their own."""
     parser = Parser(
         prog="mer-data",
-        description="Check annotated datasets, and cut clips of ordinary motion for training.",
+        description="Check annotated datasets, and cut clips out of recordings.",
         examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -60,7 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"{option_help.DATASET}: {', '.join(READERS)}",
     )
     looking.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)
-    looking.add_argument("--json", action="store_true", help=option_help.JSON)
+    looking.add_argument("--find-faces", action="store_true", help=option_help.FIND_FACES)
+    looking.add_argument("--plugin", action="append", metavar="FILE", help=option_help.PLUGIN)
+    output = looking.add_argument_group("output")
+    output.add_argument("--json", action="store_true", help=option_help.JSON)
+    output.add_argument("--csv", type=Path, metavar="FILE", help="also write every invalid row to a CSV file")
     looking.set_defaults(run=_check)
     cutting = commands.add_parser(
         "backgrounds",
@@ -76,26 +88,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     cutting.add_argument("--out", required=True, type=Path, metavar="NPZ", help=option_help.OUT)
     cutting.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     cutting.set_defaults(run=_backgrounds)
-    arguments = parser.parse_args(argv)
-    arguments.run(arguments)
-    return 0
+    return parser, commands
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if bool(arguments.kind) == bool(arguments.dataset) or (arguments.kind and not arguments.root):
         raise UsageError("give either DATASET ROOT, or --dataset NAME=PATH for each dataset")
+    plugins.load(arguments.plugin or ())
     parts = parts_from([arguments.kind] if arguments.kind else arguments.dataset, arguments.root)
     reports = [check(part.kind, part.root) for part in parts]
     remarks = _compared(parts, reports) if arguments.list else []
+    seen = [check_faces.look(report.samples) for report in reports] if arguments.find_faces else []
+    if arguments.csv:
+        rows = {part.name: report.findings for part, report in zip(parts, reports)}
+        write_atomically(arguments.csv, faults.to_csv(rows))
     if arguments.json:
         found: list[dict[str, Any]] = [report.to_json() for report in reports]
+        for about, faces in zip(found, seen):
+            about["faces"] = check_faces.to_json(faces)
         several = {"datasets": found, **({arguments.list: remarks} if arguments.list else {})}
         stated = several if arguments.dataset or arguments.list else found[0]
         print(json.dumps(stated, indent=2, ensure_ascii=False, allow_nan=False))
         return
     console = open_console()
-    for report in reports:
+    for report, faces in itertools.zip_longest(reports, seen):
         report.print(console)
+        if faces is not None:
+            check_faces.show(faces, console)
     for text in remarks:
         console.print(text, soft_wrap=True, highlight=False)
 

@@ -57,8 +57,8 @@ class NetworkSystem:
             "best_epoch": history.best_epoch,
             "epochs": len(history.epochs),
             "ended_by": history.ended_by,
-            "stop_loss": best.stop_loss,
-            "stop_accuracy": best.stop_accuracy,
+            "stop_loss": best.loss if best.stop_loss is None else best.stop_loss,
+            "stop_accuracy": best.accuracy if best.stop_accuracy is None else best.stop_accuracy,
             "seconds_per_epoch": float(np.median([epoch.seconds for epoch in history.epochs])),
             "train_seconds": sum(epoch.seconds for epoch in history.epochs),
         }

@@ -46,9 +46,9 @@ class Fitted:
         logits: From encoded clips (N, ...) to (N, C), not calibrated.
         parameters: Numbers that training adjusted; None for a support vector machine.
         save: Writes its weights; None if it keeps none.
-        course: How it came about, for result.json: always stop_loss and stop_accuracy (on the stopping
-            subjects) and train_seconds; best_epoch, epochs, ended_by and seconds_per_epoch of a network;
-            C and support_vectors of a support vector machine.
+        course: How it came about, for result.json: always stop_loss and stop_accuracy (on the validation subjects; of
+            training where there are none) and train_seconds; best_epoch, epochs, ended_by and seconds_per_epoch of a
+            network; C and support_vectors of a support vector machine.
     """
 
     logits: Callable[[NDArray[Any]], NDArray[np.float64]]
