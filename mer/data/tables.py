@@ -227,13 +227,12 @@ def _rows_below(where: str, grid: Grid, header: int, places: Mapping[str, int]) 
     def picked(cells: Sequence[Cell]) -> dict[str, Cell]:
         return {column: cells[place] if place < len(cells) else None for column, place in places.items()}
 
-    rows = []
+    rows, names = [], picked(grid[header])
     for index, cells in enumerate(grid[header + 1 :], start=header + 2):
         row = picked(cells)
-        if row == picked(grid[header]):  # a header of merged cells, two rows high
-            continue
-        if any(cell_text(cell) for cell in row.values()):
-            rows.append(Row(f"{where} {index}", row))
+        if all(not cell_text(cell) or cell == names[column] for column, cell in row.items()):
+            continue  # nothing, or a header of merged cells, two rows high
+        rows.append(Row(f"{where} {index}", row))
     return rows
 
 

@@ -27,6 +27,8 @@ from realtime.recordings.tally import Outcome
 from realtime.screen.log import closing_lines
 from realtime.session import deliver, replay
 from realtime.sink import Sink
+from realtime.spotting.network import loaded
+from realtime.spotting.spotter import SpotterConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Job:
         wanted: What to write beyond the usual four files.
         out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
+        spotter: Network of the spotter; None for the shipped one.
     """
 
     recording: Recording
@@ -54,6 +57,7 @@ class Job:
     wanted: Wanted
     out: Path
     sensitivity: float = 1.0
+    spotter: Path | None = None
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return what, beside the recording, decides the results."""
@@ -64,6 +68,7 @@ class Job:
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
             "sensitivity": self.sensitivity,
+            **({"spotter_sha256": loaded(self.spotter).sha256} if self.spotter else {}),
             **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
 
@@ -132,7 +137,11 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
         Pipeline(
-            rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model, sensitivity=job.sensitivity
+            rate_hz=frames.rate_hz,
+            engine=engine,
+            face_model=job.face_model,
+            spotter=SpotterConfig(network=job.spotter),
+            sensitivity=job.sensitivity,
         ) as pipeline,
     ):
         made = products(job.wanted, recording.folder)
