@@ -35,8 +35,8 @@ NOT_RUN = {
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"mer-(train|data check) --dataset casme2=.*": "licensed datasets; tests/test_datasets_together.py runs some",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
-    r"mer-(train|evaluate recognition|data check) --plugin own_\w+\.py .*": "tests/test_examples.py runs these files so",
-    r"mer-(train spotter|replay .*--spotter) .*": "long recordings; tests/test_spotter_training.py trains on short ones",
+    r"mer-(train|evaluate recognition|data check) --plugin own_\w+\.py .*": "tests/test_examples.py runs these files",
+    r"mer-(train spotter|replay .*--spotter) .*": "tests/test_spotter_training.py trains on short recordings",
     r"\. \.venv/bin/activate": "the environment is the one that runs the tests",
     r"python tests/benchmarks/\w+\.py.*": "measures for minutes to an hour; that it exists is tested instead",
 }

@@ -245,8 +245,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     whole = result["all"]
     if whole["strs"] is not None:
         console.print(
-            f"STRS (spot-then-recognise score) {whole['strs']:.3f} = F1 of spotting {whole['f1']:.3f} x F1 of recognition "
-            f"over the hits {whole['recognition_f1']:.3f}",
+            f"STRS (spot-then-recognise score) {whole['strs']:.3f} = F1 of spotting {whole['f1']:.3f} x F1 of "
+            f"recognition over the hits {whole['recognition_f1']:.3f}",
             highlight=False,
         )
     if whole["false_during"]:
