@@ -54,6 +54,18 @@ def test_runs_that_differ_in_their_seed_are_put_together_afterwards(
     assert (tmp_path / "seeds.csv").read_bytes() == (repeated / "seeds.csv").read_bytes()
 
 
+def test_a_table_has_its_systems_over_seeds(tmp_path: Path) -> None:
+    toy = write_toy(tmp_path / "toy.npz", **toy_clips(5))
+    given = ["table1", "--clips", str(toy), "--models", "mdmo", "--classes", "happiness,surprise", "--threads", "1"]
+    assert evaluate.main([*given, "--repeats", "2", "--device", "cpu", "--out", str(tmp_path / "table")]) == 0
+    with (tmp_path / "table/seeds.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["system"], row["seeds"]) == ("mdmo", "0 1")
+    found = [json.loads((tmp_path / f"table/seed-{n}/table1.json").read_text())["systems"][0] for n in (0, 1)]
+    accuracy = np.mean([entry["figures"]["accuracy"]["value"] for entry in found])
+    assert float(row["accuracy_mean"]) == pytest.approx(accuracy)
+
+
 def test_only_the_best_fold_keeps_its_weights(repeated: Path) -> None:
     kept = list((repeated / "seed-3").glob("fold-*/best.safetensors"))
     losses = {

@@ -80,8 +80,8 @@ def to_csv(groups: Sequence[OverSeeds]) -> str:
         cells: dict[str, Any] = {name: one.system[name] for name in COLUMNS[:4]}
         cells["seeds"] = " ".join(map(str, one.seeds))
         for key, values in one.figures.items():
-            found = (np.mean(values), np.std(values, ddof=1), min(values), max(values))
-            cells |= {f"{key}_{end}": float(value) for end, value in zip(ends, found)}
+            found = [float(np.mean(values)), float(np.std(values, ddof=1)), min(values), max(values)]
+            cells |= {f"{key}_{end}": value for end, value in zip(ends, found)}
         lines.append(cells)
     return csv_text(columns, lines)
 

@@ -49,7 +49,7 @@ def flow_of(data: ClipData, *, progress: Callable[[int, int], None] | None = Non
 
 
 def embeddings_of(data: ClipData, network: nn.Module, configuration: Configuration) -> dict[str, NDArray[Any]]:
-    """Return what the last linear layer of a network is given, and what it answers.
+    """Return what the last linear layer of a network is given, and its predictions.
 
     Args:
         data: Clips, not encoded.

@@ -75,10 +75,7 @@ class Measured:
         """Yield the streams with the truth about them; times count from the first row of each."""
         for stream in self.streams:
             start_s = float(stream.times_s[0])
-            events = [
-                Micro(*(moment - start_s for moment in event.times_s), event.label, event.amplitude_percent or 0.0)
-                for event in self.known.truth.events
-            ]
+            events = [_micro(event, start_s) for event in self.known.truth.events]
             others = [
                 (_ACTS[act.label], act.times_s[0] - start_s, act.times_s[2] - start_s)
                 for act in self.known.truth.distractors
@@ -98,6 +95,11 @@ class Measured:
                 if free[part].all() and len(part) >= streams.MIN_SAMPLES:
                     found.append(Stream(stream.name, stream.rate_hz, stream.times_s[part], stream.rows[part]))
         return found
+
+
+def _micro(event: Label, start_s: float) -> Micro:
+    onset_s, apex_s, offset_s = (moment - start_s for moment in event.times_s)
+    return Micro(onset_s, apex_s, offset_s, event.label, event.amplitude_percent or 0.0)
 
 
 def of_dataset(part: Part) -> list[Known]:
