@@ -30,14 +30,16 @@ def repeat(
     Args:
         data: Clips of any classes.
         context: As of the first run; `out` is the folder above all.
-        times: How many runs; their seeds are that of the settings and those after it.
+        times: How many runs; their seeds are that of the settings and those after it. A single one has no folder below.
         folds_file: Folds of an earlier run to use; None for those of the first run.
         console: Where progress goes.
         workers: Who does the folds.
 
     Returns:
-        A copy of the first run's best.safetensors in `out`; None if the system keeps no weights.
+        The best.safetensors in `out`, of several runs a copy of the first one's; None if the system keeps no weights.
     """
+    if times == 1:
+        return run(data, context, folds_file=folds_file, console=console, workers=workers)
     first: Path | None = None
     for number in range(times):
         seed = context.settings.seed + number
