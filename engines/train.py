@@ -80,7 +80,7 @@ def shipped_network() -> "tuple[nn.Module, Configuration]":
 def _export(path: Path | None) -> bool:
     """Write best.onnx and say so, or say why there is none; return whether it was written."""
     if path is None:
-        print("engine: none, the run left no weights; it is there to compare with")
+        print("engine: none, the run left no weights; it is for comparison only")
         return False
     with needed("writing best.onnx"):
         from engines.export import export_network  # late: torch takes seconds to import
@@ -90,7 +90,7 @@ def _export(path: Path | None) -> bool:
     if not SYSTEMS[configuration.model].exported:
         print(
             f"engine: none, only {', '.join(EXPORTED)} become engines, and models of your own that are registered with "
-            f"exported=True; {configuration.model} is there to compare with"
+            f"exported=True; {configuration.model} is for comparison only"
         )
         return False
     target = path.with_suffix(".onnx")

@@ -14,7 +14,7 @@ from typing import Final
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.face.landmarker import Landmarker
-from mer.face.tracker import CutAhead, FaceTracker
+from mer.face.tracker import FaceTracker, Precrop
 from mer.messages import FaceCrop, Frame, Interval
 from mer.preprocess import check_mode
 from mer.sampling import REST_S
@@ -23,7 +23,7 @@ from realtime.capture.cadence import Cadence
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.classifier import Candidate, Classifier, Outcome
 from realtime.messages import Event, Totals
-from realtime.spotting.sensitivity import LEAST, MOST, spotter_config
+from realtime.spotting.sensitivity import MAX_SENSITIVITY, MIN_SENSITIVITY, spotter_config
 from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
 from realtime.timing import Timing
 from realtime.update import Update
@@ -44,7 +44,7 @@ class Pipeline:
         face_model: A face_landmarker.task, or None to look for one.
         landmarker: Started before, to save time; closed with the pipeline. None starts one with `face_model`.
         spotter: Thresholds of the spotter at sensitivity 1.
-        sensitivity: Where the dial of `realtime.spotting.sensitivity` stands at first.
+        sensitivity: That of `realtime.spotting.sensitivity` at first.
 
     Raises:
         MerError: If no face model is found or the engine's input cannot be had from grey crops.
@@ -81,20 +81,20 @@ class Pipeline:
 
     @property
     def sensitivity(self) -> float:
-        """Where the dial of `realtime.spotting.sensitivity` stands; may be turned at any time, from any thread."""
+        """That of `realtime.spotting.sensitivity`; may be changed at any time, from any thread."""
         return self._sensitivity
 
     @sensitivity.setter
     def sensitivity(self, value: float) -> None:
-        self._sensitivity = min(max(value, LEAST), MOST)
+        self._sensitivity = min(max(value, MIN_SENSITIVITY), MAX_SENSITIVITY)
         self._spotter.config = spotter_config(self._sensitivity, self._thresholds)
 
-    def cut_ahead(self, frame: Frame) -> CutAhead | None:
+    def precrop(self, frame: Frame) -> Precrop | None:
         """Do of `crop` what can be done before a frame's turn, in another thread."""
         with self.timing.stage("cut"):
-            return self._tracker.cut_ahead(frame)
+            return self._tracker.precrop(frame)
 
-    def crop(self, frame: Frame, ahead: CutAhead | None = None) -> FaceCrop:
+    def crop(self, frame: Frame, ahead: Precrop | None = None) -> FaceCrop:
         """Find the face of one frame; `ahead` saves time and changes nothing."""
         self.cadence.add(frame)
         with self.timing.stage("face"):

@@ -30,7 +30,7 @@ def fixed(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everybody_but_the_test_set_is_trained_on(fixed: Path) -> None:
     ((fold,), _) = splits.load(fixed / "folds.json")
-    assert fold.stop == ()
+    assert fold.validation == ()
     assert len(fold.train) + len(fold.test) == 5
 
 
@@ -40,14 +40,14 @@ def test_all_epochs_are_done_at_one_rate_and_nothing_is_calibrated(fixed: Path) 
     assert (result["temperature"], result["none_threshold"]) == (1.0, 0.0)
     with (fixed / "fold-1/log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["stop_loss"] for row in rows} == {""}
+    assert {row["validation_loss"] for row in rows} == {""}
     assert len({row["lr"] for row in rows}) == 1
 
 
 def test_folds_with_a_validation_set_lend_their_test_sets(fixed: Path, toy: Path, tmp_path: Path) -> None:
     ((fold,), _) = splits.load(fixed / "folds.json")
-    train_, stop = fold.train[:-1], fold.train[-1:]
-    splits.save(tmp_path / "f.json", [splits.Fold("fold-1", train_, stop, fold.test)], protocol="holdout", seed=0)
+    train_, validation = fold.train[:-1], fold.train[-1:]
+    splits.save(tmp_path / "f.json", [splits.Fold("fold-1", train_, validation, fold.test)], protocol="holdout", seed=0)
     given = ["--clips", str(toy), *QUICK, *ALSO, "--folds", str(tmp_path / "f.json"), "--out", str(tmp_path / "run")]
     assert train.main(given) == 0
     assert (tmp_path / "run/fold-1/predictions.csv").read_bytes() == (fixed / "fold-1/predictions.csv").read_bytes()
@@ -84,7 +84,7 @@ def test_curves_say_which_line_is_which_and_count_whole_epochs(
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_given, **_named: drawn.append(figure))
     names = "abcdefghi"[:log]
     rows = [f"{name},{epoch},1.0,0.5,1.1,0.4,0.001,1,1\n" for name in names for epoch in (1, 2)]
-    header = "fold,epoch,loss,accuracy,stop_loss,stop_accuracy,lr,seconds,clips_per_s\n"
+    header = "fold,epoch,loss,accuracy,validation_loss,validation_accuracy,lr,seconds,clips_per_s\n"
     (tmp_path / "log.csv").write_text(header + "".join(rows))
     draw_curves(tmp_path / "curves.png", tmp_path / "log.csv")
     axes: Axes = drawn[0].axes[0]

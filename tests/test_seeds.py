@@ -68,7 +68,6 @@ def test_a_table_has_its_systems_over_seeds(tmp_path: Path) -> None:
 
 def test_only_the_best_fold_keeps_its_weights(repeated: Path) -> None:
     kept = list((repeated / "seed-3").glob("fold-*/best.safetensors"))
-    losses = {
-        path.parent.name: json.loads(path.read_text())["stop_loss"] for path in repeated.glob("seed-3/*/result.json")
-    }
+    results = list(repeated.glob("seed-3/*/result.json"))
+    losses = {path.parent.name: json.loads(path.read_text())["validation_loss"] for path in results}
     assert [path.parent.name for path in kept] == [min(losses, key=losses.__getitem__)]

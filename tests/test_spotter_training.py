@@ -25,7 +25,6 @@ from realtime.spotting.training.recordings import Known, Measured
 from realtime.spotting.training.responses import UNITS
 from realtime.spotting.training.streams import Stream
 
-
 Run = tuple[Path, list[folds.Outcome]]
 
 

@@ -72,7 +72,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class CutAhead:
+class Precrop:
     """The crop of a frame under a transform that may have been replaced when the frame's turn comes."""
 
     cutter: Cutter
@@ -82,7 +82,7 @@ class CutAhead:
 class FaceTracker:
     """Turns frames into crops of one face: of the largest at first, of the same person afterwards.
 
-    Not safe for use from two threads at once, but for `cut_ahead`. Use as a context manager, or call `close`.
+    Not safe for use from two threads at once, but for `precrop`. Use as a context manager, or call `close`.
 
     Args:
         meshes: Finder of face meshes; owned, and closed with the tracker.
@@ -106,21 +106,21 @@ class FaceTracker:
         self._n_faces = 0
         self._last: tuple[float, tuple[int, ...]] = (-np.inf, ())
 
-    def cut_ahead(self, frame: Frame) -> CutAhead | None:
+    def precrop(self, frame: Frame) -> Precrop | None:
         """Cut the crop of a frame before its turn, in another thread; None while there is no face to cut out."""
         anchor = self._anchor
         if anchor is None or frame.image.shape != self._last[1]:
             return None
-        return CutAhead(anchor.cutter, anchor.cutter.cut(frame.image))
+        return Precrop(anchor.cutter, anchor.cutter.cut(frame.image))
 
-    def crop(self, frame: Frame, ahead: CutAhead | None = None) -> FaceCrop:
+    def crop(self, frame: Frame, ahead: Precrop | None = None) -> FaceCrop:
         """Return the face of one frame; frames must come in order of time.
 
         Without a face the crop is black and its state "lost" or "absent".
 
         Args:
             frame: The next frame.
-            ahead: From `cut_ahead`; saves time and changes nothing.
+            ahead: From `precrop`; saves time and changes nothing.
         """
         if self._anchor is not None and self._interrupted(frame):
             self._drop_request()
@@ -158,7 +158,7 @@ class FaceTracker:
         self.close()
 
     def _interrupted(self, frame: Frame) -> bool:
-        """Whether a hole in time, or pictures of another size, make the track worthless."""
+        """Whether a gap in time, or pictures of another size, make the track worthless."""
         last_s, shape = self._last
         return frame.time_s - last_s > LOST_S or frame.image.shape != shape
 
@@ -290,7 +290,7 @@ class FaceTracker:
         return FaceCrop(
             image=image,
             crop_from_source=anchor.crop_from_source,
-            motion=anchor.motion,
+            crop_from_anchor=anchor.motion,
             landmarks_px=anchor.landmarks_px,
             time_s=frame.time_s,
             index=frame.index,
@@ -308,7 +308,7 @@ class FaceTracker:
         return FaceCrop(
             image=_BLACK,
             crop_from_source=_IDENTITY,
-            motion=_IDENTITY,
+            crop_from_anchor=_IDENTITY,
             landmarks_px=_NO_LANDMARKS,
             time_s=frame.time_s,
             index=frame.index,

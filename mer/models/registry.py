@@ -4,13 +4,13 @@ A new system is a file in this folder and a line in `_SYSTEMS`; one of a user's 
 `register`, loaded by `mer.plugins`.
 """
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from mer.lazy import load
 from mer.preprocess import InputMode
 
 
@@ -41,8 +41,7 @@ class System:
         """Import and return the implementation."""
         if not isinstance(self.implementation, str):
             return self.implementation
-        module, _, name = self.implementation.partition(":")
-        loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        loaded: Callable[..., Any] = load(self.implementation)
         return loaded
 
 

@@ -88,12 +88,12 @@ def folds_of(out: Path, data: ClipData, settings: TrainSettings, given: Path | N
             protocol,
             seed=settings.seed,
             datasets=data.datasets.tolist(),
-            validation=settings.validation,
+            with_validation=settings.validation,
         )
     folds, protocol = splits.load(source)
     if not settings.validation:
-        folds = [replace(fold, train=tuple(sorted((*fold.train, *fold.stop))), stop=()) for fold in folds]
-    elif not all(fold.stop for fold in folds):
+        folds = [replace(fold, train=tuple(sorted((*fold.train, *fold.validation))), validation=()) for fold in folds]
+    elif not all(fold.validation for fold in folds):
         raise MerError(f"{source} holds folds without a validation set; give --no-validation, or other folds")
     if protocol != settings.protocol:
         raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")

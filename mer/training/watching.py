@@ -53,8 +53,8 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
             star = " *" if history.best_epoch == row.epoch else ""
             seen = (
                 "no validation set"
-                if row.stop_loss is None or row.stop_accuracy is None
-                else f"validation subjects loss {row.stop_loss:.3f}, accuracy {row.stop_accuracy:.3f}{star}"
+                if row.validation_loss is None or row.validation_accuracy is None
+                else f"validation subjects loss {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.3f}{star}"
             )
             console.print(
                 f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; {seen}; "
@@ -175,7 +175,7 @@ def draw_curves(path: Path, log: Path) -> None:
         for colour, fold in enumerate(folds):
             own = [row for row in rows if row["fold"] == fold]
             epochs = [int(float(row["epoch"])) for row in own]
-            seen = [float(row[f"stop_{name}"] or "nan") for row in own]
+            seen = [float(row[f"validation_{name}"] or "nan") for row in own]
             axes.plot(epochs, [float(row[name]) for row in own], f"C{colour % 10}", linewidth=0.7, alpha=0.6)
             axes.plot(epochs, seen, f"C{colour % 10}", label=fold)
         axes.set(xlabel="epoch", ylabel=name)

@@ -128,7 +128,7 @@ def each(
         MerError: If there are too few subjects.
     """
     people = subjects(recordings)
-    folds = splits.make_folds(people, ["recording"] * len(people), protocol, seed=settings.seed, validation=False)
+    folds = splits.make_folds(people, ["recording"] * len(people), protocol, seed=settings.seed, with_validation=False)
     splits.save(out / "folds.json", folds, protocol=protocol, seed=settings.seed)
     outcomes = []
     for fold in folds:
