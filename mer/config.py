@@ -16,7 +16,7 @@ from mer.splits import PROTOCOLS
 
 AS_IN_PAPER: Final = {"input": "gray", "warmup": 0}
 """Settings of the paper where ours differ: frames as they are, which it does not say otherwise, and no warm-up."""
-_FIT_TOGETHER: Final = frozenset({"input", "init", "elastic", "backgrounds"})
+_FIT_TOGETHER: Final = frozenset({"input", "init", "elastic", "backgrounds", "validation"})
 """Settings that another one may forbid."""
 
 

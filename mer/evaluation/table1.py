@@ -169,7 +169,7 @@ def to_latex(lines: Sequence[Line], setting: Setting) -> str:
             continue
         classes, counts = line.row.figures["classes"], shares(line.row.figures["confusion"])
         rows = [[name, *("" if cell is None else cell for cell in row)] for name, row in zip(classes, counts)]
-        about = f"{line.name}, {line.input}: percent of the true class (rows) answered with each class (columns)."
+        about = f"{line.name}, {line.input}: percent of the true class (rows) predicted as each class (columns)."
         text += "\n" + latex.table(("", *classes), rows, caption=about)
     return text
 

@@ -269,7 +269,7 @@ def encode_all(
         clips: (N, 13, 90, 90[, 3]) clips that the copies are made from, not encoded.
         copies: At least one; those without a seed are left as they are.
         encode: From one clip to what the system sees; see `mer.training.inputs`.
-        augmentation: How copies are changed; see `mer.plugins.augmented`.
+        augmentation: How augmented samples are made; see `mer.plugins.augmented`.
         threads: Clips encoded side by side.
         progress: Called with (clips done, clips in all).
 

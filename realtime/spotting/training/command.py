@@ -56,7 +56,7 @@ def parser() -> Parser:
     )
     training.add_argument("--networks", type=int, default=3, metavar="N", help="networks whose mean is taken")
     training.add_argument(
-        "--threshold", type=float, default=0.6, metavar="P", help="least probability of a micro-expression"
+        "--threshold", type=float, default=0.6, metavar="P", help="probability from which a movement counts as a micro-expression"
     )
     training.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     output = parser.add_argument_group("output")
@@ -114,9 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(given: argparse.Namespace) -> None:
     if not (given.dataset or given.truth or given.set):
         raise UsageError("nothing to train on; give --dataset NAME=PATH, --truth JSON... or --set DIR")
-    for name, least in (("examples", 0), ("networks", 1), ("seed", 0)):
-        if getattr(given, name) < least:
-            raise UsageError(f"--{name} is {getattr(given, name)}; expected at least {least}")
+    for name, minimum in (("examples", 0), ("networks", 1), ("seed", 0)):
+        if getattr(given, name) < minimum:
+            raise UsageError(f"--{name} is {getattr(given, name)}; expected at least {minimum}")
     if not 0.0 < given.threshold < 1.0:
         raise UsageError(f"--threshold is {given.threshold:g}; expected more than 0 and less than 1")
 
