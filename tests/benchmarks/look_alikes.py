@@ -1,7 +1,6 @@
 """Look-alikes of CASME II, SAMM and SMIC-HS out of rendered clips: the published layouts, and faults as they have."""
 
 import csv
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -53,7 +52,7 @@ def clips_of(corpus: Path) -> list[Clip]:
 
 
 def casme2(root: Path, clips: Sequence[Clip]) -> Path:
-    """Write CASME II: names in another case, merged subjects, an apex `/`, wrong rows, a missing recording."""
+    """Write CASME II: names in another case, merged subjects, an apex `/`, a wrong row, another label."""
     first, rows = 40, []
     for clip in clips:
         name = f"EP{clip.number:02d}_{clip.person:02d}f"
@@ -67,8 +66,6 @@ def casme2(root: Path, clips: Sequence[Clip]) -> Path:
     rows[5][4] = "/"
     rows[9][3] = rows[9][5] + 20
     rows[14][8] = "others"
-    missing = rows[20]
-    shutil.rmtree(root / "CASME2-RAW" / f"sub{missing[0]:02d}" / missing[1], ignore_errors=True)
     table = write_workbook(root / "CASME2-coding-20190701.xlsx", {"Sheet1": [CASME2_HEADER, *rows]})
     _merge(table, "A", 2, 1 + _MERGED_ROWS)
     return root
