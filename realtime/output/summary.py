@@ -13,6 +13,7 @@ from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
+from realtime.spotting.network import shipped
 from realtime.timing import Timing
 
 
@@ -61,6 +62,7 @@ def summarise(
         "face_coverage": _share(totals.frames_with_face, totals.frames),
         "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
         "watchable": {f"{percent:g}": _share(seen, totals.frames) for percent, seen in totals.watchable.items()},
+        "watchable_steepness": round(shipped().visibility.amplitude, 4),
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
         "stages": timing.summary(),
