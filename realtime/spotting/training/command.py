@@ -56,7 +56,11 @@ def parser() -> Parser:
     )
     training.add_argument("--networks", type=int, default=3, metavar="N", help="networks whose mean is taken")
     training.add_argument(
-        "--threshold", type=float, default=0.6, metavar="P", help="probability from which a movement counts as a micro-expression"
+        "--threshold",
+        type=float,
+        default=0.6,
+        metavar="P",
+        help="probability from which a movement counts as a micro-expression",
     )
     training.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     output = parser.add_argument_group("output")
