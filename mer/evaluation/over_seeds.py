@@ -14,7 +14,7 @@ from mer.evaluation import latex
 from mer.evaluation.report import Row, row_of_run, settings_of_run
 from mer.files import write_atomically
 from mer.text import csv_text
-from mer.training.repeats import folder_of
+from mer.training.context import folder_of
 
 _FIGURES: Final = {"accuracy": "accuracy", "UF1": "uf1", "UAR": "uar"}
 COLUMNS: Final = ("system", "input", "protocol", "data", "seeds", *_FIGURES)

@@ -89,7 +89,7 @@ def table1(given: argparse.Namespace) -> int:
     if given.repeats == 1:
         return _one_table(given, settings)
     from mer.evaluation import over_seeds  # late: needs torch
-    from mer.training.repeats import folder_of
+    from mer.training.context import folder_of
 
     out, seed = given.out, next(iter(settings.values())).seed
     given.cache = given.cache or out / "clips.npz"

@@ -28,3 +28,8 @@ class RunContext:
     threads: int = 1
     source: Source | None = None
     keep_weights: bool = False
+
+
+def folder_of(out: Path, seed: int) -> Path:
+    """Return the folder of the run with a seed, of several below one folder."""
+    return out / f"seed-{seed}"

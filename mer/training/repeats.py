@@ -6,14 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from mer.files import write_atomically
-from mer.training.context import RunContext
+from mer.training.context import RunContext, folder_of
 from mer.training.data import ClipData
 from mer.training.run import Workers, run
-
-
-def folder_of(out: Path, seed: int) -> Path:
-    """Return the folder of the run with a seed."""
-    return out / f"seed-{seed}"
 
 
 def repeat(
