@@ -66,7 +66,8 @@ class Explainer:
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{_HEIGHT:.0f}" '
             'font-family="sans-serif" font-size="10">',
             f'<rect width="{width:.0f}" height="{_HEIGHT:.0f}" fill="white"/>',
-            f'<text x="4" y="12">motion (blue) and what stands out from the usual (grey), % of the eye distance, up to {_TOP:g}</text>',
+            '<text x="4" y="12">motion (blue) and what stands out from the usual (grey), % of the eye distance, '
+            f"up to {_TOP:g}</text>",
         ]
         for number, interval in enumerate(self._decided):
             left, right = x(interval.onset.time_s), x(interval.offset.time_s)

@@ -29,8 +29,9 @@ class Export:
 
 
 def title(record: Record) -> str:
-    """Return label and probability of an event."""
-    return f"{record['label']} {100 * max(record['probabilities'].values()):.0f} %"
+    """Return label and probability of an event; what a coder named has none."""
+    probabilities = record["probabilities"].values()
+    return f"{record['label']} {100 * max(probabilities):.0f} %" if probabilities else str(record["label"])
 
 
 def milliseconds(seconds: float) -> int:
