@@ -92,5 +92,5 @@ def updates(
         if isinstance(opened, LiveSource):
             opened.skip_backlog()
         stop = threading.Event()
-        capture = Capture(opened, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(opened, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         yield from live(pipeline, capture, stop=stop)

@@ -69,6 +69,11 @@ class Event:
     engine: str
     clip: Clip
 
+    @property
+    def person(self) -> int:
+        """Whose face it was."""
+        return self.interval.person
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

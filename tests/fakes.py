@@ -169,9 +169,9 @@ class FakePipeline(Pipeline):
     def cut_ahead(self, frame: Frame) -> None:
         return None
 
-    def crop(self, frame: Frame, ahead: CutAhead | None = None) -> FaceCrop:
+    def crops(self, frame: Frame, ahead: CutAhead | None = None) -> tuple[FaceCrop, ...]:
         self.cadence.add(frame)
-        return crop(frame.index, frame.time_s, shade=int(frame.image.flat[0]))
+        return (crop(frame.index, frame.time_s, shade=int(frame.image.flat[0])),)
 
     def step(self, crop: FaceCrop) -> Update:
         if self.totals.frames == 0:

@@ -93,7 +93,7 @@ def test_what_was_captured_before_a_stop_is_still_processed(recording: Path) -> 
     stop = threading.Event()
     pipeline = FakePipeline()
     with FrameReader(recording) as frames:
-        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(frames, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         count = 0
         for _ in live(pipeline, capture, stop=stop):
             count += 1

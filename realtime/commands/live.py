@@ -177,7 +177,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         if session.recording is not None:
             session.recording.describe(session.feed.start)
             frames = session.recording.passing(frames)
-        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(frames, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         lines, keys = _lines_and_keys(session, args, stop)
         sent: list[Sink] = [session.outlets] if session.outlets is not None else []
         with _screen(args, session, console, keys) as screen:
