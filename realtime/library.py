@@ -31,6 +31,7 @@ def events(
     engine: str = "auto",
     face_model: Path | None = None,
     spotter: SpotterConfig | None = None,
+    people: int = 1,
 ) -> Generator[Event, None, None]:
     """Find the micro-expressions of a recording or live source, one after the other as they are decided.
 
@@ -41,6 +42,7 @@ def events(
         engine: Name or path of the classifier, as `--engine` takes it.
         face_model: A face_landmarker.task; None looks for one.
         spotter: Thresholds of the spotter.
+        people: Maximum number of people that are followed, 1 to 6; `person` of an event says whose it is.
 
     Yields:
         Events, with their 13 pictures in `clip.images`.
@@ -48,7 +50,7 @@ def events(
     Raises:
         MerError: If the source, the engine or the face model cannot be used.
     """
-    for update in updates(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter):
+    for update in updates(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter, people=people):
         yield from update.events
 
 
@@ -59,6 +61,7 @@ def updates(
     engine: str = "auto",
     face_model: Path | None = None,
     spotter: SpotterConfig | None = None,
+    people: int = 1,
 ) -> Generator[Update, None, None]:
     """Run a recording or live source and return what each frame shows: motion, state, events, rejected candidates.
 
@@ -68,27 +71,29 @@ def updates(
         engine: As for `events`.
         face_model: As for `events`.
         spotter: As for `events`.
+        people: As for `events`.
 
     Yields:
-        One update a frame, and one more if the end decides what was still open.
+        One update a frame and person, and one more if the end decides what was still open.
 
     Raises:
         MerError: If the source, the engine or the face model cannot be used.
     """
     with ExitStack() as stack:
         classifier = stack.enter_context(open_engine(engine))
+
+        def pipeline_at(rate_hz: float) -> Pipeline:
+            return stack.enter_context(
+                Pipeline(rate_hz=rate_hz, engine=classifier, face_model=face_model, spotter=spotter, people=people)
+            )
+
         if not isinstance(source, int) and not is_stream(str(source)):
             frames = stack.enter_context(FrameReader(Path(source), fps=fps, grey=True))
-            pipeline = stack.enter_context(
-                Pipeline(rate_hz=frames.rate_hz, engine=classifier, face_model=face_model, spotter=spotter)
-            )
-            yield from replay(frames, pipeline)
+            yield from replay(frames, pipeline_at(frames.rate_hz))
             return
         opened = open_source(str(source), fps=fps)
         stack.callback(opened.close)
-        pipeline = stack.enter_context(
-            Pipeline(rate_hz=opened.rate_hz, engine=classifier, face_model=face_model, spotter=spotter)
-        )
+        pipeline = pipeline_at(opened.rate_hz)
         if isinstance(opened, LiveSource):
             opened.skip_backlog()
         stop = threading.Event()

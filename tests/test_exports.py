@@ -46,7 +46,7 @@ def found(*spans: tuple[int, int], rejected: tuple[dict[str, Any], ...] = ()) ->
 def rejected_row(first: int, last: int, reason: str) -> dict[str, Any]:
     a = interval(first, last)
     times = {"onset_s": a.onset.time_s, "apex_s": a.apex.time_s, "offset_s": a.offset.time_s}
-    return {"reason": reason, "onset_frame": first, "offset_frame": last, "score": 4.0, **times}
+    return {"reason": reason, "onset_frame": first, "offset_frame": last, "score": 4.0, "person": 1, **times}
 
 
 def read_srt(text: str) -> list[tuple[float, float, str]]:

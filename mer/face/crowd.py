@@ -276,7 +276,7 @@ class CrowdTracker:
         if room:
             self._tracks.append(_Track(len(self._tracks) + FIRST_PERSON, Person(np.zeros(2), 1.0)))
             return self._tracks[-1]
-        if not self._full:
+        if not missing and not self._full:  # else it may be one of them, half hidden
             self._full = True
             self.notes.happened(NO_ROOM)
         return None

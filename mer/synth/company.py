@@ -94,6 +94,7 @@ def render_company(
     path: Path,
     settings: Settings,
     *,
+    stays: Sequence[tuple[int, ...]] | None = None,
     codec: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def render_company(
         portraits: Whom to show, from left to right at first: people 1, 2, ...
         path: A .mp4 or .avi file.
         settings: What to render.
+        stays: Where everybody is in each stay, from left to right from 0, or AWAY; None for `places`.
         codec: See `video_file.CODECS`; None to choose by suffix.
         progress: Called with frames done and frames in all.
 
@@ -114,7 +116,7 @@ def render_company(
     """
     settings.check(len(portraits))
     generator = np.random.default_rng(settings.seed)
-    stays = places(len(portraits))
+    stays = stays or places(len(portraits))
     n = round((len(stays) * STAY_S + (len(stays) - 1) * MOVE_S) * settings.fps)
     times_s = np.arange(n) / settings.fps
     actors = [
@@ -211,7 +213,7 @@ class _Stage:
             tile = cv2.warpAffine(actor.shown(index), shift, size, borderMode=cv2.BORDER_REPLICATE)
             mask = np.asarray(cv2.warpAffine(actor.mask, shift, size), np.float32)[..., np.newaxis]
             picture[:, visible] += mask * (np.asarray(tile, np.float32) - picture[:, visible])
-        return picture
+        return np.asarray(picture, np.float32)
 
 
 def _drawn(
@@ -236,9 +238,8 @@ def _drawn(
 
 
 def _positions(places: Sequence[int], times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n,) where the left edge of a tile is, in tiles; whoever is away is beyond the nearer border."""
-    people = max(places) + 1
-    beyond = {AWAY: float(people) + 0.5}
+    """Return (n,) where the left edge of a tile is, in tiles; whoever is away is beyond the right border."""
+    beyond = {AWAY: MOST + 0.5}
     now = np.full(times_s.shape, float(places[0]))
     for number, (before, after) in enumerate(pairwise(places), start=1):
         start_s = number * (STAY_S + MOVE_S) - MOVE_S
@@ -258,4 +259,4 @@ def _head(scene: Scene) -> NDArray[np.float32]:
     pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2).astype(np.float64)
     face = geometry.apply(geometry.invert(scene.picture_from_face), pixels)
     radius = np.hypot(face[:, 0] / 1.6, (face[:, 1] - 0.2) / 2.1).reshape(height, width)
-    return np.asarray(smoothstep((1.1 - radius) / 0.2), np.float32)
+    return smoothstep((1.1 - radius) / 0.2).astype(np.float32)

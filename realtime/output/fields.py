@@ -21,6 +21,7 @@ _INTERVAL_COLUMNS: Final = (
     *(f"{moment}_{unit}" for moment in _MOMENTS for unit in ("frame", "s")),
     "duration_ms",
     "score",
+    "person",
 )
 REJECTED_COLUMNS: Final = ("reason", *_INTERVAL_COLUMNS)
 
@@ -88,4 +89,4 @@ def interval_fields(interval: Interval) -> dict[str, Any]:
         fields[f"{name}_frame"] = moment.index
         fields[f"{name}_s"] = round(moment.time_s, 6)
     fields["duration_ms"] = round(1000.0 * (interval.offset.time_s - interval.onset.time_s), 2)
-    return fields | {"score": round(interval.score, 3)}
+    return fields | {"score": round(interval.score, 3), "person": interval.person}

@@ -1,6 +1,6 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
+from realtime.people import Watch
 from realtime.timing import Timing
 
 
@@ -21,6 +22,7 @@ def summarise(
     *,
     frames: FrameReader,
     totals: Totals,
+    people: Mapping[int, Watch],
     timing: Timing,
     engine: Engine,
     wall_s: float,
@@ -34,6 +36,7 @@ def summarise(
         source: Full path of the recording.
         frames: The reader, after reading.
         totals: Counters of the pipeline.
+        people: Everybody who was in view, by number.
         timing: Durations of its stages.
         engine: What classified.
         wall_s: Seconds the work took.
@@ -41,7 +44,6 @@ def summarise(
         rhythm: How evenly frames came.
         face_notes: What was odd about the faces.
     """
-    eyes = median_and_minimum(totals.eye_distances)
     return {
         "schema": SCHEMA,
         "source": str(source),
@@ -58,11 +60,8 @@ def summarise(
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
         "notes": listed([*frames.notes, *face_notes]),
-        "face_coverage": _share(totals.frames_with_face, totals.frames),
-        "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
-        "watchable": {f"{percent:g}": _share(seen, totals.frames) for percent, seen in totals.watchable.items()},
-        "events": totals.events,
-        "rejected": dict(sorted(totals.rejected.items())),
+        **_seen(totals, frames=totals.frames),
+        "people": [{"person": n, **_seen(watch.totals, frames=totals.frames)} for n, watch in people.items()],
         "stages": timing.summary(),
         "wall_seconds": round(wall_s, 3),
         "frames_per_second": round(totals.frames / wall_s, 1) if wall_s > 0 else 0.0,
@@ -74,6 +73,18 @@ def summarise(
             "training_data": engine.manifest.training_data,
         },
         "versions": component_versions(),
+    }
+
+
+def _seen(totals: Totals, *, frames: int) -> dict[str, Any]:
+    """Return what was seen of one person, or of anybody, in so many frames."""
+    eyes = median_and_minimum(totals.eye_distances)
+    return {
+        "face_coverage": _share(totals.frames_with_face, frames),
+        "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
+        "watchable": {f"{percent:g}": _share(seen, frames) for percent, seen in totals.watchable.items()},
+        "events": totals.events,
+        "rejected": dict(sorted(totals.rejected.items())),
     }
 
 

@@ -43,6 +43,7 @@ class Job:
         wanted: What to write beyond the usual four files.
         out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
+        people: Maximum number of people that are followed.
     """
 
     recording: Recording
@@ -54,6 +55,7 @@ class Job:
     wanted: Wanted
     out: Path
     sensitivity: float = 1.0
+    people: int = 1
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return what, beside the recording, decides the results."""
@@ -64,6 +66,7 @@ class Job:
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
             "sensitivity": self.sensitivity,
+            **({"people": self.people} if self.people > 1 else {}),
             **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
 
@@ -132,7 +135,11 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
         Pipeline(
-            rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model, sensitivity=job.sensitivity
+            rate_hz=frames.rate_hz,
+            engine=engine,
+            face_model=job.face_model,
+            sensitivity=job.sensitivity,
+            people=job.people,
         ) as pipeline,
     ):
         made = products(job.wanted, recording.folder)
@@ -148,6 +155,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             recording.path,
             frames=frames,
             totals=pipeline.totals,
+            people=pipeline.people,
             timing=pipeline.timing,
             engine=engine,
             wall_s=time.perf_counter() - started_s,
@@ -174,6 +182,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             timing=pipeline.timing,
             notes=(*frames.notes, *pipeline.face_notes()),
             missing=summary["missing"],
+            people=pipeline.people,
         )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(

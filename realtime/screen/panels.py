@@ -140,8 +140,8 @@ class Probabilities:
             yield Text(" " * max(0, min(_NAME + line, options.max_width - len(label) - 2)) + f"┊{label}", "dim")
 
 
-def events_table(events: Sequence[Event], *, rows: int, width: int) -> RenderableType:
-    """Return the last events, newest first, one a line."""
+def events_table(events: Sequence[Event], *, rows: int, width: int, several: bool = False) -> RenderableType:
+    """Return the last events, newest first, one a line; of several people with whose they are."""
     if not events:
         return Text(" no micro-expression yet", style="dim")
     drawn = Table.grid(padding=(0, 1), pad_edge=True)
@@ -151,6 +151,7 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
         flags = [name for name in ("gap", "interpolated") if getattr(event.quality, name)]
         cells: list[RenderableType] = [
             Text(f"{event.number:>3}", "dim"),
+            *([Text(f"person {event.person}")] if several else []),
             Text(f"{interval.apex.time_s:8.2f} s"),
             Text(f"{1000 * (interval.offset.time_s - interval.onset.time_s):3.0f} ms"),
             Text(f"{printable(event.label):<9}", "bold green" if event.label in event.probabilities else "dim"),

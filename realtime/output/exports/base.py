@@ -28,9 +28,15 @@ class Export:
     extra: str = ""
 
 
-def title(record: Record) -> str:
-    """Return label and probability of an event."""
-    return f"{record['label']} {100 * max(record['probabilities'].values()):.0f} %"
+def title(record: Record, *, several: bool = False) -> str:
+    """Return label and probability of an event; of several people whose it is, too."""
+    whose = f"{subject(record)}: " if several else ""
+    return f"{whose}{record['label']} {100 * max(record['probabilities'].values()):.0f} %"
+
+
+def subject(record: Record) -> str:
+    """Return how a person is called in the files of other programs."""
+    return f"person {record['person']}"
 
 
 def milliseconds(seconds: float) -> int:

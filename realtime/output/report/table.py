@@ -39,13 +39,13 @@ def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str
         label = tag("span", event.label, class_=f"chip c{colours.get(event.label, 9)}")
         best = max(event.probabilities.values())
         quality = "; ".join(quality_flags(event)) or "good"
-        row = tag("tr", cell(link, event.number), cell("event", "event"), cell(label, event.label))
+        row = tag("tr", cell(link, event.number), _kind("event", event.interval, gathered), cell(label, event.label))
         row.extend([cell(f"{100 * best:.0f} %", best), *_times(event.interval), cell(quality, quality)])
         row.set("data-kind", "event")
         row.set("data-label", event.label)
         body.append(row)
     for interval in gathered.rejected:
-        row = tag("tr", cell("", 1e9), cell("rejected", "rejected"), cell(interval.reason, interval.reason))
+        row = tag("tr", cell("", 1e9), _kind("rejected", interval, gathered), cell(interval.reason, interval.reason))
         row.extend([cell("", -1), *_times(interval), cell("", "~")])
         row.set("data-kind", "rejected")
         row.set("data-label", interval.reason)
@@ -61,6 +61,12 @@ def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str
         tag("div", table, class_="scroll", tabindex="0", role="region", aria_label="table"),
         aria_labelledby="found",
     )
+
+
+def _kind(kind: str, interval: Interval, gathered: Gatherer) -> Element:
+    """Return the cell that says what a row is, and of several people whose."""
+    text = f"{kind}, person {interval.person}" if len(gathered.people) > 1 else kind
+    return cell(text, text)
 
 
 def sortable(columns: Sequence[str], caption: str, *, sorted_by: int) -> Element:
