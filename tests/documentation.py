@@ -53,6 +53,7 @@ SHORTER = (
     (r"--folds ", "--protocol holdout --folds "),
     (r"--epochs \d+", ""),
     (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --n-events 1 --size 320x240"),
+    (r"mer-synth people (.*)", r"mer-synth people \1 --fps 10 --iod 24"),
     (r"mer-synth set (.*)", r"mer-synth set \1 --rates 30 --seconds 4 --n-events 1"),
     (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --rates 30"),
     (r"(--out runs/side-by-side)", r"--model mdmo \1"),  # fitted in a second

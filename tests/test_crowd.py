@@ -3,8 +3,7 @@
 The second person is the first one's mirror image and the third has other proportions, so none looks like another.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def crossing() -> Iterator[Any]:
+def crossing() -> Run:
     """Person 1 walks from 200 to 740 and back behind person 2, who does the opposite; 2 is away from 4.5 to 6 s."""
 
     def scene(t: float) -> NDArray[np.uint8]:
