@@ -12,6 +12,8 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mer.facs import ActionUnit
+
 FaceState = Literal["tracked", "absent", "lost"]
 FIRST_PERSON: Final = 1
 """Number of whoever came into view first: the only one, unless several people are followed."""
@@ -112,6 +114,7 @@ class Interval:
         expressions: Class name to probability by the spotter's own network, which sees the motion before and after as
             well; None if it was not asked.
         person: Whose face moved; see `FaceCrop`.
+        units: Action units that moved, by number; None if that was not asked, as of rejected intervals.
     """
 
     onset: Moment
@@ -123,6 +126,7 @@ class Interval:
     detail: str = ""
     expressions: Mapping[str, float] | None = None
     person: int = FIRST_PERSON
+    units: tuple[ActionUnit, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

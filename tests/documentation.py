@@ -27,6 +27,7 @@ NOT_RUN = {
     r"make demo": "installs an environment first; a test of its own runs it without that",
     r"make test": "this test is a part of it",
     r"python -m realtime\.spotting\.training .*": "needs recordings; tests/test_spotter_network.py runs its parts",
+    r"python -m realtime\.spotting\.training\.units .*": "needs recordings; tests/test_units.py runs its parts",
     r"mer-train --clips \w+\.npz .*--backgrounds .*": "needs recordings; tests/test_backgrounds.py trains so",
     r"python -m engines\.export run2/best\.safetensors .*": "was not trained; the first export of the page is run",
     r"mer-(live|doctor) .*(basler|genicam).*": "needs a camera; tests/test_basler_camera.py runs pylon's emulator",

@@ -109,7 +109,7 @@ def test_the_boris_table_has_the_columns_of_its_aggregated_events() -> None:
 
 def test_pympi_reads_the_elan_document_back(tmp_path: Path) -> None:
     document = read_eaf(eaf(found((100, 160), rejected=(rejected_row(200, 230, "blink"),))), tmp_path)
-    assert sorted(document.get_tier_names()) == ["apex", "event", "rejected"]
+    assert sorted(document.get_tier_names()) == ["apex", "event", "rejected", "units"]
     assert document.get_annotation_data_for_tier("event") == [(500, 800, "happiness 60 %")]
     assert document.get_annotation_data_for_tier("apex") == [(650, 651, "1")]
     assert document.get_annotation_data_for_tier("rejected") == [(1000, 1150, "blink")]

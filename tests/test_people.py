@@ -206,5 +206,5 @@ def test_all_is_as_many_as_can_be_followed() -> None:
 def test_a_number_of_people_that_cannot_be_rendered_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert synthesise(["people", str(tmp_path / "a.mp4"), "--people", "4"]) == 2
+    assert synthesise(["people", str(tmp_path / "a.mp4"), "--n-people", "4"]) == 2
     assert "4 people given; expected 2 to 3" in capsys.readouterr().err

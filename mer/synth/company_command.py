@@ -27,13 +27,13 @@ def add_people(commands: Any) -> None:
         help="several people in one picture, who cross, leave and come back",
         description="Render a synthetic recording of several people who change places, leave and come back, and its "
         "truth, which says whose each micro-expression is.",
-        examples=("mer-synth people two.mp4 --people 2", "mer-synth people three.mp4 --people 3 --faces portraits"),
+        examples=("mer-synth people two.mp4 --n-people 2", "mer-synth people three.mp4 --n-people 3 --faces portraits"),
     )
     parser.set_defaults(run=_run)
     parser.add_argument("out", type=Path, metavar="OUT", help=".mp4 or .avi file to write; the truth goes to OUT.json")
     parser.add_argument("--seed", type=int, default=like.seed, metavar="N", help=option_help.SEED)
     content = parser.add_argument_group("content")
-    content.add_argument("--people", type=int, default=2, metavar="N", help=f"how many people to show, 2 to {MOST}")
+    content.add_argument("--n-people", type=int, default=2, metavar="N", help=f"how many people to show, 2 to {MOST}")
     content.add_argument("--faces", type=Path, metavar="DIR", help=option_help.FACES)
     content.add_argument(
         "--amplitude",
@@ -64,20 +64,20 @@ def strangers(number: int) -> list[Portrait]:
 
 def _run(arguments: argparse.Namespace) -> None:
     settings = Settings(arguments.fps, arguments.iod, tuple(arguments.amplitude), arguments.seed)
-    settings.check(arguments.people)
+    settings.check(arguments.n_people)
     codec = codec_for(arguments.out)
     with progress("frames") as report:
         truth = render_company(_portraits(arguments), arguments.out, settings, codec=codec, progress=report)
     open_console().print(event_table(truth["events"], f"{arguments.out} (synthetic)"))
-    print(f"{truth['frames']} frames, {arguments.people} people")
+    print(f"{truth['frames']} frames, {arguments.n_people} people")
     print(printable(f"truth in {arguments.out.with_suffix('.json')}"))
 
 
 def _portraits(arguments: argparse.Namespace) -> list[Portrait]:
     if arguments.faces is None:
-        return strangers(arguments.people)
+        return strangers(arguments.n_people)
     files = find_portraits(arguments.faces)
-    if len(files) < arguments.people:
-        raise UsageError(f"{len(files)} portraits in {arguments.faces}; give at least {arguments.people}")
-    chosen = np.random.default_rng(arguments.seed).permutation(len(files))[: arguments.people]
+    if len(files) < arguments.n_people:
+        raise UsageError(f"{len(files)} portraits in {arguments.faces}; give at least {arguments.n_people}")
+    chosen = np.random.default_rng(arguments.seed).permutation(len(files))[: arguments.n_people]
     return [load_portrait(files[int(number)]) for number in chosen]

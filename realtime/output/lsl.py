@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from mer.errors import MerError
+from mer.facs import codes
 from mer.messages import FIRST_PERSON
 from realtime.messages import Event, Mark
 from realtime.output.lsl_network import LOOPBACK, kept_to
@@ -119,7 +120,8 @@ class Outlets:
         times = {f"{name}_s": round(moment.time_s, 6) for name, moment in moments.items()}
         times |= {f"{name}_lsl_s": round(self._map(moment.time_s), 6) for name, moment in moments.items()}
         share = round(max(event.probabilities.values()), 4)
-        return {"event": event.number, "person": event.person, "label": event.label, "probability": share, **times}
+        head = {"event": event.number, "person": event.person, "label": event.label, "probability": share}
+        return {**head, "facs": codes(event.units), **times}
 
 
 def _motion_info(pylsl: Any, name: str, person: int) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from mer.facs import CONTRADICTION, codes
 from mer.messages import Interval
 from mer.text import listed
 from realtime.face_size import median_and_minimum
@@ -19,7 +20,10 @@ def line_from_event(event: Event, *, several: bool = False) -> str:
     best = max(event.probabilities.values())
     whose = f" of person {event.person}" if several else ""
     span = _span(event.interval)
-    return f"event {event.number}{whose}: {event.label} {100 * best:.0f} %, {span}, score {event.interval.score:.1f}"
+    units = f", AU {codes(event.units)}" if event.units else ""
+    contradiction = f" ({CONTRADICTION})" if event.contradicts else ""
+    name = f"event {event.number}{whose}: {event.label} {100 * best:.0f} %"
+    return f"{name}, {span}, score {event.interval.score:.1f}{units}{contradiction}"
 
 
 def closing_lines(

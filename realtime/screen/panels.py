@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from mer.facs import CONTRADICTION, codes
 from mer.labels import NONE_LABEL
 from mer.text import printable
 from realtime.messages import Event
@@ -135,6 +136,10 @@ class Probabilities:
             style = "green" if name == event.label else ""
             shown = printable(name)[: _NAME - 1]
             yield Text(f"{shown:<{_NAME}}{drawn} {100 * p:3.0f}%", style, no_wrap=True, overflow="crop")
+        if event.units:
+            yield Text(f"AU {codes(event.units)}", "bold yellow" if event.contradicts else "bold", no_wrap=True)
+        if event.contradicts:
+            yield Text(CONTRADICTION, "yellow", no_wrap=True, overflow="ellipsis")
         if self._none_threshold > 0:
             label = f"none < {100 * self._none_threshold:.0f}%"
             yield Text(" " * max(0, min(_NAME + line, options.max_width - len(label) - 2)) + f"┊{label}", "dim")
@@ -159,6 +164,8 @@ def events_table(events: Sequence[Event], *, rows: int, width: int, several: boo
         ]
         if width >= 60:
             cells.append(Text(f"score {interval.score:.1f}", "dim"))
+        if width >= 76:
+            cells.append(Text(f"AU {codes(event.units) or '-'}", "yellow" if event.contradicts else ""))
         if width >= 100:
             latency = event.latency
             cells.append(

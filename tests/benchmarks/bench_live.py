@@ -261,7 +261,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         path = given.recording or Path(folder) / "stream.mp4"
         if given.recording is None:
             options = ["--fps", str(given.fps)]
-            of_one, of_several = ["--seconds", "8", "--n-events", "3"], ["--people", str(given.people)]
+            of_one, of_several = ["--seconds", "8", "--n-events", "3"], ["--n-people", str(given.people)]
             kind, more = ("recording", of_one) if given.people == 1 else ("people", of_several)
             if synthesise([kind, str(path), *options, *more]):
                 raise SystemExit("no synthetic recording could be made")

@@ -4,7 +4,7 @@ from typing import Final
 
 from mer.text import csv_text
 from realtime.output.exports.base import subject
-from realtime.output.found import Found
+from realtime.output.found import Found, Record
 
 _BORIS_COLUMNS: Final = (
     "Observation id",
@@ -71,8 +71,12 @@ def boris(found: Found) -> bytes:
                 "Media file name": found.source.name,
                 "Image index start": record["onset_frame"],
                 "Image index stop": record["offset_frame"],
-                "Comment start": f"apex {record['apex_s']:.3f} s, score {record['score']}",
+                "Comment start": f"apex {record['apex_s']:.3f} s, score {record['score']}{_units(record)}",
             }
             rows.append(row)
     rows.sort(key=lambda row: float(row["Start (s)"]))
     return csv_text(_BORIS_COLUMNS, rows, newline="\r\n").encode()  # as BORIS ends lines
+
+
+def _units(record: Record) -> str:
+    return f", AU {record['facs']}" if record.get("facs") else ""

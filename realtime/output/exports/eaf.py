@@ -12,7 +12,7 @@ from realtime.output.found import Found, Record
 
 
 def eaf(found: Found) -> bytes:
-    """Return an ELAN document with the tiers `event`, `apex` and `rejected`, linked to the recording.
+    """Return an ELAN document with the tiers `event`, `apex`, `units` and `rejected`, linked to the recording.
 
     Where several people were followed, each has these tiers: `event person 1` and so on, with the person as the tier's
     participant.
@@ -50,6 +50,7 @@ def _tiers(events: Sequence[Record], rejected: Sequence[Record]) -> dict[str, li
     return {
         "event": [(milliseconds(r["onset_s"]), milliseconds(r["offset_s"]), title(r)) for r in events],
         "apex": [(milliseconds(r["apex_s"]), milliseconds(r["apex_s"]) + 1, str(r["number"])) for r in events],
+        "units": [(milliseconds(r["onset_s"]), milliseconds(r["offset_s"]), r["facs"]) for r in events if r["facs"]],
         "rejected": [(milliseconds(r["onset_s"]), milliseconds(r["offset_s"]), r["reason"]) for r in rejected],
     }
 

@@ -19,7 +19,8 @@ def srt(found: Found) -> bytes:
         if i + 1 < len(onsets_ms):
             end_ms = max(onset_ms + 1, min(end_ms, onsets_ms[i + 1]))
         named = printable(title(record, several=found.several))
-        text = f"{named}, {record['duration_ms']:.0f} ms, apex {record['apex_s']:.3f} s"
+        units = f", AU {record['facs']}" if record["facs"] else ""
+        text = f"{named}{units}, {record['duration_ms']:.0f} ms, apex {record['apex_s']:.3f} s"
         blocks.append(f"{i + 1}\n{_srt_time(onset_ms)} --> {_srt_time(end_ms)}\n{text}\n")
     return "\n".join(blocks).encode()
 

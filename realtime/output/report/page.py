@@ -12,7 +12,7 @@ from realtime.output.found import Found
 from realtime.output.report import chart, pictures
 from realtime.output.report.gather import Finding, Gatherer
 from realtime.output.report.markup import Element, extend, page, tag
-from realtime.output.report.table import findings_table, quality_flags
+from realtime.output.report.table import findings_table, quality_flags, unit_words
 
 REPORT_HTML: Final = "report.html"
 _LIMITS: Final = (
@@ -161,6 +161,7 @@ def _event(finding: Finding, found: Found, colours: dict[str, int]) -> Element:
         "article",
         tag("div", tag("h2", title, id=f"title-{event.number}"), jump, class_="head"),
         tag("p", times, class_="times"),
+        tag("p", unit_words(event), class_="times"),
         tag("ul", *(tag("li", flag) for flag in flags), class_="badges") if flags else tag("span"),
         _strip(event),
         tag(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mer.facs import CONTRADICTION
 from mer.messages import Interval
 from realtime.messages import Event
 from realtime.output.report.gather import Gatherer
@@ -20,9 +21,19 @@ def quality_flags(event: Event) -> list[str]:
         flags.append(f"fewer than 13 frames at {quality.rate_hz:.0f}/s: frames are blended")
     if quality.gap:
         flags.append("frames are missing")
+    if event.contradicts:
+        flags.append(CONTRADICTION)
     if quality.tracking < LOW_TRACKING:
         flags.append(f"unsteady tracking ({100 * quality.tracking:.0f} %)")
     return flags
+
+
+def unit_words(event: Event) -> str:
+    """Return which action units moved, on which side and how far, and whether they contradict the class."""
+    if not event.units:
+        return "Action units: none that is certain"
+    said = "Action units: " + "; ".join(unit.words for unit in event.units)
+    return f"{said}. {CONTRADICTION[0].upper()}{CONTRADICTION[1:]}." if event.contradicts else said
 
 
 def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str, int]) -> Element:
