@@ -41,6 +41,9 @@ RETURN_INTERVAL_S: Final = 0.25
 """Seconds between key frames while somebody who was there a moment ago is missing."""
 MISSED_S: Final = 10.0
 """How long that is."""
+STRANGE_S: Final = 1.0
+"""While somebody is missing, a face that looks like nobody is somebody new only after this long: where one person
+passes in front of another, landmarks are found on parts of both."""
 NO_ROOM: Final = "more people are in view than are followed; raise --people to follow them"
 
 Mesh = NDArray[np.float32]
@@ -84,6 +87,19 @@ class _Track:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stranger:
+    """A face that is nobody's, as a key frame showed it, and since when it has been there."""
+
+    person: Person
+    look: Look
+    since_s: float
+
+    def is_at(self, mesh: Mesh, look: Look) -> bool:
+        """Whether a face of the next key frame is this one."""
+        return self.person.off(mesh) < 1.0 and float(self.look @ look) >= NOT_SAME
+
+
+@dataclass(frozen=True, slots=True)
 class _Key:
     """A key frame: who was followed into it, where everybody was is in `Person`."""
 
@@ -112,7 +128,7 @@ class CrowdTracker:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="landmarks")
         self._turning = Turning(self._worker, meshes.detect_still)
         self._tracks: list[_Track] = []
-        self._strangers: list[Person] = []
+        self._strangers: list[_Stranger] = []
         self._key: _Key | None = None
         self._next_key_s = -np.inf
         self._n_faces = 0
@@ -251,28 +267,29 @@ class CrowdTracker:
             self._turning.look_at(frame)
 
     def _greet(self, meshes: Sequence[Mesh], looks: Sequence[Look], key: _Key, frame: Frame) -> None:
-        """Give a number to faces that are nobody's, once they are seen for the second time in a row."""
-        seen_before, self._strangers = self._strangers, [Person.of(mesh) for mesh in meshes]
+        """Give a number to faces that are nobody's, once they have been seen for the second time in a row."""
+        before, self._strangers = self._strangers, []
         first = not self._tracks
-        known = meshes if first else [m for m in meshes if any(p.nearest([m]) is not None for p in seen_before)]
-        order = sorted(range(len(meshes)), key=lambda n: float(meshes[n][:, 0].mean()))
-        for number in order:
-            mesh = meshes[number]
-            if not any(mesh is one for one in known):
-                continue
-            track = self._whom(looks[number])
+        for number in sorted(range(len(meshes)), key=lambda n: float(meshes[n][:, 0].mean())):
+            mesh, look = meshes[number], looks[number]
+            known = next((stranger for stranger in before if stranger.is_at(mesh, look)), None)
+            stranger = _Stranger(Person.of(mesh), look, known.since_s if known else key.frame.time_s)
+            track = self._whom(stranger, key.frame.time_s) if first or known else None
             if track is None:
-                continue
-            track.person.remember(looks[number])
-            self._anchor_at(track, _carried(mesh, key.frame, frame), frame)
+                self._strangers.append(stranger)
+            else:
+                track.person.remember(look)
+                self._anchor_at(track, _carried(mesh, key.frame, frame), frame)
 
-    def _whom(self, look: Look) -> _Track | None:
-        """Return the missing person that a face belongs to best, else a new one; None if there is no room."""
+    def _whom(self, stranger: "_Stranger", now_s: float) -> _Track | None:
+        """Return the missing person that a face belongs to best, else a new one; None to wait, or without room."""
         room = len(self._tracks) < self._most
         missing = [track for track in self._tracks if track.anchor is None]
-        best = max(missing, key=lambda track: track.person.likeness(look), default=None)
-        if best is not None and best.person.likeness(look) >= (LIKELY if room else NOT_SAME):
+        best = max(missing, key=lambda track: track.person.likeness(stranger.look), default=None)
+        if best is not None and best.person.likeness(stranger.look) >= (LIKELY if room else NOT_SAME):
             return best
+        if missing and now_s - stranger.since_s < STRANGE_S:
+            return None
         if room:
             self._tracks.append(_Track(len(self._tracks) + FIRST_PERSON, Person(np.zeros(2), 1.0)))
             return self._tracks[-1]
