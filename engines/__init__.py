@@ -12,7 +12,7 @@ It returns an `Engine`, whose `Manifest` says what the model is. `RUNTIMES` list
 
 from typing import TYPE_CHECKING
 
-from mer.public import loaded_when_used
+from mer.lazy import loaded_when_used
 
 if TYPE_CHECKING:
     from engines.manifest import Manifest

@@ -219,7 +219,7 @@ _COLUMNS: Final = (
 
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the measured rows as a table and the reasons for the others below it."""
-    rows = [row for row in report["rows"] if "unmeasured" not in row]
+    rows = [row for row in report["rows"] if "skipped_reason" not in row]
     columns = [column for column in _COLUMNS if any(row.get(column[1]) is not None for row in rows)]
     table = Table(title=f"{report['machine']['cpu']}, GPU {report['machine']['gpu']}")
     for name in ("runner", "precision", "batch", *(column[0] for column in columns)):
@@ -232,8 +232,8 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         f"Times from host clip to host probabilities in ms; error relative to {report['reference']}; x: times faster "
         "than torch at the same arithmetic."
     )
-    unmeasured = {f"{r['runner']} {r['precision']}": r["unmeasured"] for r in report["rows"] if "unmeasured" in r}
-    for name, reason in unmeasured.items():
+    skipped = {f"{r['runner']} {r['precision']}": r["skipped_reason"] for r in report["rows"] if "skipped_reason" in r}
+    for name, reason in skipped.items():
         console.print(f"not measured: {name}: {reason}", highlight=False)
 
 
@@ -242,7 +242,7 @@ def _figure(value: float | None, style: str) -> str:
 
 
 def _reference(source: Source, model: Path, folder: Path) -> tuple[str, NDArray[np.floating]]:
-    """Write the checkpoint that torch runs, if torch is there, and return the best answers to compare with."""
+    """Write the checkpoint that torch runs, if torch is there, and return the best predictions to compare with."""
     clips = parity_clips(source.manifest.mode)
     try:
         from engines.export import reference_probabilities
@@ -292,10 +292,10 @@ def _rows(
         plan = plan_path(settings.plans or folder, source, runner, precision)
         job = replace(job, engine=str(plan.absolute()))
         built = {} if plan.is_file() else run_worker(replace(job, action="build"), folder, settings)
-    result = built if "unmeasured" in built else run_worker(job, folder, settings)
+    result = built if "skipped_reason" in built else run_worker(job, folder, settings)
     common = {"runner": runner, "precision": precision}
-    if "unmeasured" in result:
-        return [common | {"batch": batch, "unmeasured": result["unmeasured"]} for batch in settings.batches]
+    if "skipped_reason" in result:
+        return [common | {"batch": batch, "skipped_reason": result["skipped_reason"]} for batch in settings.batches]
     error = deviation(np.load(job.answers), expected, reference="").relative
     shared = (
         common
@@ -337,9 +337,9 @@ def run_worker(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
             command, capture_output=True, text=True, timeout=WORKER_LIMIT_S, check=False, cwd=Path(__file__).parents[1]
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return {"unmeasured": str(error)}
+        return {"skipped_reason": str(error)}
     if done.returncode or not Path(job.result).is_file():
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return {"unmeasured": f"its process ended with {done.returncode}: {last}"}
+        return {"skipped_reason": f"its process ended with {done.returncode}: {last}"}
     result: dict[str, Any] = from_json(Path(job.result).read_text())
     return result

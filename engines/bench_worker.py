@@ -25,8 +25,8 @@ from mer.files import from_json
 from mer.preprocess import InputMode
 
 WARM_UP: Final = 3
-LEAST_REPEATS: Final = 5
-MOST_REPEATS: Final = 500
+MIN_REPEATS: Final = 5
+MAX_REPEATS: Final = 500
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     try:
         result = _build(job) if job.action == "build" else _measure(job)
     except MerError as error:
-        result = {"unmeasured": str(error)}
+        result = {"skipped_reason": str(error)}
     Path(job.result).write_text(json.dumps(result, allow_nan=False))
     return 0
 
@@ -119,7 +119,7 @@ def times_ms(work: Callable[[], Any], seconds: float) -> list[float]:
         work()
     times: list[float] = []
     end = time.perf_counter() + seconds
-    while len(times) < LEAST_REPEATS or (len(times) < MOST_REPEATS and time.perf_counter() < end):
+    while len(times) < MIN_REPEATS or (len(times) < MAX_REPEATS and time.perf_counter() < end):
         begun = time.perf_counter()
         work()
         times.append((time.perf_counter() - begun) * 1e3)
@@ -157,7 +157,7 @@ def _engine(job: Job) -> tuple[InputMode, Classify, Callable[[int], dict[str, An
 
     def extra(batch: int) -> dict[str, Any]:
         return {
-            "device_p50_ms": float(np.median(plan.device_ms(batch, MOST_REPEATS))),
+            "device_p50_ms": float(np.median(plan.device_ms(batch, MAX_REPEATS))),
             "gpu_memory_mib": (free - cuda.free_bytes()) / 2**20,
         }
 

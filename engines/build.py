@@ -74,14 +74,14 @@ class Built:
         manifest: What is written beside it.
         ports: Inputs, then outputs, read back from the library.
         layers: Name, type, output shape and type of each layer of the network.
-        unmeasured: Why no GPU has run it; empty if one has.
+        parity_skipped_reason: Why no GPU has run it; empty if one has.
     """
 
     content: bytes
     manifest: Manifest
     ports: tuple[Port, ...]
     layers: tuple[tuple[str, str, str, str], ...]
-    unmeasured: str
+    parity_skipped_reason: str
 
 
 def choose_api(backend: TrtBackend | Literal["auto"]) -> Api:
@@ -112,7 +112,7 @@ def choose_api(backend: TrtBackend | Literal["auto"]) -> Api:
 
 
 def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, listener: BuildListener) -> Built:
-    """Build a plan, check its answers where a GPU can run it, and write it with its manifest.
+    """Build a plan, check its outputs where a GPU can run it, and write it with its manifest.
 
     Args:
         source: The model.
@@ -122,7 +122,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
         listener: Hears of the progress, where the library reports it.
 
     Raises:
-        MerError: If the library refuses the model or the options, or the plan's answers are wrong.
+        MerError: If the library refuses the model or the options, or the plan's outputs are wrong.
     """
     log = tensorrt_api.log_of(api.module)
     described = source.manifest
@@ -137,10 +137,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     device = None if cuda.unavailable() else cuda.use_device()
     builder = tensorrt_api.start(api, "Builder")
     network = tensorrt_api.new_network(api, builder)
-    parser = api.module.OnnxParser(network, log.logger)
-    if not parser.parse(graph.SerializeToString()):
-        errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
-        raise MerError(f"{api.backend} {api.version} cannot read the graph: {'; '.join(errors)}")
+    _parse(api, network, log, graph.SerializeToString())
     ports = read_ports(network)
     _check_ports(ports, described)
     config = builder.create_builder_config()
@@ -157,7 +154,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     if plan is None:
         raise MerError(f"{api.backend} {api.version} built nothing: {log.reason()}")
     content = bytes(plan)
-    on_target = device if api.backend == "tensorrt" else None
+    target = _target(api, options, device if api.backend == "tensorrt" else None, source_sha256=described.sha256)
     manifest = replace(
         described,
         file=path.name,
@@ -165,25 +162,55 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
         backend=api.backend,
         precision=options.precision,
         opset=OPSET,
-        versions={name: importlib.metadata.version(name) for name in ("mer-live", "onnx")} | {api.backend: api.version},
+        versions=_versions(api),
         deviation=None,
-        target=Target(
-            tensorrt_version=api.version,
-            gpu=on_target.name if on_target else "",
-            compute_capabilities=(on_target.compute_capability,) if on_target else options.compute_capabilities,
-            source_sha256=described.sha256,
-            max_batch=options.max_batch,
-        ),
+        target=target,
     )
-    measured, unmeasured = _measure(source, content, manifest)
-    if measured and not measured.relative <= TOLERANCE:
-        raise MerError(
-            f"the {options.precision} plan deviates from ONNX Runtime by {measured.relative:.1e}, more than "
-            f"{TOLERANCE:.0e}; nothing was written. Build with --precision fp32"
-        )
+    measured, parity_skipped_reason = _measure(source, content, manifest)
+    _check_deviation(measured, options.precision)
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
-    return Built(content, manifest, ports, _layers(network), unmeasured)
+    return Built(content, manifest, ports, _layers(network), parity_skipped_reason)
+
+
+def _parse(api: Api, network: Any, log: tensorrt_api.Log, graph: bytes) -> None:
+    """Fill a network from an ONNX graph.
+
+    Raises:
+        MerError: If the library cannot read it.
+    """
+    parser = api.module.OnnxParser(network, log.logger)
+    if not parser.parse(graph):
+        errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        raise MerError(f"{api.backend} {api.version} cannot read the graph: {'; '.join(errors)}")
+
+
+def _check_deviation(measured: Deviation | None, precision: str) -> None:
+    """Refuse a plan whose outputs are not those of ONNX Runtime.
+
+    Raises:
+        MerError: If they were compared and are too far apart.
+    """
+    if measured and not measured.relative <= TOLERANCE:
+        raise MerError(
+            f"the {precision} plan deviates from ONNX Runtime by {measured.relative:.1e}, more than {TOLERANCE:.0e}; "
+            "nothing was written. Build with --precision fp32"
+        )
+
+
+def _versions(api: Api) -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("mer-live", "onnx")} | {api.backend: api.version}
+
+
+def _target(api: Api, options: BuildOptions, device: cuda.Device | None, *, source_sha256: str) -> Target:
+    """Return what a plan is for: the GPU it is built on, or those that were asked for."""
+    return Target(
+        tensorrt_version=api.version,
+        gpu=device.name if device else "",
+        compute_capabilities=(device.compute_capability,) if device else options.compute_capabilities,
+        source_sha256=source_sha256,
+        max_batch=options.max_batch,
+    )
 
 
 def _build(builder: Any, network: Any, config: Any) -> Any:
@@ -252,7 +279,7 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
 
 
 def onnx_runtime_probabilities(source: Source, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what ONNX Runtime answers with the same weights in single precision."""
+    """Return what ONNX Runtime returns with the same weights in single precision."""
     described = source.manifest
     graph = build_graph(source.arrays, model=described.model, mode=described.mode, precision="fp32", layout="gates")
     session = new_session(graph.SerializeToString(), source="the reference graph")

@@ -186,7 +186,7 @@ def _build(arguments: argparse.Namespace) -> int:
     parity = (
         f"relative error {measured.relative:.1e} against {measured.reference}"
         if measured
-        else (f"answers not compared: {built.unmeasured}")
+        else (f"predictions not compared: {built.parity_skipped_reason}")
     )
     for port in built.ports:
         print(printable(f"  {port.name}: {port.dtype} {port.shape}"))

@@ -79,7 +79,7 @@ class FallbackEngine:
         if (reserve.classes, reserve.mode) != (failed.classes, failed.mode):
             reserve.close()
             raise MerError(
-                f"engine {failed.name} failed ({error}), and {reserve.name} answers other classes; "
+                f"engine {failed.name} failed ({error}), and {reserve.name} predicts other classes; "
                 "give another one with --engine"
             ) from error
         self._use(reserve)

@@ -1,4 +1,4 @@
-"""From a trained network to the few arrays that its answer depends on. Needs torch.
+"""From a trained network to the few arrays that its output depends on. Needs torch.
 
 What is linear and follows something linear is multiplied out once, in float64: the attention's
 output projection with the first classifier layer (three million parameters become 8,192), the
@@ -53,7 +53,7 @@ def fold(network: nn.Module, *, model: str, mode: InputMode, temperature: float)
         Name to float32 array; matrices are (inputs, outputs).
 
     Raises:
-        MerError: If it is a network that is there to compare with, not to be used live.
+        MerError: If it is a network for comparison, not for live use.
     """
     if model not in _CONVOLUTIONS:
         raise MerError(f"model {model!r} cannot become an engine; only {', '.join(_CONVOLUTIONS)} can")

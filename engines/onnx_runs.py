@@ -39,7 +39,7 @@ def first_output(session: Any, inputs: Mapping[str, NDArray[Any]], *, source: st
         answers: NDArray[Any] = session.run(None, dict(inputs), options)[0]
     except Exception as error:  # its exception types share no base class of their own
         if late.is_set():
-            why = f"did not answer within {RUN_LIMIT_S:g} s; its graph may hold an endless loop, export it again"
+            why = f"did not return within {RUN_LIMIT_S:g} s; its graph may hold an endless loop, export it again"
         else:
             why = f"failed on a batch of {len(next(iter(inputs.values())))} ({error}); try another --engine"
         raise MerError(f"{source} {why}") from error

@@ -1,4 +1,4 @@
-"""What a network's answers must be before they are used: every runtime passes its answers through here."""
+"""What a network's outputs must be before they are used: every runtime passes its outputs through here."""
 
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ def checked_probabilities(answers: NDArray[Any], *, clips: int, classes: int, so
     """
     if answers.shape != (clips, classes):
         raise MerError(
-            f"{source} answered {clips} clips with an array of shape {answers.shape}, expected ({clips}, {classes}); "
+            f"{source} returned an array of shape {answers.shape} for {clips} clips, expected ({clips}, {classes}); "
             "export or build the engine again"
         )
     with np.errstate(invalid="ignore"):
@@ -39,7 +39,7 @@ def checked_probabilities(answers: NDArray[Any], *, clips: int, classes: int, so
     if wrong.any():
         row = answers[int(np.argmax(wrong))]
         raise MerError(
-            f"{source} answered {', '.join(f'{value:.4g}' for value in row[:8])}, which are not probabilities (0 to 1, "
+            f"{source} returned {', '.join(f'{value:.4g}' for value in row[:8])}, which are not probabilities (0 to 1, "
             "summing to 1); export or build the engine again, or use another --engine"
         )
     return answers

@@ -42,7 +42,7 @@ class Engine(Protocol):
 
     @property
     def none_threshold(self) -> float:
-        """Probability that the best class must reach; below it the answer is "none"."""
+        """Probability that the best class must reach; below it the prediction is "none"."""
 
     def classify(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return class probabilities of encoded clips.

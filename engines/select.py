@@ -124,8 +124,8 @@ def _check_same_model(path: Path, manifest: Manifest) -> None:
     shipped = read_manifest(SHIPPED_MODEL)
     if manifest.classes != shipped.classes or manifest.mode != shipped.mode:
         raise MerError(
-            f"engine {path} answers {', '.join(manifest.classes)} from {manifest.mode} input; the shipped model "
-            f"answers {', '.join(shipped.classes)} from {shipped.mode}; name it explicitly to use it"
+            f"engine {path} predicts {', '.join(manifest.classes)} from {manifest.mode} input; the shipped model "
+            f"predicts {', '.join(shipped.classes)} from {shipped.mode}; name it explicitly to use it"
         )
     if manifest.target is None or manifest.target.source_sha256 != sha256(SHIPPED_MODEL.read_bytes()):
         raise MerError(f"engine {path} was built from other weights than those shipped; build it again")

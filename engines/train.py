@@ -64,7 +64,7 @@ def shipped_checkpoint(out: Path) -> Path:
 def _export(path: Path | None) -> bool:
     """Write best.onnx and say so, or say why there is none; return whether it was written."""
     if path is None:
-        print("engine: none, the run left no weights; it is there to compare with")
+        print("engine: none, the run left no weights; it is for comparison only")
         return False
     with needed("writing best.onnx"):
         from engines.export import export_network  # late: torch takes seconds to import
@@ -72,9 +72,7 @@ def _export(path: Path | None) -> bool:
 
     network, configuration = checkpoint.load(path)
     if configuration.model not in EXPORTED:
-        print(
-            f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is there to compare with"
-        )
+        print(f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is for comparison only")
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)

@@ -7,7 +7,7 @@ classes (`CLASSES`), the encoding of a clip (`encode`), the datasets in `mer.dat
 
 from typing import TYPE_CHECKING
 
-from mer.public import loaded_when_used
+from mer.lazy import loaded_when_used
 
 if TYPE_CHECKING:
     from mer.errors import MerError, UsageError

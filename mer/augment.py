@@ -41,7 +41,7 @@ def plan_copies(labels: NDArray[np.int64], *, factor: float, seed: Sequence[int]
     """Say which clips to copy so that all classes are equally frequent.
 
     Args:
-        labels: (N,) class indices of the training part, and of nothing else.
+        labels: (N,) class indices of the training set, and of nothing else.
         factor: Clips a class ends up with, in multiples of the most frequent class; at least 1, or 0 for no copies.
         seed: Decides which clips are copied and how.
 

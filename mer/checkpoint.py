@@ -41,7 +41,7 @@ class Configuration:
         mode: Input mode, gray, rgb, residual or flow.
         classes: Class names in the order of the logits.
         temperature: What logits are divided by before softmax.
-        none_threshold: Least probability of the best class; below it the answer is "none".
+        none_threshold: Least probability of the best class; below it the prediction is "none".
         training: Where the weights come from: data, protocol, seed, epochs. For people to read.
     """
 

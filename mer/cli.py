@@ -85,7 +85,7 @@ def run(program: str, work: Callable[[], int], *, interrupted: str = "interrupte
     try:
         code = _whole(work)
     except BrokenPipeError:  # `... | head`; nothing more can be said, not even at exit
-        let_go(sys.stdout)
+        redirect_to_devnull(sys.stdout)
         return 1
     except KeyboardInterrupt:
         _say_last(f"{program}: {interrupted}")
@@ -140,7 +140,7 @@ def print_error(program: str, error: MerError) -> None:
     _say_last(f"{program}: error: {source_name(str(error))}")
 
 
-def say_to(stream: TextIO, text: str) -> None:
+def print_line(stream: TextIO, text: str) -> None:
     """Print a line; a terminal that is gone, or a full disk behind it, is no reason to end a session.
 
     Raises:
@@ -151,10 +151,10 @@ def say_to(stream: TextIO, text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError:
-        let_go(stream)
+        redirect_to_devnull(stream)
 
 
-def let_go(stream: TextIO) -> None:
+def redirect_to_devnull(stream: TextIO) -> None:
     """Send what is still to be written to a stream nowhere, or Python would try again and complain as it ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -172,16 +172,16 @@ def without_secrets(text: str) -> str:
 def _say_last(text: str) -> None:
     """Print a line to the error output; if that is gone, nothing can be said."""
     try:
-        say_to(sys.stderr, text)
+        print_line(sys.stderr, text)
     except OSError:
-        let_go(sys.stderr)
+        redirect_to_devnull(sys.stderr)
 
 
 def _output_error(error: Exception) -> MerError | None:
     """Return what to say if the standard output takes nothing more, or a file did: Python does not say which."""
     if not isinstance(error, OSError) or error.errno not in _OUTPUT_GONE or error.filename is not None:
         return None
-    let_go(sys.stdout)
+    redirect_to_devnull(sys.stdout)
     reason = f"the output, or a file that was being written, takes no more ({error.strerror})"
     return MerError(f"{reason}; give it a place with free space, or a terminal that stays open")
 

@@ -32,15 +32,15 @@ class TrainSettings:
         classes: Class names; clips of others are left out. Kept in one order, that of the logits, whatever order
             they are given in.
         map: Labels that count as another class, as "repression=negative"; applied before classes are chosen.
-        epochs: Most passes over the training part.
+        epochs: Most passes over the training set.
         batch: Clips an update.
         lr: Largest learning rate of Adam. 0 becomes the system's own.
         warmup: Updates over which the rate rises to `lr`; not in the paper. Adam's first updates are
             all of full size, and tokens 15,488 numbers wide make of them jumps that leave conv2d with
-            no living unit: constant answers from the first epoch on. 0 for none.
+            no living unit: constant predictions from the first epoch on. 0 for none.
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
-        oversample: Clips of each class in multiples of the most frequent one, made up by copies; 0 for none.
+        oversample: Clips of each class in multiples of the most frequent one, made up by augmented samples; 0 for none.
         elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
             not in the paper. 0 for not at all; more needs the input flow.
         backgrounds: An .npz file of clips of ordinary motion (`mer-data backgrounds`) that training clips are mixed

@@ -173,7 +173,7 @@ def _trial(weights: str, number: int, given: argparse.Namespace, open_network: O
                 progress=progress,
                 remark=open_console(stderr=True).print,
             )
-    row, answers = try_network(network, data, classes=classes, threads=given.threads, mapping=mapping)
+    row, predicted = try_network(network, data, classes=classes, threads=given.threads, mapping=mapping)
     if given.out is not None:
-        predictions.save(given.out / f"predictions-{number}.csv", answers)
+        predictions.save(given.out / f"predictions-{number}.csv", predicted)
     return row

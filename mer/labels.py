@@ -12,7 +12,7 @@ CLASSES: Final = ("happiness", "disgust", "fear", "surprise", "sadness")
 """Class names in the order of every probability vector, confusion matrix and manifest."""
 
 NONE_LABEL: Final = "none"
-"""What is answered when no class is probable enough; never a class of the network."""
+"""What is predicted when no class is probable enough; never a class of the network."""
 
 ACTION_UNITS: Final[dict[str, tuple[int, ...]]] = {
     "happiness": (6, 12),

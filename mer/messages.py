@@ -56,7 +56,7 @@ class FaceCrop:
         image: (CROP_SIZE, CROP_SIZE) uint8 grey; all zero unless `state` is "tracked".
         crop_from_source: (2, 3) float64 similarity from source pixels to crop pixels. The same
             matrix for all frames since the last re-anchoring, so it adds no jitter.
-        motion: (2, 3) float64 similarity from the crop pixels of the anchor frame to those of this
+        crop_from_anchor: (2, 3) float64 similarity from the crop pixels of the anchor frame to those of this
             frame: how far the tracked head has moved inside the crop since anchoring.
         landmarks_px: (478, 2) float32 face-mesh points of the anchor frame in crop pixels.
         time_s: Capture time of the frame.
@@ -74,7 +74,7 @@ class FaceCrop:
 
     image: NDArray[np.uint8]
     crop_from_source: NDArray[np.float64]
-    motion: NDArray[np.float64]
+    crop_from_anchor: NDArray[np.float64]
     landmarks_px: NDArray[np.float32]
     time_s: float
     index: int

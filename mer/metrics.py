@@ -1,6 +1,6 @@
 """How well classes are recognised: counts first, then figures, intervals over subjects.
 
-Rows of a confusion matrix are the true classes, columns the answers.
+Rows of a confusion matrix are the true classes, columns the predicted ones.
 
 References:
     See, Yap, Li, Hong, Wang, "MEGC 2019: the second facial micro-expressions grand challenge", FG 2019:
@@ -33,23 +33,23 @@ def composite_label(label: str) -> str | None:
     return _COMPOSITE.get(label.strip().lower())
 
 
-def confusion(truth: NDArray[np.int64], answers: NDArray[np.int64], n_classes: int) -> Counts:
-    """Count answers.
+def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> Counts:
+    """Count predictions.
 
     Args:
         truth: (N,) class indices.
-        answers: (N,) class indices.
+        predicted: (N,) class indices.
         n_classes: Number of classes.
 
     Returns:
         (n_classes, n_classes) int64.
     """
-    counts: Counts = np.bincount(truth * n_classes + answers, minlength=n_classes**2).reshape(n_classes, n_classes)
+    counts: Counts = np.bincount(truth * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     return counts
 
 
 def accuracy(counts: NDArray[np.int64]) -> Floats:
-    """Return the share of right answers of (..., C, C) counts."""
+    """Return the share of correct predictions of (..., C, C) counts."""
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
 
@@ -59,7 +59,7 @@ def recalls(counts: NDArray[np.int64]) -> Floats:
 
 
 def f1_scores(counts: NDArray[np.int64]) -> Floats:
-    """Return (..., C) F1 = 2 TP / (2 TP + FP + FN) of each class; NaN where it has neither clip nor answer."""
+    """Return (..., C) F1 = 2 TP / (2 TP + FP + FN) of each class; NaN where it has neither clip nor prediction."""
     return _ratio(2 * _hits(counts), counts.sum(-1) + counts.sum(-2))
 
 
@@ -69,7 +69,7 @@ def uar(counts: NDArray[np.int64]) -> Floats:
 
 
 def uf1(counts: NDArray[np.int64]) -> Floats:
-    """Return the unweighted F1 of (..., C, C) counts over the classes that have clips or answers."""
+    """Return the unweighted F1 of (..., C, C) counts over the classes that have clips or predictions."""
     return _mean_of_known(f1_scores(counts))
 
 
@@ -94,7 +94,7 @@ class Figure:
 
 def figures(
     truth: NDArray[np.int64],
-    answers: NDArray[np.int64],
+    predicted: NDArray[np.int64],
     subjects: Sequence[str] | NDArray[np.str_],
     *,
     n_classes: int,
@@ -107,7 +107,7 @@ def figures(
 
     Args:
         truth: (N,) class indices, all folds together.
-        answers: (N,) class indices.
+        predicted: (N,) class indices.
         subjects: (N,) participants.
         n_classes: Number of classes.
         draws: Resamplings.
@@ -119,7 +119,7 @@ def figures(
     if len(truth) == 0:
         raise MerError("no clip was classified; figures need at least one")
     names, owner = np.unique(np.asarray(subjects), return_inverse=True)
-    per_subject = np.stack([confusion(truth[owner == s], answers[owner == s], n_classes) for s in range(len(names))])
+    per_subject = np.stack([confusion(truth[owner == s], predicted[owner == s], n_classes) for s in range(len(names))])
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), size=draws)
     resampled = np.einsum("ds,sij->dij", weights, per_subject)
@@ -167,7 +167,7 @@ def reliability(probabilities: Floats, truth: NDArray[np.int64], *, bins: int = 
 
 
 def ece(probabilities: Floats, truth: NDArray[np.int64], *, bins: int = 15) -> float:
-    """Return the expected calibration error: mean distance of confidence and accuracy, weighted by answers."""
+    """Return the expected calibration error: mean distance of confidence and accuracy, weighted by predictions."""
     return sum(b.count * abs(b.confidence - b.accuracy) for b in reliability(probabilities, truth, bins=bins)) / len(
         truth
     )

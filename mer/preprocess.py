@@ -61,7 +61,7 @@ def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
     if faceless:
         raise MerError(f"no face in frame {faceless[0]} of the interval; a clip needs the face throughout")
     first = crops[plan.onset]
-    at_rest = geometry.compose(geometry.invert(first.motion), first.crop_from_source)
+    at_rest = geometry.compose(geometry.invert(first.crop_from_anchor), first.crop_from_source)
     square_from_source = geometry.compose(geometry.square_from_crop(), at_rest)
     pictures = {i: _square(crops[i], square_from_source) for i in needed}
     images = np.stack([_mean([pictures[i] for i in at], w) for at, w in zip(plan.positions, plan.weights)])
@@ -155,7 +155,7 @@ def strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 _GRID_STEP: Final = 3
-_LEAST_SCALE_PX: Final = 0.02
+_MIN_SCALE_PX: Final = 0.02
 
 
 def _without_head_motion(flow: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -165,6 +165,6 @@ def _without_head_motion(flow: NDArray[np.float32]) -> NDArray[np.float32]:
     position = np.stack([x, y], axis=-1).astype(np.float64)
     sample = position[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
     moved = sample + flow[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
-    head, _ = geometry.fit_similarity_robustly(sample, moved, least_scale=_LEAST_SCALE_PX)
+    head, _ = geometry.fit_similarity_robustly(sample, moved, least_scale=_MIN_SCALE_PX)
     rigid = geometry.apply(head, position.reshape(-1, 2)).reshape(position.shape) - position
     return flow - rigid.astype(np.float32)

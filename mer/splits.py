@@ -1,7 +1,7 @@
-"""Who is trained on, who decides when training stops, and who is reported; people are never shared.
+"""Divides subjects into training, validation and test sets; no subject is in two of them.
 
-The part that stops training is taken out of the training subjects, never out of the reported ones:
-choosing the epoch on the reported fold would flatter the figures.
+The validation set is taken out of the training subjects, never out of the test set: choosing the epoch on the test set
+would flatter the figures.
 """
 
 import json
@@ -19,28 +19,28 @@ from mer.files import from_json, write_atomically
 
 Protocol = Literal["5fold", "loso", "lodo", "holdout", "all"]
 PROTOCOLS: Final = get_args(Protocol)
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _FOLDS: Final = 5
 _TRIES: Final = 24
 """Divisions tried, of which the most even is taken."""
-_STOP_SHARE: Final = 6
-"""One sixth of the training subjects decides when to stop, at least one."""
+_VALIDATION_SHARE: Final = 6
+"""One sixth of the training subjects, at least one, is the validation set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Three groups of subjects without a common member.
+    """Training, validation and test set: groups of subjects without a common member.
 
     Attributes:
         name: Short name, unique within the run; a folder is called after it.
         train: Subjects whose clips change the weights.
-        stop: Subjects on whom the learning rate, the best epoch and the calibration are decided.
-        test: Subjects who are reported; empty when everybody is trained on.
+        validation: Subjects on whom the learning rate, the best epoch and the calibration are decided.
+        test: Subjects whose predictions are reported; empty when everybody is trained on.
     """
 
     name: str
     train: tuple[str, ...]
-    stop: tuple[str, ...]
+    validation: tuple[str, ...]
     test: tuple[str, ...]
 
 
@@ -57,13 +57,13 @@ def make_folds(
     Args:
         subjects: (N,) participant of each clip.
         labels: (N,) class of each clip.
-        protocol: "5fold": five folds, each reported once. "loso": each subject reported once. "lodo": each dataset
-            reported once. "holdout": the first of five folds reported. "all": nobody is reported.
+        protocol: "5fold": five folds, each the test set once. "loso": each subject is the test set once. "lodo": each
+            dataset is. "holdout": the first of five folds is. "all": there is no test set.
         seed: Decides among equally good divisions.
         datasets: (N,) dataset of each clip; needed for "lodo". Who is in several belongs to the first.
 
     Raises:
-        MerError: If there are too few subjects, or a class would be missing from a training part.
+        MerError: If there are too few subjects, or a class would be missing from a training set.
     """
     tables = _counts_by_subject(subjects, labels)
     least = {"5fold": _FOLDS, "loso": 3, "lodo": 3, "holdout": 3, "all": 2}[protocol]
@@ -74,12 +74,12 @@ def make_folds(
         )
     tests = _tests(tables, protocol, seed, _people_of(subjects, datasets or []))
     # One division serves all subjects of leave-one-subject-out, of which there may be hundreds.
-    shared = _divide(tables, min(_STOP_SHARE, len(tables)), seed) if protocol == "loso" else None
+    shared = _divide(tables, min(_VALIDATION_SHARE, len(tables)), seed) if protocol == "loso" else None
     folds = []
     for name, test in tests.items():
         rest = {person: counts for person, counts in tables.items() if person not in test}
-        stop = _stopping_part(rest, shared or _divide(rest, min(_STOP_SHARE, len(rest)), seed))
-        folds.append(Fold(name, tuple(sorted(set(rest) - set(stop))), stop, test))
+        validation = _validation_part(rest, shared or _divide(rest, min(_VALIDATION_SHARE, len(rest)), seed))
+        folds.append(Fold(name, tuple(sorted(set(rest) - set(validation))), validation, test))
     check(folds, subjects, labels)
     return folds
 
@@ -87,7 +87,7 @@ def make_folds(
 def _tests(
     tables: dict[str, NDArray[np.float64]], protocol: Protocol, seed: int, people: dict[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
-    """Return who is reported in each fold, by the name of the fold.
+    """Return the test set of each fold, by the name of the fold.
 
     Raises:
         MerError: If "lodo" is wanted of a single dataset.
@@ -122,26 +122,26 @@ def check(folds: Sequence[Fold], subjects: Sequence[str], labels: Sequence[str])
     """Raise unless folds fit the data and leak nothing.
 
     Raises:
-        MerError: If a subject is in two parts of a fold, is reported twice, or is not in the data; if
-            the data hold a subject that a fold leaves out; or if a training part lacks a class.
+        MerError: If a subject is in two sets of a fold, is in two test sets, or is not in the data; if
+            the data hold a subject that a fold leaves out; or if a training set lacks a class.
     """
     known = set(subjects)
     classes_of = {name: {label for s, label in zip(subjects, labels) if s == name} for name in known}
-    reported = Counter(name for fold in folds for name in fold.test)
-    if twice := sorted(name for name, times in reported.items() if times > 1):
-        raise MerError(f"subject {twice[0]!r} is reported in {reported[twice[0]]} folds; expected once")
+    tested = Counter(name for fold in folds for name in fold.test)
+    if twice := sorted(name for name, times in tested.items() if times > 1):
+        raise MerError(f"subject {twice[0]!r} is in the test set of {tested[twice[0]]} folds; expected one")
     for fold in folds:
-        parts = Counter([*fold.train, *fold.stop, *fold.test])
+        parts = Counter([*fold.train, *fold.validation, *fold.test])
         if shared := sorted(name for name, times in parts.items() if times > 1):
-            raise MerError(f"{fold.name}: subject {shared[0]!r} is in two parts; folds are subject-exclusive")
+            raise MerError(f"{fold.name}: subject {shared[0]!r} is in two sets; folds are subject-exclusive")
         if strange := sorted(set(parts) - known):
             raise MerError(f"{fold.name}: subject {strange[0]!r} is not in the data; use the folds of the same data")
         if missing := sorted(known - set(parts)):
-            raise MerError(f"{fold.name}: subject {missing[0]!r} is in no part; use the folds of the same data")
+            raise MerError(f"{fold.name}: subject {missing[0]!r} is in no set; use the folds of the same data")
         trained = set().union(*(classes_of[name] for name in fold.train))
         if lacking := sorted(set(labels) - trained):
             raise MerError(
-                f"{fold.name}: no subject of the training part shows {lacking[0]!r}; "
+                f"{fold.name}: no subject of the training set shows {lacking[0]!r}; "
                 "give clips of more subjects, or leave the class out with --classes"
             )
 
@@ -169,7 +169,7 @@ def load(path: Path) -> tuple[list[Fold], str]:
         raise MerError(f"{path} cannot be read: {error.strerror}; give a folds.json") from error
     except (KeyError, TypeError, ValueError) as error:
         raise MerError(
-            f"{path} is not a folds.json ({error!r}); expected protocol, and folds with name, train, stop, test"
+            f"{path} is not a folds.json ({error!r}); expected protocol, and folds with name, train, validation, test"
         ) from None
     if stored.get("format") != _FORMAT:
         raise MerError(f"{path} has format {stored.get('format')!r}; this program reads {_FORMAT}")
@@ -179,8 +179,8 @@ def load(path: Path) -> tuple[list[Fold], str]:
 
 
 def _fold_from_json(entry: Any) -> Fold:
-    train, stop, test = (tuple(str(name) for name in entry[part]) for part in ("train", "stop", "test"))
-    return Fold(str(entry["name"]), train, stop, test)
+    train, validation, test = (tuple(str(name) for name in entry[part]) for part in ("train", "validation", "test"))
+    return Fold(str(entry["name"]), train, validation, test)
 
 
 def _counts_by_subject(subjects: Sequence[str], labels: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -231,7 +231,7 @@ def _deal(
     return float(filled.std(0).sum()), [tuple(sorted(part)) for part in members]
 
 
-def _stopping_part(tables: dict[str, NDArray[np.float64]], parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def _validation_part(tables: dict[str, NDArray[np.float64]], parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the part whose classes are most like the whole, if possible without a class's only subjects.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mer import option_help
-from mer.cli import command, say_to
+from mer.cli import command, print_line
 from mer.parser import Parser
 from mer.synth import corpus, curves, head_path, recording, script, series
 from mer.synth.company_command import add_people
@@ -255,7 +255,7 @@ def _corpus(arguments: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     n = sum(built.counts.values())
     for reason in built.skipped:
-        say_to(sys.stderr, f"mer-synth: left out: {reason}")
+        print_line(sys.stderr, f"mer-synth: left out: {reason}")
     classes = ", ".join(f"{count} {label}" for label, count in built.counts.items())
     print(f"{n} synthetic clips of {built.subjects} subjects ({classes})")
     print(f"{seconds:.1f} s, {n / seconds:.2f} clips/s; manifest in {printable(built.manifest)}")

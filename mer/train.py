@@ -25,7 +25,7 @@ _MODELS: Final = f"one of {', '.join(SYSTEMS)}"
 
 _NOTES: Final = (
     "An interrupted run continues when the same command is given again. Early stopping looks at a validation set of "
-    "subjects taken from the training part, never at the test set. The file of --config may hold the options under "
+    "subjects taken from the training set, never at the test set. The file of --config may hold the options under "
     "'training' and --classes."
 )
 

@@ -16,7 +16,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from mer import __version__
-from mer.public import loaded_when_used
+from mer.lazy import loaded_when_used
 from realtime.namesake import problem
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Classifies what the spotter found, beside the main loop, so that spotting never waits for the network.
 
 A candidate takes a hundred times as long as a frame. One thread samples and classifies them in the order in which they
-came; those that wait while it is busy go to the engine as one batch. The hand-off is bounded: at most WAITING_MOST
+came; those that wait while it is busy go to the engine as one batch. The hand-off is bounded: at most MAX_WAITING
 candidates are on their way, then `add` waits. A candidate is worth more than a frame, and frames that the main
 loop does not reach meanwhile are counted by the ring buffer.
 """
@@ -24,11 +24,11 @@ from mer.preprocess import InputMode, encode, make_clip
 from realtime.messages import Event, Latency, Quality
 from realtime.timing import Timing
 
-WAITING_MOST: Final = 8
+MAX_WAITING: Final = 8
 """Candidates on their way at once; each holds the crops of its interval, 60 kB a frame."""
 
 
-_LEAST_PROBABILITY: Final = 1e-6
+_MIN_PROBABILITY: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ class Classifier:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="classify")
 
     def add(self, candidate: Candidate) -> None:
-        """Have a candidate classified; waits only while WAITING_MOST are on their way."""
-        if len(self._jobs) >= WAITING_MOST:
-            self._jobs[-WAITING_MOST].exception()
+        """Have a candidate classified; waits only while MAX_WAITING are on their way."""
+        if len(self._jobs) >= MAX_WAITING:
+            self._jobs[-MAX_WAITING].exception()
         self._waiting.append(candidate)
         self._jobs.append(self._worker.submit(self._run))
 
@@ -217,8 +217,8 @@ def pooled(
     """
     if spotted is None or weight == 0.0 or set(spotted) != set(classes):
         return probabilities
-    own = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
-    other = np.log(np.maximum([spotted[name] for name in classes], _LEAST_PROBABILITY))
+    own = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
+    other = np.log(np.maximum([spotted[name] for name in classes], _MIN_PROBABILITY))
     joined = np.exp(own + weight * other)
     return np.asarray(joined / joined.sum(), np.float32)
 

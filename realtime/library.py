@@ -1,5 +1,7 @@
 """The recognizer as a library: iterate over the events of a recording or camera, or over every frame.
 
+What a session needs is loaded when the first update is asked for.
+
 Example:
     ```python
     for event in realtime.events("interview.mp4"):
@@ -7,21 +9,18 @@ Example:
     ```
 """
 
-import threading
-from collections.abc import Generator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from engines.select import open_engine
-from mer.media.video import FrameReader
-from realtime.capture.live_source import LiveSource
-from realtime.capture.source import is_stream, open_source
-from realtime.capture.thread import Capture
-from realtime.messages import Event
-from realtime.pipeline import Pipeline
-from realtime.session import live, replay
-from realtime.spotting.spotter import SpotterConfig
-from realtime.update import Update
+from mer.lazy import loaded_when_called
+
+if TYPE_CHECKING:
+    from realtime.messages import Event
+    from realtime.spotting.spotter import SpotterConfig
+    from realtime.update import Update
+
+_recognise: "Final[Callable[..., Generator[Update, None, None]]]" = loaded_when_called("realtime.recognition:recognise")
 
 
 def events(
@@ -30,9 +29,9 @@ def events(
     fps: float | None = None,
     engine: str = "auto",
     face_model: Path | None = None,
-    spotter: SpotterConfig | None = None,
+    spotter: "SpotterConfig | None" = None,
     people: int = 1,
-) -> Generator[Event, None, None]:
+) -> "Generator[Event, None, None]":
     """Find the micro-expressions of a recording or live source, one after the other as they are decided.
 
     Args:
@@ -60,9 +59,9 @@ def updates(
     fps: float | None = None,
     engine: str = "auto",
     face_model: Path | None = None,
-    spotter: SpotterConfig | None = None,
+    spotter: "SpotterConfig | None" = None,
     people: int = 1,
-) -> Generator[Update, None, None]:
+) -> "Generator[Update, None, None]":
     """Run a recording or live source and return what each frame shows: motion, state, events, rejected candidates.
 
     Args:
@@ -79,23 +78,4 @@ def updates(
     Raises:
         MerError: If the source, the engine or the face model cannot be used.
     """
-    with ExitStack() as stack:
-        classifier = stack.enter_context(open_engine(engine))
-
-        def pipeline_at(rate_hz: float) -> Pipeline:
-            return stack.enter_context(
-                Pipeline(rate_hz=rate_hz, engine=classifier, face_model=face_model, spotter=spotter, people=people)
-            )
-
-        if not isinstance(source, int) and not is_stream(str(source)):
-            frames = stack.enter_context(FrameReader(Path(source), fps=fps, grey=True))
-            yield from replay(frames, pipeline_at(frames.rate_hz))
-            return
-        opened = open_source(str(source), fps=fps)
-        stack.callback(opened.close)
-        pipeline = pipeline_at(opened.rate_hz)
-        if isinstance(opened, LiveSource):
-            opened.skip_backlog()
-        stop = threading.Event()
-        capture = Capture(opened, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
-        yield from live(pipeline, capture, stop=stop)
+    yield from _recognise(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter, people=people)

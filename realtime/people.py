@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mer.errors import UsageError
 from mer.face.crowd import MAX_PEOPLE, CrowdTracker
 from mer.face.landmark_process import FACES
 from mer.face.landmarker import Landmarker
@@ -20,7 +21,13 @@ ALL: Final = MAX_PEOPLE
 
 
 def faces_of(people: int) -> int:
-    """Return how many faces the landmarker should look for when so many people are followed."""
+    """Return how many faces the landmarker should look for when so many people are followed.
+
+    Raises:
+        UsageError: If so many cannot be followed.
+    """
+    if not 1 <= people <= MAX_PEOPLE:
+        raise UsageError(f"{people} people given; expected 1 to {MAX_PEOPLE}")
     return max(FACES, people)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.face.landmarker import Landmarker
-from mer.face.tracker import CutAhead
+from mer.face.tracker import Precrop
 from mer.messages import FIRST_PERSON, FaceCrop, Frame, Interval
 from mer.preprocess import check_mode
 from mer.sampling import REST_S
@@ -24,7 +24,7 @@ from realtime.capture.ring_buffer import RingBuffer
 from realtime.classifier import Candidate, Classifier, Outcome
 from realtime.messages import Event
 from realtime.people import Counted, People, faces_of, tracker_of
-from realtime.spotting.sensitivity import LEAST, MOST, spotter_config
+from realtime.spotting.sensitivity import MAX_SENSITIVITY, MIN_SENSITIVITY, spotter_config
 from realtime.spotting.spotter import SpotterConfig, Spotting
 from realtime.timing import Timing
 from realtime.update import Update
@@ -45,7 +45,7 @@ class Pipeline:
         face_model: A face_landmarker.task, or None to look for one.
         landmarker: Started before, to save time; closed with the pipeline. None starts one with `face_model`.
         spotter: Thresholds of the spotter at sensitivity 1.
-        sensitivity: Where the dial of `realtime.spotting.sensitivity` stands at first.
+        sensitivity: That of `realtime.spotting.sensitivity` at first.
         people: Maximum number of people that are followed.
 
     Attributes:
@@ -55,6 +55,7 @@ class Pipeline:
 
     Raises:
         MerError: If no face model is found or the engine's input cannot be had from grey crops.
+        UsageError: If so many people cannot be followed.
     """
 
     def __init__(
@@ -74,11 +75,12 @@ class Pipeline:
                 f"engine {engine.name} needs colour frames, but live and replay keep grey ones; "
                 "use an engine trained with --input gray, residual or flow"
             )
+        faces = faces_of(people)
         self.buffer = RingBuffer(BUFFER_S, rate_hz * people)
         self.timing = Timing()
         self.cadence = Cadence()
         self._classifier = Classifier(engine, mode=mode, timing=self.timing)
-        self._tracker = tracker_of(landmarker or Landmarker(face_model, faces=faces_of(people)), people=people)
+        self._tracker = tracker_of(landmarker or Landmarker(face_model, faces=faces), people=people)
         self._thresholds = spotter or SpotterConfig()
         self.people = People(self._thresholds, most=people)
         self.people[FIRST_PERSON]  # whose weights are loaded now, not on the first frame
@@ -90,20 +92,20 @@ class Pipeline:
 
     @property
     def sensitivity(self) -> float:
-        """Where the dial of `realtime.spotting.sensitivity` stands; may be turned at any time, from any thread."""
+        """That of `realtime.spotting.sensitivity`; may be changed at any time, from any thread."""
         return self._sensitivity
 
     @sensitivity.setter
     def sensitivity(self, value: float) -> None:
-        self._sensitivity = min(max(value, LEAST), MOST)
+        self._sensitivity = min(max(value, MIN_SENSITIVITY), MAX_SENSITIVITY)
         self.people.config = spotter_config(self._sensitivity, self._thresholds)
 
-    def cut_ahead(self, frame: Frame) -> CutAhead | None:
+    def precrop(self, frame: Frame) -> Precrop | None:
         """Do of `crops` what can be done before a frame's turn, in another thread."""
         with self.timing.stage("cut"):
-            return self._tracker.cut_ahead(frame)
+            return self._tracker.precrop(frame)
 
-    def crops(self, frame: Frame, ahead: CutAhead | None = None) -> tuple[FaceCrop, ...]:
+    def crops(self, frame: Frame, ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
         """Find the faces of one frame: one crop for each person; `ahead` saves time and changes nothing."""
         self.cadence.add(frame)
         with self.timing.stage("face"):

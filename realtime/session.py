@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from mer.face.tracker import CutAhead
+from mer.face.tracker import Precrop
 from mer.media.video import FrameReader
 from mer.messages import Frame
 from realtime.capture.ahead import ahead
@@ -153,7 +153,7 @@ def _at_the_end(pipeline: Pipeline) -> Iterator[Update]:
         yield replace(update, notices=pipeline.news())
 
 
-def _decoded(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[Frame, CutAhead | None, float]]:
+def _decoded(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[Frame, Precrop | None, float]]:
     """Yield each frame, its crop if nothing changes until its turn, and the seconds that both took."""
     source = iter(frames)
     while True:
@@ -162,5 +162,5 @@ def _decoded(frames: FrameReader, pipeline: Pipeline) -> Iterator[tuple[Frame, C
         if frame is None:
             return
         pipeline.timing.add("decode", time.perf_counter() - started_s)
-        cut = pipeline.cut_ahead(frame)
+        cut = pipeline.precrop(frame)
         yield frame, cut, time.perf_counter() - started_s

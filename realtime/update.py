@@ -20,7 +20,7 @@ class Update:
         spotting: What it told the spotter.
         regions: (13, 2) float64 motion of each of `realtime.spotting.motion.REGIONS` since the rest, percent of the
             inter-ocular distance, x to the right and y down; None without a face.
-        sensitivity: Where the dial of the spotter stands, 1 is normal.
+        sensitivity: That of the spotter, 1 is normal.
         events: Events finished on this frame.
         rejected: Candidates rejected on this frame, each with its reason.
         notices: What became known with it, as sentences ("face lost", "the face lies on its side ...").

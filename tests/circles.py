@@ -4,10 +4,17 @@ A room is a folder, or a module that lies beside the folders of its package.
 """
 
 import ast
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 Graph = Mapping[str, set[str]]
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file, read once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def modules(root: Path, packages: Iterable[str]) -> dict[str, Path]:
@@ -21,7 +28,7 @@ def modules(root: Path, packages: Iterable[str]) -> dict[str, Path]:
 
 
 def imports(files: Mapping[str, Path]) -> Graph:
-    """Return which of the modules each imports, wherever in it."""
+    """Return which of the modules each imports, wherever in it, or names as "module:name" to load it later."""
     return {name: _imported(path, files) - {name} for name, path in files.items()}
 
 
@@ -67,10 +74,13 @@ def circles(graph: Graph) -> list[list[str]]:
 
 def _imported(path: Path, known: Mapping[str, Path]) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             names |= {name if name in known else node.module for name in whole}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            module, colon, _ = node.value.partition(":")
+            names |= {module} if colon else set()
     return names & known.keys()

@@ -72,5 +72,5 @@ def cut_toys(options: Sequence[str], cache: Path, *, listed: bool = False) -> Pa
     shown = np.arange(len(samples))
     shown[::4] += 1  # every fourth clip shows the next class, so that not all answers are right
     cut = clips.ClipSet(toys["clips"][shown % len(samples)], labels, subjects)
-    clips._write_cache(cache, clips._key(samples, colour=False), cut, samples)
+    clips.write_cache(cache, clips.cache_key(samples, colour=False), cut, samples)
     return cache

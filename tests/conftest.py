@@ -1,8 +1,11 @@
-"""`--strict-skips`: a skipped test fails the run unless its reason is one that `allowed_skips.txt` explains."""
+"""Shared fixtures, and `--strict-skips`: a skipped test fails the run unless `allowed_skips.txt` explains it."""
 
 from pathlib import Path
 
+import fake_cuda
 import pytest
+
+from engines.runtime import cuda
 
 ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 
@@ -31,3 +34,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         terminal.section(f"skipped without a reason listed in {ALLOWED.name}")
         for name, reason in refused.items():
             terminal.write_line(f"{name}: {reason}")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a GPU."""
+    monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> fake_cuda.FakeRuntime:
+    """A machine with a GPU, of which the driver is a stand-in."""
+    return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime())
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ONNX file of a network with random weights."""
+    from engine_models import export_random  # loads torch, which most files do without
+
+    path = tmp_path_factory.mktemp("model") / "conv3d.onnx"
+    export_random(path, model="conv3d")
+    return path

@@ -44,7 +44,7 @@ LIMIT_S: Final = 900.0
 """Time for one command; generous, because the machine may be busy."""
 _ABOUT: Final = """
 import importlib.metadata, importlib.util, json, pathlib, sys
-import realtime, engines.select, realtime.library
+import realtime, engines.select, realtime.recognition
 print(json.dumps({
     "folder": str(pathlib.Path(realtime.__file__).parent),
     "torch": "torch" in sys.modules or importlib.util.find_spec("torch") is not None,

@@ -30,7 +30,7 @@ class FakeRuntime(types.ModuleType):
     def __init__(self, *, name: Any = "NVIDIA Test 1", capability: Any = (9, 0), devices: Any = 1) -> None:
         super().__init__("cuda.bindings.runtime")
         self.failing: set[str] = set()
-        self.live: dict[int, object] = {}
+        self.live: dict[int, Any] = {}
         self.launches = 0
         self.recording: list[Any] | None = None
         self._device = types.SimpleNamespace(name=name.encode() + b"\0", major=capability[0], minor=capability[1])

@@ -89,13 +89,13 @@ class Parser:
 
 class Config:
     def __init__(self) -> None:
-        self.flags = set()
-        self.limits = {}
+        self.flags: set[Any] = set()
+        self.limits: dict[Any, Any] = {}
         self.tactics = None
         self.cache = None
         self.progress_monitor = None
         self.refused_cache = b"other GPU"
-        self.preview = set()
+        self.preview: set[Any] = set()
 
     def set_flag(self, flag: Any) -> None:
         self.flags.add(flag)
@@ -166,7 +166,7 @@ class Context:
     def __init__(self, engine: Any, *, has_profile: Any) -> None:
         self._engine = engine
         self._has_profile = has_profile
-        self._addresses = {}
+        self._addresses: dict[Any, Any] = {}
         self._shape = None
 
     def set_input_shape(self, name: Any, shape: Any) -> Any:
@@ -196,10 +196,12 @@ class Context:
 
 class Engine:
     num_io_tensors = 2
+    last: Any = None
 
     def __init__(self, content: Any, logger: Any, *, shared: Any, fixed: Any) -> None:
         self.fixed = fixed
         self.failing = False
+        Engine.last = self
         self.logger = logger
         self._profiles = 1000 if shared else 1
         self.session = new_session(content, source="stand-in")
@@ -239,10 +241,15 @@ class Runtime:
         return engine
 
 
+def _enum(name: str, members: Any) -> Any:
+    made: Any = enum.IntEnum
+    return made(name, members)
+
+
 def module(version: Any) -> Any:
     """Return the stand-in with the names that the given version has."""
     major = int(version.split(".")[0])
-    fake = types.ModuleType("tensorrt")
+    fake: Any = types.ModuleType("tensorrt")
     fake.__version__ = version
     names = (ILogger, DataType, TensorIOMode, Builder, Runtime)
     for thing in names if major < 10 else (*names, IProgressMonitor):
@@ -253,13 +260,13 @@ def module(version: Any) -> Any:
         10: {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1},
         11: {"STRONGLY_TYPED": 1},
     }
-    fake.NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", network_flags[major])
-    fake.BuilderFlag = enum.IntEnum("BuilderFlag", {"DEBUG": 2} if major > 10 else {"FP16": 0, "DEBUG": 2})
+    fake.NetworkDefinitionCreationFlag = _enum("NetworkDefinitionCreationFlag", network_flags[major])
+    fake.BuilderFlag = _enum("BuilderFlag", {"DEBUG": 2} if major > 10 else {"FP16": 0, "DEBUG": 2})
     if major < 9:
-        fake.PreviewFeature = enum.IntEnum("PreviewFeature", {"PROFILE_SHARING_0806": 2})
-    fake.MemoryPoolType = enum.IntEnum("MemoryPoolType", {"WORKSPACE": 0})
-    fake.TacticSource = enum.IntEnum("TacticSource", {"EDGE_MASK_CONVOLUTIONS": 3, "JIT_CONVOLUTIONS": 4})
-    fake.ProfilingVerbosity = enum.IntEnum("ProfilingVerbosity", {"DETAILED": 2})
+        fake.PreviewFeature = _enum("PreviewFeature", {"PROFILE_SHARING_0806": 2})
+    fake.MemoryPoolType = _enum("MemoryPoolType", {"WORKSPACE": 0})
+    fake.TacticSource = _enum("TacticSource", {"EDGE_MASK_CONVOLUTIONS": 3, "JIT_CONVOLUTIONS": 4})
+    fake.ProfilingVerbosity = _enum("ProfilingVerbosity", {"DETAILED": 2})
     return fake
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
-from mer.face.tracker import CutAhead
+from mer.face.tracker import Precrop
 from mer.jobs import processes
 from mer.labels import CLASSES
 from mer.messages import Clip, FaceCrop, FaceState, Frame, Interval, Moment
@@ -37,7 +37,7 @@ def batch_in_this_process(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
             yield number, work(job, SimpleNamespace(update=lambda done, total: None))
 
     monkeypatch.setattr(processes, "in_processes", done)
-    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: engine)
+    monkeypatch.setattr(workers, "engine_of_this_process", lambda choice: engine)
 
 
 class FakeClock:
@@ -168,10 +168,10 @@ class FakePipeline(Pipeline):
     def face_notes(self, *, start_s: float = 0.0) -> tuple[str, ...]:
         return ()
 
-    def cut_ahead(self, frame: Frame) -> None:
+    def precrop(self, frame: Frame) -> None:
         return None
 
-    def crops(self, frame: Frame, ahead: CutAhead | None = None) -> tuple[FaceCrop, ...]:
+    def crops(self, frame: Frame, ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
         self.cadence.add(frame)
         return (crop(frame.index, frame.time_s, shade=int(frame.image.flat[0])),)
 
@@ -209,7 +209,7 @@ def crop(index: int, time_s: float, *, shade: int = 128, state: FaceState = "tra
     return FaceCrop(
         image=np.full((CROP_SIZE, CROP_SIZE), shade, np.uint8),
         crop_from_source=geometry.identity(),
-        motion=geometry.identity(),
+        crop_from_anchor=geometry.identity(),
         landmarks_px=np.zeros((478, 2), np.float32),
         time_s=time_s,
         index=index,

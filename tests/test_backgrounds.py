@@ -120,8 +120,8 @@ def test_recordings_that_decide_when_to_stop_change_no_weight(tmp_path: Path) ->
     people = np.repeat([f"p{k}" for k in range(6)], 2)
     np.savez(tmp_path / "b.npz", clips=clips, labels=np.full(12, "none"), subjects=people)
     given = read_backgrounds(tmp_path / "b.npz", lambda clip: clip[0, 0, 0], threads=1)
-    assert given.stop.tolist() == [0, 10, 100, 110]  # p0 and p5
-    assert not set(given.stop.tolist()) & set(given.train.tolist())
+    assert given.validation.tolist() == [0, 10, 100, 110]  # p0 and p5
+    assert not set(given.validation.tolist()) & set(given.train.tolist())
 
 
 def test_one_recording_is_too_few(tmp_path: Path) -> None:

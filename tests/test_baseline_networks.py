@@ -265,7 +265,7 @@ def test_frozen_layers_stay_as_they_were_given_and_the_table_says_so(toy: Path, 
 def test_only_the_best_fold_of_a_network_to_compare_with_keeps_its_weights(toy: Path, tmp_path: Path) -> None:
     assert run_it(toy, tmp_path / "run", "--model", "elrcn", "--protocol", "loso", "--epochs", "1") == 0
     results = {path.parent: json.loads(path.read_text()) for path in (tmp_path / "run").glob("*/result.json")}
-    best = min(results, key=lambda folder: results[folder]["stop_loss"])
+    best = min(results, key=lambda folder: results[folder]["validation_loss"])
     assert len(results) == 4
     assert [folder for folder in results if (folder / "best.safetensors").exists()] == [best]
     assert (tmp_path / "run" / "best.safetensors").read_bytes() == (best / "best.safetensors").read_bytes()
@@ -323,14 +323,14 @@ def test_a_large_state_is_kept_now_and_then_but_not_at_the_end(
     every_s: float, expected: list[int], monkeypatch: pytest.MonkeyPatch, toy: Path, tmp_path: Path
 ) -> None:
     kept: list[int] = []
-    monkeypatch.setattr(loop, "_QUICK_BYTES", 0)
-    monkeypatch.setattr(loop, "_SAVE_EVERY_S", every_s)
-    save = loop._save_state
+    monkeypatch.setattr(loop, "QUICK_BYTES", 0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", every_s)
+    save = loop.save_state
 
     def counting(path: Path, model: Any, optimiser: Any, history: loop.History, best: Any) -> None:
         kept.append(len(history.epochs))
         save(path, model, optimiser, history, best)
 
-    monkeypatch.setattr(loop, "_save_state", counting)
+    monkeypatch.setattr(loop, "save_state", counting)
     assert run_it(toy, tmp_path / "run", "--model", "conv3d", "--input", "residual", "--epochs", "3") == 0
     assert kept == expected

@@ -8,16 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import fake_cuda
 import fake_tensorrt
 import pytest
 from build_listener import Silent
-from engine_models import export_random, save_random
+from engine_models import save_random
 
 from engines import build, build_cli, tensorrt_api
 from engines.build import BuildOptions, Port
 from engines.manifest import load_pair, read_manifest, sha256
-from engines.runtime import cuda
 from engines.select import SHIPPED_MODEL
 from engines.source import read_source
 from mer.errors import MerError
@@ -26,23 +24,6 @@ needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
 )
 VERSIONS = ["8.6.0", "10.13.0.35", "11.0.1"]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = tmp_path_factory.mktemp("model") / "conv3d.onnx"
-    export_random(path, model="conv3d")
-    return path
-
-
-@pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime())
 
 
 @needs_rtx
@@ -86,22 +67,22 @@ def test_the_command_builds_from_a_checkpoint_and_shows_the_layers(
     out = capsys.readouterr().out
     assert "convolution" in out
     assert "clips: UINT8 (-1, 13, 90, 90)" in out
-    assert "answers not compared: no CUDA driver" in out
+    assert "predictions not compared: no CUDA driver" in out
 
 
 @needs_rtx
-def test_rtx_reports_its_progress(small: Any, tmp_path: Path, no_gpu: Any) -> None:
+def test_rtx_reports_its_progress(small_model: Path, tmp_path: Path, no_gpu: Any) -> None:
     listener = Silent()
-    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), listener)
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), listener)
 
     assert "Building engine" in listener.seen
 
 
 @needs_rtx
-def test_a_cancelled_build_writes_nothing(small: Any, tmp_path: Path, no_gpu: Any) -> None:
+def test_a_cancelled_build_writes_nothing(small_model: Path, tmp_path: Path, no_gpu: Any) -> None:
     with pytest.raises(MerError, match="built nothing"):
         build.build_plan(
-            read_source(small),
+            read_source(small_model),
             tmp_path / "m.plan",
             build.choose_api("auto"),
             BuildOptions(),
@@ -112,7 +93,7 @@ def test_a_cancelled_build_writes_nothing(small: Any, tmp_path: Path, no_gpu: An
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_build_at_its_next_step(
-    small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: Any
+    small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: Any
 ) -> None:
     def interrupted(source: Any, path: Any, api: Any, options: Any, listener: Any) -> None:
         listener.monitor = "the library's"
@@ -124,45 +105,45 @@ def test_a_signal_ends_the_build_at_its_next_step(
     monkeypatch.setattr(build, "build_plan", interrupted)
     before = signal.getsignal(number)
 
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan")]) == 128 + number
+    assert build_cli.main([str(small_model), "-o", str(tmp_path / "m.plan")]) == 128 + number
     assert "interrupted; no plan was written" in capsys.readouterr().err
     assert signal.getsignal(number) is before
 
 
 @needs_rtx
 def test_without_o_the_plan_goes_where_auto_looks(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_gpu: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_gpu: Any
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    assert build_cli.main([str(small)]) == 0
+    assert build_cli.main([str(small_model)]) == 0
     assert (tmp_path / "mer-live" / "engines" / "conv3d-tensorrt-rtx-fp16.plan.json").is_file()
 
 
 @needs_rtx
 def test_an_unknown_compute_capability_is_answered_with_the_known(
-    small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], no_gpu: Any
+    small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], no_gpu: Any
 ) -> None:
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--compute-capability", "9.9"]) == 1
+    assert build_cli.main([str(small_model), "-o", str(tmp_path / "m.plan"), "--compute-capability", "9.9"]) == 1
     assert "'9.9' is not known to TensorRT-RTX; choose from 7.5, 8.0" in capsys.readouterr().err
 
 
 @needs_rtx
-def test_the_command_works_where_there_is_no_driver_and_ends_cleanly(small: Any, tmp_path: Path) -> None:
+def test_the_command_works_where_there_is_no_driver_and_ends_cleanly(small_model: Path, tmp_path: Path) -> None:
     """In a process of its own: a TensorRT runtime made without a driver would end it with a signal."""
     script = "import sys; from engines.build_cli import main; sys.exit(main(sys.argv[1:]))"
     plan = tmp_path / "m.plan"
     done = subprocess.run(
-        [sys.executable, "-c", script, str(small), "-o", str(plan)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, str(small_model), "-o", str(plan)], capture_output=True, text=True, check=False
     )
 
     assert (done.returncode, plan.is_file()) == (0, True), done.stderr
 
 
 def test_tensorrt_without_a_gpu_is_refused_with_the_way_out(
-    small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], no_gpu: Any
+    small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], no_gpu: Any
 ) -> None:
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--library", "tensorrt"]) == 1
+    assert build_cli.main([str(small_model), "-o", str(tmp_path / "m.plan"), "--library", "tensorrt"]) == 1
     assert "--library tensorrt-rtx, which needs no GPU" in capsys.readouterr().err
 
 
@@ -194,22 +175,22 @@ def test_what_makes_no_sense_is_refused(
 
 
 @needs_rtx
-def test_rtx_builds_for_one_clip_at_a_time(small: Any, tmp_path: Path, no_gpu: Any) -> None:
-    assert build_cli.main([str(small), "-o", str(tmp_path / "m.plan"), "--max-batch", "1"]) == 0
+def test_rtx_builds_for_one_clip_at_a_time(small_model: Path, tmp_path: Path, no_gpu: Any) -> None:
+    assert build_cli.main([str(small_model), "-o", str(tmp_path / "m.plan"), "--max-batch", "1"]) == 0
     target = read_manifest(tmp_path / "m.plan").target
     assert target is not None
     assert target.max_batch == 1
 
 
 def test_a_compute_capability_for_tensorrt_proper_is_refused(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
 ) -> None:
     """Against a stand-in."""
     fake_tensorrt.install(monkeypatch, "10.3.0")
     options = BuildOptions(compute_capabilities=("8.9",))
 
     with pytest.raises(MerError, match="needs --library tensorrt-rtx"):
-        build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+        build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
 
 
 def test_a_tensorrt_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

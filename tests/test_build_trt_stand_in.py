@@ -6,39 +6,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import fake_cuda
 import fake_tensorrt
 import pytest
 from build_listener import Silent
-from engine_models import export_random
 
 from engines import build, build_cli, tensorrt_api
 from engines.build import BuildOptions
 from engines.parity import parity_clips
-from engines.runtime import cuda
 from engines.runtime.tensorrt import TensorRtEngine
 from engines.select import SHIPPED_MODEL
 from engines.source import read_source
 from mer.errors import MerError
 
 VERSIONS = ["8.6.0", "10.13.0.35", "11.0.1"]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = tmp_path_factory.mktemp("model") / "conv3d.onnx"
-    export_random(path, model="conv3d")
-    return path
-
-
-@pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime())
 
 
 @pytest.mark.parametrize(
@@ -50,7 +30,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     ],
 )
 def test_each_tensorrt_gets_its_own_flags(
-    small: Any,
+    small_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     gpu: Any,
@@ -62,7 +42,7 @@ def test_each_tensorrt_gets_its_own_flags(
     """Against a stand-in."""
     fake = fake_tensorrt.install(monkeypatch, version)
     options = BuildOptions(workspace_bytes=1 << 20, level=3)
-    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("tensorrt"), options, Silent())
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("tensorrt"), options, Silent())
     builder = fake.Builder.last
 
     assert builder.network.flags == network_flags
@@ -75,11 +55,11 @@ def test_each_tensorrt_gets_its_own_flags(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_plan_is_compared_with_onnx_runtime_where_a_gpu_runs_it(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, version: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, version: Any
 ) -> None:
     """Against a stand-in."""
     fake_tensorrt.install(monkeypatch, version)
-    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
     written = json.loads((tmp_path / "m.plan.json").read_text())
 
     assert written["deviation"]["reference"] == "onnxruntime fp32"
@@ -89,20 +69,22 @@ def test_a_plan_is_compared_with_onnx_runtime_where_a_gpu_runs_it(
 
 
 def test_a_plan_with_wrong_answers_is_not_written(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
 ) -> None:
     """Against a stand-in."""
     fake_tensorrt.install(monkeypatch, "10.3.0")
     monkeypatch.setattr(build, "TOLERANCE", 0.0)
 
     with pytest.raises(MerError, match="nothing was written"):
-        build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+        build.build_plan(
+            read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [None, b"timed before", b"other GPU"])
 def test_the_timing_cache_is_used_kept_and_replaced_if_it_does_not_fit(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, content: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, content: Any
 ) -> None:
     """Against a stand-in."""
     fake = fake_tensorrt.install(monkeypatch, "8.6.0")
@@ -110,14 +92,14 @@ def test_the_timing_cache_is_used_kept_and_replaced_if_it_does_not_fit(
     if content is not None:
         cache.write_bytes(content)
     options = BuildOptions(timing_cache=cache)
-    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
 
     assert fake.Builder.last.config.cache.content == (content if content == b"timed before" else b"")
     assert cache.read_bytes() == b"timed"
 
 
 def test_a_build_that_is_ended_keeps_what_was_timed(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
 ) -> None:
     """Against a stand-in."""
     fake_tensorrt.install(monkeypatch, "10.3.0")
@@ -125,14 +107,14 @@ def test_a_build_that_is_ended_keeps_what_was_timed(
 
     with pytest.raises(MerError, match="built nothing"):
         build.build_plan(
-            read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent(going=False)
+            read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, Silent(going=False)
         )
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
     assert (tmp_path / "cache").read_bytes() == b"timed"
 
 
 def test_the_library_builds_in_a_thread_that_signals_do_not_wait_for(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
 ) -> None:
     """Against a stand-in."""
     fake = fake_tensorrt.install(monkeypatch, "8.6.0")
@@ -144,20 +126,20 @@ def test_the_library_builds_in_a_thread_that_signals_do_not_wait_for(
         return built(*given)
 
     monkeypatch.setattr(fake.Builder, "build_serialized_network", watched)
-    build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
 
     assert threads
     assert threads[0] is not threading.main_thread()
 
 
 def test_a_tensorrt_that_cannot_be_ended_says_what_a_signal_does(
-    small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gpu: Any
+    small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gpu: Any
 ) -> None:
     """Against a stand-in."""
     fake_tensorrt.install(monkeypatch, "8.6.0")
     monkeypatch.setattr(tensorrt_api, "set_progress_monitor", lambda *_: signal.raise_signal(signal.SIGINT))
     cache = tmp_path / "cache"
-    given = [str(small), "-o", str(tmp_path / "m.plan"), "--timing-cache", str(cache)]
+    given = [str(small_model), "-o", str(tmp_path / "m.plan"), "--timing-cache", str(cache)]
 
     assert build_cli.main(given) == 0
     assert "cannot be ended halfway" in " ".join(capsys.readouterr().err.split())
@@ -166,12 +148,12 @@ def test_a_tensorrt_that_cannot_be_ended_says_what_a_signal_does(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_plan_for_one_clip_at_a_time_is_built_opened_and_compared(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, version: Any
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, version: Any
 ) -> None:
     """Against a stand-in, whose plan reports a batch of 1 as TensorRT 8.6's does."""
     fake_tensorrt.install(monkeypatch, version)
     options = BuildOptions(max_batch=1)
-    built = build.build_plan(read_source(small), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+    built = build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
 
     assert built.manifest.deviation is not None
     with TensorRtEngine(tmp_path / "m.plan") as engine:

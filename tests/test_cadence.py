@@ -18,7 +18,7 @@ def test_even_frames_have_no_jitter() -> None:
     rhythm = watched([n / 200 for n in range(400)])
     assert rhythm.rate_hz == pytest.approx(200.0)
     assert rhythm.jitter_ms == pytest.approx(0.0, abs=1e-6)
-    assert (rhythm.holes, rhythm.missing, rhythm.repeated) == (0, 0, 0)
+    assert (rhythm.gaps, rhythm.missing, rhythm.repeated) == (0, 0, 0)
 
 
 def test_jitter_is_what_most_steps_stay_within() -> None:
@@ -29,8 +29,8 @@ def test_jitter_is_what_most_steps_stay_within() -> None:
 def test_holes_and_the_frames_missing_in_them_are_counted() -> None:
     times_s = [n / 100 for n in range(300) if n not in (100, 200, 201, 202)]
     rhythm = watched(times_s)
-    assert (rhythm.holes, rhythm.missing) == (2, 4)
-    assert str(rhythm) == "100.0 fps, jitter 0.0 ms, 2 holes (4 frames)"
+    assert (rhythm.gaps, rhythm.missing) == (2, 4)
+    assert str(rhythm) == "100.0 fps, jitter 0.0 ms, 2 gaps (4 frames)"
 
 
 def test_frames_that_the_source_lost_are_counted_as_it_says() -> None:
@@ -38,16 +38,16 @@ def test_frames_that_the_source_lost_are_counted_as_it_says() -> None:
     picture = np.zeros((4, 4), np.uint8)
     for index in range(100):  # frames that are stamped on arrival show no gap
         cadence.add(Frame(picture, index / 100, index, lost_before=3 if index == 50 else 0))
-    assert (cadence.rhythm.holes, cadence.rhythm.missing) == (1, 3)
+    assert (cadence.rhythm.gaps, cadence.rhythm.missing) == (1, 3)
 
 
-def test_frames_that_came_late_but_all_came_are_no_holes() -> None:
+def test_frames_that_came_late_but_all_came_are_no_gaps() -> None:
     times_s = np.arange(300) / 100
     times_s[100] += 0.009  # and the next one 1 ms later
     times_s[200:203] += (0.028, 0.019, 0.01)
     times_s[250:] += 0.01  # one is missing here
     rhythm = watched(times_s.tolist())
-    assert (rhythm.holes, rhythm.missing) == (1, 1)
+    assert (rhythm.gaps, rhythm.missing) == (1, 1)
 
 
 def test_pictures_that_come_twice_are_counted() -> None:

@@ -11,7 +11,7 @@ from engines.fallback import FallbackEngine
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.messages import Interval
-from realtime.classifier import WAITING_MOST, Candidate, Classifier, Outcome, pooled
+from realtime.classifier import MAX_WAITING, Candidate, Classifier, Outcome, pooled
 from realtime.messages import Event
 from realtime.timing import Timing
 
@@ -125,7 +125,7 @@ def test_one_that_cannot_be_sampled_is_rejected_in_its_place_and_not_numbered(ga
 
 def test_more_than_the_bound_are_waited_for(gated: GatedEngine) -> None:
     ours = classifier(gated)
-    for i in range(WAITING_MOST):
+    for i in range(MAX_WAITING):
         ours.add(candidate(100 * i))
     one_more = threading.Thread(target=ours.add, args=(candidate(5000),))
     one_more.start()
@@ -133,7 +133,7 @@ def test_more_than_the_bound_are_waited_for(gated: GatedEngine) -> None:
     assert one_more.is_alive()
     gated.gate.set()
     one_more.join(60.0)
-    assert len(settled(ours)) == WAITING_MOST + 1
+    assert len(settled(ours)) == MAX_WAITING + 1
     ours.close()
 
 

@@ -124,7 +124,7 @@ def test_an_environment_is_left_as_it_was(seen: Seen) -> None:
 
 
 def test_a_ray_that_others_can_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_listening_at", lambda ray: "10.0.0.8")
+    monkeypatch.setattr(cluster, "listening_at", lambda ray: "10.0.0.8")
     with pytest.raises(MerError, match=r"listens at 10\.0\.0\.8, where others can reach it"):
         list(cluster.each(rest, [0], cluster="local", workers=1))
     assert not ray.is_initialized()
@@ -274,7 +274,7 @@ def test_an_address_where_nothing_listens_is_named(study: Path, capsys: pytest.C
 
 
 def test_who_listens_but_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_ANSWER_S", 2.0)
+    monkeypatch.setattr(cluster, "ANSWER_S", 2.0)
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         pytest.raises(UsageError, match="does not answer within 2 s"),

@@ -37,7 +37,7 @@ class Run:
         """Return where the middle of a person's crop lies in the picture."""
         crop = self.at(time_s)[person]
         assert crop.state == "tracked"
-        source = geometry.compose(geometry.invert(crop.crop_from_source), crop.motion)
+        source = geometry.compose(geometry.invert(crop.crop_from_source), crop.crop_from_anchor)
         return float(geometry.apply(source, np.full((1, 2), 120.0))[0, 0])
 
 

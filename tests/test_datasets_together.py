@@ -62,13 +62,13 @@ def test_predictions_name_dataset_subject_clip_truth_and_prediction(finished: Pa
 @pytest.mark.parametrize("name", ["casme2", "samm", "smic-hs", "all"])
 def test_figures_of_each_part_are_those_that_scikit_learn_computes(finished: Path, name: str) -> None:
     rows = [row for row in rows_of(finished) if name in ("all", row["dataset"])]
-    truth, answers = ([row[key] for row in rows] for key in ("truth", "prediction"))
+    truth, predicted = ([row[key] for row in rows] for key in ("truth", "prediction"))
     with (finished / "datasets.csv").open(newline="") as file:
         [line] = [line for line in csv.DictReader(file) if line["dataset"] == name]
     assert int(line["clips"]) == len(rows)
-    assert float(line["uf1"]) == pytest.approx(f1_score(truth, answers, average="macro"))
-    assert float(line["uar"]) == pytest.approx(recall_score(truth, answers, average="macro"))
-    assert float(line["accuracy"]) == pytest.approx(np.mean(np.array(truth) == np.array(answers)))
+    assert float(line["uf1"]) == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert float(line["uar"]) == pytest.approx(recall_score(truth, predicted, average="macro"))
+    assert float(line["accuracy"]) == pytest.approx(np.mean(np.array(truth) == np.array(predicted)))
 
 
 def test_the_table_has_a_line_for_each_part(finished: Path) -> None:

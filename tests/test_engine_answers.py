@@ -39,12 +39,12 @@ WRONG = [
 @pytest.mark.parametrize("row", WRONG)
 def test_what_is_no_probability_is_refused(row: list[float]) -> None:
     good = [0.2] * 5
-    with pytest.raises(MerError, match=r"m\.onnx answered .*not probabilities"):
+    with pytest.raises(MerError, match=r"m\.onnx returned .*not probabilities"):
         checked_probabilities(np.array([good, row], np.float32), clips=2, classes=5, source="engine m.onnx")
 
 
 def test_another_number_of_answers_is_refused() -> None:
-    with pytest.raises(MerError, match=r"shape \(1, 5\), expected \(2, 5\)"):
+    with pytest.raises(MerError, match=r"shape \(1, 5\) for 2 clips, expected \(2, 5\)"):
         checked_probabilities(np.full((1, 5), 0.2), clips=2, classes=5, source="x")
 
 
@@ -55,7 +55,7 @@ def test_the_rounding_of_half_precision_is_let_pass() -> None:
 
 @pytest.mark.parametrize("row", WRONG)
 def test_an_onnx_file_with_wrong_answers_is_not_opened(tmp_path: Path, row: list[float]) -> None:
-    with pytest.raises(MerError, match=r"engine m\.onnx answered .*not probabilities"):
+    with pytest.raises(MerError, match=r"engine m\.onnx returned .*not probabilities"):
         OnnxRuntimeEngine(write_answering(tmp_path / "m.onnx", row))
 
 
@@ -88,7 +88,7 @@ def test_the_program_says_so_and_writes_nothing(tmp_path: Path) -> None:
     model, video = write_answering(tmp_path / "m.onnx", WRONG[0]), write_video(tmp_path / "a.mp4", pictures(20))
     done = replay(video, model, tmp_path / "out")
     assert done.returncode == 1
-    assert "mer-replay: error: engine m.onnx answered nan" in done.stderr
+    assert "mer-replay: error: engine m.onnx returned nan" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -103,7 +103,7 @@ def command(video: Path, engine: Path, out: Path) -> list[str]:
 
 def test_a_run_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_runs, "RUN_LIMIT_S", 0.2)
-    with pytest.raises(MerError, match=r"engine m\.onnx did not answer within 0\.2 s"):
+    with pytest.raises(MerError, match=r"engine m\.onnx did not return within 0\.2 s"):
         OnnxRuntimeEngine(write_endless(tmp_path / "m.onnx"))
 
 

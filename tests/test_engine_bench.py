@@ -54,7 +54,7 @@ def test_figures_are_measured(report: Any) -> None:
     row = rows(report, "onnxruntime")[0]
 
     assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
-    assert row["repeats"] >= bench_worker.LEAST_REPEATS
+    assert row["repeats"] >= bench_worker.MIN_REPEATS
     assert row["cold_start_s"] > row["p50_ms"] / 1e3
     assert row["peak_memory_mib"] > 10
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_measured_has_a_reason_and_no_figures(report: Any, monkey
     if not cuda.unavailable():
         pytest.skip("this machine has a GPU")
     for row in rows(report, "tensorrt"):
-        assert "there is none" in row["unmeasured"]
+        assert "there is none" in row["skipped_reason"]
         assert "p50_ms" not in row
 
 
@@ -101,17 +101,17 @@ def test_a_worker_that_dies_is_reported(model: Any, tmp_path: Path) -> None:
     job = bench_worker.Job("measure", "onnxruntime", "fp32", str(model), "", str(tmp_path / "r"), "", (1,), 0.1, 1)
     settings = bench.Settings(pythons=(("onnxruntime", "python3 -c 'raise SystemExit(3)'"),))
 
-    assert "ended with 3" in bench.run_worker(job, tmp_path, settings)["unmeasured"]
+    assert "ended with 3" in bench.run_worker(job, tmp_path, settings)["skipped_reason"]
 
 
 def test_a_python_that_does_not_exist_is_reported(model: Any, tmp_path: Path) -> None:
     job = bench_worker.Job("measure", "tensorrt", "fp32", str(model), "", str(tmp_path / "r"), "", (1,), 0.1, 1)
 
     result = bench.run_worker(job, tmp_path, bench.Settings(pythons=(("tensorrt", "/no/such/python"),)))
-    assert "/no/such/python" in result["unmeasured"]
+    assert "/no/such/python" in result["skipped_reason"]
 
 
-def test_the_table_leaves_out_empty_columns_and_names_the_unmeasured(
+def test_the_table_leaves_out_empty_columns_and_names_what_was_skipped(
     report: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rich.console import Console

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from engine_models import export_random, save_random
 
@@ -152,13 +153,13 @@ def test_a_manifest_written_by_hand_in_another_order_is_read(model: Any, tmp_pat
         assert engine.manifest == manifest
 
 
-def test_a_session_that_fails_ends_in_a_message(model: Any) -> None:
-    class Broken:
-        def run(self, *_: Any) -> None:
+def test_a_session_that_fails_ends_in_a_message(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OnnxRuntimeEngine(model) as engine:
+
+        def broken(*_: Any, **__: Any) -> None:
             raise RuntimeError("the device was lost")
 
-    with OnnxRuntimeEngine(model) as engine:
-        engine._session = Broken()
+        monkeypatch.setattr(onnxruntime.InferenceSession, "run", broken)
         with pytest.raises(MerError, match=r"failed on a batch of 1 \(the device was lost\)"):
             engine.classify(parity_clips("gray", 1))
 

@@ -12,7 +12,6 @@ from test_engine_tensorrt import write_plan
 from engines import select
 from engines.manifest import manifest_path
 from engines.parity import parity_clips
-from engines.runtime import cuda
 from engines.select import open_engine, plan_folder
 from mer.errors import MerError
 
@@ -30,11 +29,6 @@ def shipped(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(select, "SHIPPED_MODEL", model)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return model
-
-
-@pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "unavailable", lambda: "no CUDA driver on this machine")
 
 
 @pytest.fixture

@@ -32,11 +32,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime(name="NVIDIA Test 1", capability=(9, 0)))
-
-
-@pytest.fixture
 def trt(monkeypatch: pytest.MonkeyPatch) -> Any:
     return fake_tensorrt.install(monkeypatch, "10.3.0")
 
@@ -137,14 +132,14 @@ def test_closing_gives_everything_back(plan: Any, gpu: Any, trt: Any) -> None:
 def test_every_failing_call_is_named_and_nothing_leaks(plan: Any, gpu: Any, trt: Any, function: Any) -> None:
     gpu.failing.add(function)
 
-    with pytest.raises(MerError, match=f"{function} answered cudaErrorMemoryAllocation"):
+    with pytest.raises(MerError, match=f"{function} returned cudaErrorMemoryAllocation"):
         TensorRtEngine(plan)
     assert gpu.live == {}
 
 
 def test_a_failing_launch_is_reported(plan: Any, gpu: Any, trt: Any) -> None:
     with TensorRtEngine(plan) as engine:
-        engine._engine.failing = True
+        fake_tensorrt.Engine.last.failing = True
 
         with pytest.raises(MerError, match="failed on a batch of 2: Assertion mOptimizationProfile"):
             engine.classify(parity_clips("gray", 2))
@@ -258,7 +253,7 @@ def test_an_onnx_file_is_not_a_plan(model: Any, gpu: Any) -> None:
 @pytest.mark.parametrize(
     ("failing", "devices", "words"),
     [
-        ({"cuInit"}, 1, "cuInit answered"),
+        ({"cuInit"}, 1, "cuInit returned"),
         ({"cudaGetDeviceCount"}, 1, "no usable CUDA device"),
         (set(), 0, "no CUDA device"),
     ],

@@ -24,10 +24,10 @@ from mer.training import predictions
 from mer.training.predictions import Predictions
 
 
-def answers_of(truth: list[int], answers: list[int], classes: tuple[str, ...] = CLASSES) -> Predictions:
+def predictions_of(truth: list[int], predicted: list[int], classes: tuple[str, ...] = CLASSES) -> Predictions:
     n = len(truth)
     shares = np.full((n, len(classes)), 0.1 / (len(classes) - 1))
-    shares[np.arange(n), answers] = 0.9
+    shares[np.arange(n), predicted] = 0.9
     return Predictions(
         classes,
         np.array(truth, np.int64),
@@ -49,7 +49,7 @@ SYSTEM = {"system": "conv3d", "input": "gray", "protocol": "5fold", "data": "toy
 def finished(tmp_path: Path) -> Path:
     """A finished run of two folds, as mer-train leaves it."""
     out = tmp_path / "run"
-    given = answers_of(TRUTH, ANSWERS)
+    given = predictions_of(TRUTH, ANSWERS)
     folds = []
     for name in ("fold-1", "fold-2"):
         inside = given.folds == name
@@ -121,14 +121,14 @@ def test_files_are_written(finished: Path, tmp_path: Path) -> None:
 
 
 def test_csv_can_be_read_by_machines() -> None:
-    [row] = csv.DictReader(io.StringIO(to_csv([Row(SYSTEM, summarise(answers_of(TRUTH, ANSWERS)))])))
+    [row] = csv.DictReader(io.StringIO(to_csv([Row(SYSTEM, summarise(predictions_of(TRUTH, ANSWERS)))])))
     assert float(row["accuracy"]) == pytest.approx(0.75)
     assert float(row["accuracy_low"]) <= 0.75 <= float(row["accuracy_high"])
     assert row["parameters"] == "1234567"
 
 
 def test_markdown_tables_are_rectangular() -> None:
-    text = to_markdown([Row(SYSTEM, summarise(answers_of(TRUTH, ANSWERS)))])
+    text = to_markdown([Row(SYSTEM, summarise(predictions_of(TRUTH, ANSWERS)))])
     first = [line for line in text.split("\n\n")[0].splitlines() if line.startswith("|")]
     assert len(first) == 2 + 1
     assert len({line.count("|") for line in first}) == 1
@@ -136,14 +136,14 @@ def test_markdown_tables_are_rectangular() -> None:
 
 
 def test_none_counts_what_the_threshold_would_silence() -> None:
-    given = answers_of(TRUTH, ANSWERS)
+    given = predictions_of(TRUTH, ANSWERS)
     given.none_thresholds[2] = given.none_thresholds[3] = 0.95
     assert summarise(given)["none"] == {"right_silenced": 1, "wrong_silenced": 1, "right": 6, "wrong": 2}
 
 
 def test_composite_of_five_classes_by_hand() -> None:
     classes = ("happiness", "disgust", "fear", "surprise", "sadness")
-    found = summarise(answers_of([0, 1, 2, 3, 4, 0], [0, 2, 4, 3, 3, 1], classes))["composite"]
+    found = summarise(predictions_of([0, 1, 2, 3, 4, 0], [0, 2, 4, 3, 3, 1], classes))["composite"]
     assert found["clips"] == 6
     assert found["accuracy"] == pytest.approx(4 / 6)
     assert found["recall"] == {"negative": pytest.approx(2 / 3), "positive": 0.5, "surprise": 1.0}
@@ -152,13 +152,13 @@ def test_composite_of_five_classes_by_hand() -> None:
 
 def test_others_are_left_out_of_the_composite_but_are_no_right_answer() -> None:
     classes = ("happiness", "surprise", "others")
-    found = summarise(answers_of([0, 1, 2, 0], [0, 1, 2, 2], classes))["composite"]
+    found = summarise(predictions_of([0, 1, 2, 0], [0, 1, 2, 2], classes))["composite"]
     assert found["clips"] == 3
     assert found["accuracy"] == pytest.approx(2 / 3)
 
 
 def test_predictions_come_back_from_disk(tmp_path: Path) -> None:
-    given = answers_of(TRUTH, ANSWERS)
+    given = predictions_of(TRUTH, ANSWERS)
     predictions.save(tmp_path / "predictions.csv", given)
     found = predictions.load(tmp_path / "predictions.csv")
     assert summarise(found) == summarise(given)
@@ -171,8 +171,8 @@ def test_a_checkpoint_on_any_clips(network: Path, toy: Path, capsys: pytest.Capt
     assert row["figures"]["clips"] == 36
     model, _ = checkpoint.load(network)
     with torch.no_grad():
-        answers = model(torch.from_numpy(toy_clips()["clips"])).argmax(1).tolist()
-    right = sum(CLASSES[answer] == label for answer, label in zip(answers, toy_clips()["labels"]))
+        predicted = model(torch.from_numpy(toy_clips()["clips"])).argmax(1).tolist()
+    right = sum(CLASSES[answer] == label for answer, label in zip(predicted, toy_clips()["labels"]))
     assert row["figures"]["accuracy"]["value"] == pytest.approx(right / 36)
 
 
@@ -266,6 +266,6 @@ def test_options_without_sense_exit_with_2(options: tuple[str, ...]) -> None:
 
 
 def test_pictures_of_one_row_have_plain_names(tmp_path: Path) -> None:
-    write_files(tmp_path, [Row(SYSTEM, summarise(answers_of(TRUTH, ANSWERS)))])
+    write_files(tmp_path, [Row(SYSTEM, summarise(predictions_of(TRUTH, ANSWERS)))])
     assert (tmp_path / "confusion.png").is_file()
     assert (tmp_path / "reliability.png").is_file()

@@ -67,8 +67,8 @@ def test_intervals_of_shares_and_counts_are_those_of_the_tables() -> None:
 
 
 def test_the_advice_takes_the_sensitivity_that_finds_most_among_the_quiet_ones() -> None:
-    dial = {0.6: row(found=5, false=0.0), 1.0: row(found=9, false=0.8), 1.5: row(found=12, false=3.0)}
-    advice = detection.advise(dial)
+    rows = {0.6: row(found=5, false=0.0), 1.0: row(found=9, false=0.8), 1.5: row(found=12, false=3.0)}
+    advice = detection.advise(rows)
     assert advice["sensitivity"] == 1.0
     assert "from 1.0 % of the eye distance" in advice["text"]
 
@@ -102,10 +102,10 @@ def test_a_still_recording_sees_what_is_large_enough(
     assert main(["sensitivity", str(recording), *options]) == 0
     assert "Advice: --sensitivity 1" in capsys.readouterr().out
     result = json.loads((tmp_path / "sensitivity.json").read_text())
-    dial = result["dial"]["1"]
-    assert dial["events"] >= 2
-    assert dial["found"] == dial["events"]
-    assert dial["false"] == 0
+    normal = result["sensitivities"]["1"]
+    assert normal["events"] >= 2
+    assert normal["found"] == normal["events"]
+    assert normal["false"] == 0
     assert result["recordings"][0]["frames"] == 240
     assert (tmp_path / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
 

@@ -22,7 +22,7 @@ from mer.errors import MerError
 from realtime.commands.replay import main
 from realtime.messages import Mark
 from realtime.output import clips
-from realtime.output.clips import Films, strip_png
+from realtime.output.clips import Videos, strip_png
 from realtime.output.exports.boris import boris
 from realtime.output.exports.eaf import eaf
 from realtime.output.exports.srt import srt
@@ -130,14 +130,14 @@ def test_a_strip_shows_13_pictures() -> None:
 
 
 def test_a_film_covers_the_event_and_its_margins_in_slow_motion(tmp_path: Path) -> None:
-    films = Films(tmp_path)
+    videos = Videos(tmp_path)
     for index in range(221):
-        films.update(update(index, index / 200))
-    assert films.files(found()) == {}
-    films.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
-    (film,) = films.files(found()).values()
-    (tmp_path / "film.mp4").write_bytes(film)
-    capture = cv2.VideoCapture(str(tmp_path / "film.mp4"))
+        videos.update(update(index, index / 200))
+    assert videos.files(found()) == {}
+    videos.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+    (video,) = videos.files(found()).values()
+    (tmp_path / "video.mp4").write_bytes(video)
+    capture = cv2.VideoCapture(str(tmp_path / "video.mp4"))
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(50.0)
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 50 + 61 + 50
     capture.release()
@@ -222,20 +222,20 @@ def test_elan_without_its_library_is_told_before_anything_is_replayed(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no limit of a file's size")
 def test_a_film_that_did_not_come_out_whole_is_an_error(tmp_path: Path) -> None:
-    films = Films(tmp_path)
+    videos = Videos(tmp_path)
     for index in range(221):
-        films.update(update(index, index / 200))
+        videos.update(update(index, index / 200))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (600, limits[1]))  # as a full disk, of which the encoder says nothing
     try:
         with pytest.raises(MerError, match="could be read back"):
-            films.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
+            videos.update(update(221, 221 / 200, events=(event(1, first=100, last=160),)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_film_is_made_where_the_results_are_and_for_their_owner_only(
+def test_a_video_is_made_where_the_results_are_and_for_their_owner_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes: list[int] = []
@@ -244,8 +244,8 @@ def test_a_film_is_made_where_the_results_are_and_for_their_owner_only(
         modes.append(path.stat().st_mode & 0o777)
         return b""
 
-    monkeypatch.setattr(clips, "_encoded", written)
-    films = Films(tmp_path)
-    films.update(update(100, 0.5))
-    films.update(update(101, 0.505, events=(event(1, first=100, last=101),)))
+    monkeypatch.setattr(clips, "encoded", written)
+    videos = Videos(tmp_path)
+    videos.update(update(100, 0.5))
+    videos.update(update(101, 0.505, events=(event(1, first=100, last=101),)))
     assert modes == [0o600]

@@ -42,7 +42,7 @@ class Run:
         """Return where the middle of the crop lies in the picture."""
         crop = self.at(time_s)
         assert crop.state == "tracked"
-        source = geometry.compose(geometry.invert(crop.crop_from_source), crop.motion)
+        source = geometry.compose(geometry.invert(crop.crop_from_source), crop.crop_from_anchor)
         return float(geometry.apply(source, np.full((1, 2), 120.0))[0, 0])
 
     def notices(self) -> list[str]:

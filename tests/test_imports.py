@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from circles import tree
 
 ROOT = Path(__file__).parent.parent
 TORCH_FREE = (
@@ -29,7 +30,7 @@ def modules(package: str) -> list[Path]:
 def imported(path: Path) -> set[str]:
     """Return the names of all modules that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -99,22 +100,38 @@ def test_importing_changes_nothing_in_the_process() -> None:
         "def state(): return (dict(os.environ), threading.active_count(), cv2.getNumThreads(),"
         " [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])\n"
         "before = state()\n"
-        "import realtime.library, realtime.commands.live, realtime.commands.replay, engines.evaluate, mer.synthesise\n"
+        "import realtime.recognition, realtime.commands.live, realtime.commands.replay\n"
+        "import engines.evaluate, mer.synthesise\n"
         "print(state() == before)"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert answer.stdout.strip() == "True"
 
 
-def test_the_package_loads_neither_screen_nor_report() -> None:
+OURS = "[name for name in sys.modules if name.split('.')[0] in ('mer', 'engines', 'realtime')]"
+
+
+def loaded_by(program: str) -> list[str]:
+    """Return the modules of ours that a program loads."""
+    script = f"import sys\n{program}\nprint(*{OURS})"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    return answer.stdout.split()
+
+
+def test_the_functions_of_the_library_load_nothing_before_they_are_called() -> None:
+    assert len(loaded_by("from realtime import events, updates")) <= 10
+
+
+def test_a_recording_loads_no_camera_no_screen_and_no_report() -> None:
     program = (
-        "import sys, realtime\n"
-        "few = [name for name in sys.modules if name.split('.')[0] in ('mer', 'engines', 'realtime')]\n"
-        "realtime.events\n"
-        "screens = [name for name in sys.modules if name.startswith(('realtime.screen', 'realtime.output', 'rich'))]\n"
-        "print(len(few), screens)"
+        "import realtime\n"
+        "try: next(realtime.events('nothing.mp4'))\n"
+        "except realtime.MerError: pass\n"
+        "else: raise SystemExit('expected an error')"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
-    loaded, screens = answer.stdout.split(maxsplit=1)
-    assert int(loaded) <= 40
-    assert screens.strip() == "[]"
+    loaded = loaded_by(program)
+    assert "mer.media.video_file" in loaded
+    backends = {path.stem for path in modules("realtime/capture/cameras")} - {"__init__", "base", "registry"}
+    unwanted = ("realtime.screen", "realtime.output", "realtime.capture.stream")
+    assert [name for name in loaded if name.startswith(unwanted)] == []
+    assert [name for name in loaded if name.removeprefix("realtime.capture.cameras.") in backends] == []

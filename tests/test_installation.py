@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 def with_versions(monkeypatch: pytest.MonkeyPatch, **versions: str) -> list[installation.Finding]:
     found = {name.replace("_", "-"): number for name, number in versions.items()}
-    monkeypatch.setattr(installation, "_version", lambda name: found.get(name, ""))
+    monkeypatch.setattr(installation, "installed_version", lambda name: found.get(name, ""))
     return [finding for finding in installation.look() if finding.topic == "OpenCV packages"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from recordings import number_of, pictures, write_folder, write_video
 from videos import write
 
-from mer.media.decoder import DAMAGED_MOST
+from mer.media.decoder import MAX_DAMAGED
 from mer.media.jpeg import in_colour, luma
 from mer.media.video import FrameReader
 
@@ -119,7 +119,7 @@ def test_nothing_but_damaged_packets_is_the_end(tmp_path: Path) -> None:
         pictures(10),
         codec="mjpeg",
         pix_fmt="yuvj420p",
-        before=[(9, b"no picture")] * DAMAGED_MOST,
+        before=[(9, b"no picture")] * MAX_DAMAGED,
     )
     with FrameReader(path, grey=True) as reader:
         assert len(list(reader)) == 9

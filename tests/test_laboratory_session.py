@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 def test_events_of_a_recorded_session_are_those_of_its_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     emulated_basler.emulate(monkeypatch)
     monkeypatch.setattr(realtime.commands.live, "open_engine", lambda choice: FakeEngine())
-    monkeypatch.setattr(workers, "_engine_of_this_process", lambda choice: FakeEngine())
+    monkeypatch.setattr(workers, "engine_of_this_process", lambda choice: FakeEngine())
     # Not how fast this machine encodes is asked here, and it may be busy.
     monkeypatch.setattr(session_recording, "QUEUE_S", 60.0)
     monkeypatch.setattr(recording_codec, "choose", lambda *_: Choice(FFV1))

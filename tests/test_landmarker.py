@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,12 +22,12 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def finder():
+def finder() -> Any:
     with Landmarker() as finder:
         yield finder
 
 
-def kill(finder):
+def kill(finder: Any) -> None:
     """End mediapipe's process and return once it is gone."""
     finder.wait()
     gone = os.pidfd_open(finder.pid)
@@ -35,7 +36,7 @@ def kill(finder):
     os.close(gone)
 
 
-def test_a_face_is_found_where_it_is(finder):
+def test_a_face_is_found_where_it_is(finder: Any) -> None:
     (mesh,) = finder.detect(PORTRAIT, 0.0)
 
     right, left = geometry.eye_centres(mesh)
@@ -44,7 +45,7 @@ def test_a_face_is_found_where_it_is(finder):
     assert left == pytest.approx([245, 104], abs=4)
 
 
-def test_pictures_may_grow_and_shrink(finder):
+def test_pictures_may_grow_and_shrink(finder: Any) -> None:
     large = cv2.resize(PORTRAIT, (1024, 1024))
 
     eyes = [geometry.inter_ocular_px(finder.detect_still(picture)[0]) for picture in (PORTRAIT, large, PORTRAIT)]
@@ -52,8 +53,8 @@ def test_pictures_may_grow_and_shrink(finder):
     assert eyes[0] == eyes[2] == pytest.approx(eyes[1] / 2, rel=0.02)
 
 
-def test_a_still_picture_leaves_no_trace_in_those_that_follow_one_another():
-    def meshes(*, between: bool):
+def test_a_still_picture_leaves_no_trace_in_those_that_follow_one_another() -> Any:
+    def meshes(*, between: bool) -> Any:
         with Landmarker() as finder:
             found = []
             for index in range(6):
@@ -65,8 +66,8 @@ def test_a_still_picture_leaves_no_trace_in_those_that_follow_one_another():
     assert np.array_equal(meshes(between=True), meshes(between=False))
 
 
-def test_recordings_that_borrow_a_landmarker_get_what_a_fresh_one_finds():
-    def meshes(finder, shift):
+def test_recordings_that_borrow_a_landmarker_get_what_a_fresh_one_finds() -> Any:
+    def meshes(finder: Any, shift: Any) -> Any:
         return np.array([finder.detect(np.roll(PORTRAIT, shift + k, axis=1), k / 30)[0] for k in range(4)])
 
     with Landmarker() as fresh:
@@ -82,7 +83,7 @@ def test_recordings_that_borrow_a_landmarker_get_what_a_fresh_one_finds():
     assert np.array_equal(alone, again)
 
 
-def test_a_picture_with_too_many_pixels_is_averaged_down(finder, monkeypatch):
+def test_a_picture_with_too_many_pixels_is_averaged_down(finder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = finder.detect_still(PORTRAIT)[0]
     monkeypatch.setattr(landmarker, "MAX_PIXELS", 100_000)
 
@@ -92,7 +93,7 @@ def test_a_picture_with_too_many_pixels_is_averaged_down(finder, monkeypatch):
     assert reduced == pytest.approx(usual, abs=3.0)
 
 
-def test_when_mediapipe_dies_the_picture_has_no_face_and_the_next_one_has(finder):
+def test_when_mediapipe_dies_the_picture_has_no_face_and_the_next_one_has(finder: Any) -> None:
     kill(finder)
 
     assert finder.detect(PORTRAIT, 0.0) == []
@@ -101,7 +102,7 @@ def test_when_mediapipe_dies_the_picture_has_no_face_and_the_next_one_has(finder
     assert finder.news() == ()
 
 
-def test_a_mediapipe_that_dies_again_and_again_is_an_error(finder):
+def test_a_mediapipe_that_dies_again_and_again_is_an_error(finder: Any) -> None:
     for _ in range(MAX_DEATHS):
         kill(finder)
         assert finder.detect(PORTRAIT, 0.0) == []
@@ -111,7 +112,7 @@ def test_a_mediapipe_that_dies_again_and_again_is_an_error(finder):
         finder.detect(PORTRAIT, 0.0)
 
 
-def test_closing_ends_the_process_and_can_be_done_twice():
+def test_closing_ends_the_process_and_can_be_done_twice() -> None:
     finder = Landmarker()
     finder.wait()
     gone = os.pidfd_open(finder.pid)
@@ -123,7 +124,7 @@ def test_closing_ends_the_process_and_can_be_done_twice():
     os.close(gone)
 
 
-def test_the_process_ends_when_its_parent_is_killed():
+def test_the_process_ends_when_its_parent_is_killed() -> None:
     program = (
         "from mer.face.landmarker import Landmarker\nf = Landmarker()\nf.wait()\nprint(f.pid, flush=True)\ninput()"
     )
@@ -131,6 +132,7 @@ def test_the_process_ends_when_its_parent_is_killed():
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     with parent:
+        assert parent.stdout is not None
         gone = os.pidfd_open(int(parent.stdout.readline()))
         parent.kill()
 
@@ -138,12 +140,12 @@ def test_the_process_ends_when_its_parent_is_killed():
     os.close(gone)
 
 
-def test_the_keys_of_a_terminal_do_not_reach_the_process(finder):
+def test_the_keys_of_a_terminal_do_not_reach_the_process(finder: Any) -> None:
     assert os.getsid(finder.pid) != os.getsid(0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc, which tells a process's environment")
-def test_all_connections_of_the_process_are_led_nowhere(monkeypatch):
+def test_all_connections_of_the_process_are_led_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "play.googleapis.com")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
 
@@ -158,7 +160,7 @@ def test_all_connections_of_the_process_are_led_nowhere(monkeypatch):
     assert os.environ["HTTPS_PROXY"] == "http://proxy.example:3128"
 
 
-def test_it_works_from_any_folder(tmp_path, monkeypatch):
+def test_it_works_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "numpy.py").write_text("raise RuntimeError('not this one')")
     monkeypatch.chdir(tmp_path)
 
@@ -178,7 +180,9 @@ def test_it_works_from_any_folder(tmp_path, monkeypatch):
     ],
     ids=["no EGL", "not installed", "broken", "crash"],
 )
-def test_what_keeps_mediapipe_from_starting_is_one_sentence(tmp_path, monkeypatch, module, words):
+def test_what_keeps_mediapipe_from_starting_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, words: Any
+) -> None:
     (tmp_path / "mediapipe.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -189,7 +193,7 @@ def test_what_keeps_mediapipe_from_starting_is_one_sentence(tmp_path, monkeypatc
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc, which tells what is open")
-def test_pictures_in_memory_are_freed():
+def test_pictures_in_memory_are_freed() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         assert detect_once(PORTRAIT) is not None

@@ -9,7 +9,7 @@ from mjpeg_server import serve
 from recordings import pictures, write_video
 
 import realtime
-import realtime.library
+import realtime.recognition
 from mer.errors import MerError
 
 DOCUMENT = Path(__file__).parent.parent / "docs/how-to/python.md"
@@ -24,8 +24,8 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[FakeEngine]:
     def made(*, rate_hz: float, **_: Any) -> FakePipeline:
         return FakePipeline(rate_hz=rate_hz, event_frames=(20,))
 
-    monkeypatch.setattr(realtime.library, "Pipeline", made)
-    monkeypatch.setattr(realtime.library, "open_engine", lambda choice: engines[0])
+    monkeypatch.setattr(realtime.recognition, "Pipeline", made)
+    monkeypatch.setattr(realtime.recognition, "open_engine", lambda choice: engines[0])
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return engines

@@ -1,5 +1,7 @@
 """Bumps in noise, loud and quiet; what leaks from the head into the skin."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,12 +16,12 @@ SECONDS = 12.0
 TIMES_S = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
 
 
-def bump(middle_s, duration_s):
+def bump(middle_s: Any, duration_s: Any) -> Any:
     inside = np.abs(TIMES_S - middle_s) < duration_s / 2
     return np.where(inside, 0.5 + 0.5 * np.cos(2 * np.pi * (TIMES_S - middle_s) / duration_s), 0.0)
 
 
-def rows(noise=0.05, size=0.0, at_s=9.0, leak=0.0):
+def rows(noise: Any = 0.05, size: Any = 0.0, at_s: Any = 9.0, leak: Any = 0.0) -> Any:
     """Noise, a smile, and a head that nods at random and takes the brows with it."""
     draw = np.random.default_rng(0)
     made = np.zeros((len(TIMES_S), N_VALUES))
@@ -32,13 +34,13 @@ def rows(noise=0.05, size=0.0, at_s=9.0, leak=0.0):
     return made
 
 
-def matches(made, shapes=SMILE):
+def matches(made: Any, shapes: Any = SMILE) -> Any:
     matched = MatchedFilter(shapes)
     found = [matched.add(t, row) for t, row in zip(TIMES_S, made)]
     return {response.time_s: float(response.match.max()) for response in found if response is not None}
 
 
-def test_a_bump_measures_its_height_and_neither_level_nor_trend_count():
+def test_a_bump_measures_its_height_and_neither_level_nor_trend_count() -> None:
     for duration_s, weights in zip(DURATIONS_S, bumps()):
         time_s = (np.arange(len(weights)) - LAG) / RATE_HZ
         inside = np.where(np.abs(time_s) < duration_s / 2, 0.5 + 0.5 * np.cos(2 * np.pi * time_s / duration_s), 0.0)
@@ -46,7 +48,7 @@ def test_a_bump_measures_its_height_and_neither_level_nor_trend_count():
         assert weights @ (3.0 + 2.0 * time_s) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_movement_in_the_shape_of_an_expression_stands_out():
+def test_a_movement_in_the_shape_of_an_expression_stands_out() -> None:
     found = matches(rows(size=1.0))
 
     best = max(found, key=found.get)
@@ -54,7 +56,7 @@ def test_a_movement_in_the_shape_of_an_expression_stands_out():
     assert found[best] > 1.7 * max(height for t, height in found.items() if 5.0 < t < 8.5)
 
 
-def test_heights_are_in_units_of_the_background():
+def test_heights_are_in_units_of_the_background() -> None:
     """Once a face has been seen for long enough: twice as loud, twice as large, equally conspicuous."""
     some, twice = matches(rows(noise=0.4, size=2.0)), matches(rows(noise=0.8, size=4.0))
 
@@ -62,7 +64,7 @@ def test_heights_are_in_units_of_the_background():
     assert twice[peak] == pytest.approx(some[peak], rel=0.25)
 
 
-def test_what_the_head_does_to_the_skin_is_learnt_and_taken_out():
+def test_what_the_head_does_to_the_skin_is_learnt_and_taken_out() -> None:
     brows = np.zeros((1, FACE))
     brows[0, 1:8:2] = 0.5
     size = np.sqrt(brows @ brows.T).item()
@@ -77,7 +79,7 @@ def test_what_the_head_does_to_the_skin_is_learnt_and_taken_out():
     assert told[peak] > 2.0 * untold[peak]
 
 
-def test_peaks_come_once_with_what_was_measured():
+def test_peaks_come_once_with_what_was_measured() -> None:
     finder = PeakFinder(np.repeat(SMILE, 5, axis=0), np.arange(5))
 
     peaks = [peak for t, row in zip(TIMES_S, rows(size=1.0)) if (peak := finder.add(t, row)) is not None]

@@ -25,10 +25,10 @@ def test_figures_by_hand() -> None:
 
 def test_figures_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
-    truth, answers = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
-    counts = metrics.confusion(truth, answers, 4)
-    assert float(metrics.uf1(counts)) == pytest.approx(f1_score(truth, answers, average="macro"))
-    assert float(metrics.uar(counts)) == pytest.approx(balanced_accuracy_score(truth, answers))
+    truth, predicted = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
+    counts = metrics.confusion(truth, predicted, 4)
+    assert float(metrics.uf1(counts)) == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert float(metrics.uar(counts)) == pytest.approx(balanced_accuracy_score(truth, predicted))
 
 
 def test_counts_are_summed_before_they_are_divided() -> None:
@@ -53,8 +53,8 @@ def test_a_class_answered_but_absent_lowers_uf1() -> None:
 def people(n: int, clips: int, right: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, n * clips)
-    answers = np.where(rng.random(n * clips) < right, truth, (truth + 1) % 3)
-    return truth, answers, np.repeat([f"S{i}" for i in range(n)], clips)
+    predicted = np.where(rng.random(n * clips) < right, truth, (truth + 1) % 3)
+    return truth, predicted, np.repeat([f"S{i}" for i in range(n)], clips)
 
 
 def test_intervals_hold_the_value() -> None:
@@ -64,8 +64,8 @@ def test_intervals_hold_the_value() -> None:
 
 def test_intervals_are_those_of_independent_subjects() -> None:
     """With one clip a person the bootstrap must agree with the binomial distribution."""
-    truth, answers, subjects = people(400, 1, 0.7)
-    figure = metrics.figures(truth, answers, subjects, n_classes=3)["accuracy"]
+    truth, predicted, subjects = people(400, 1, 0.7)
+    figure = metrics.figures(truth, predicted, subjects, n_classes=3)["accuracy"]
     wanted = 2 * 1.96 * np.sqrt(figure.value * (1 - figure.value) / 400)
     assert figure.high - figure.low == pytest.approx(wanted, rel=0.1)
 
@@ -75,8 +75,8 @@ def test_clips_of_one_person_are_not_independent() -> None:
     rng = np.random.default_rng(0)
     right = rng.random(40) < 0.6
     truth = np.zeros(40 * 25, np.int64)
-    answers = np.repeat(np.where(right, 0, 1), 25)
-    figure = metrics.figures(truth, answers, np.repeat(np.arange(40).astype(str), 25), n_classes=2)["accuracy"]
+    predicted = np.repeat(np.where(right, 0, 1), 25)
+    figure = metrics.figures(truth, predicted, np.repeat(np.arange(40).astype(str), 25), n_classes=2)["accuracy"]
     assert figure.high - figure.low > 0.25
 
 

@@ -1,6 +1,7 @@
 """Regional motion of a real portrait warped by known amounts."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,18 +20,18 @@ NAMES = list(REGIONS)
 
 
 @pytest.fixture(scope="module")
-def mesh():
+def mesh() -> Any:
     return detect_once(PORTRAIT)
 
 
-def crop_of(picture, mesh, motion=None):
+def crop_of(picture: Any, mesh: Any, motion: Any = None) -> Any:
     transform = geometry.crop_from_landmarks(mesh)
     landmarks = geometry.apply(transform, mesh).astype(np.float32)
     motion = geometry.identity() if motion is None else motion
     return FaceCrop(cut(picture, transform), transform, motion, landmarks, 0.0, 0, 0, "tracked", 1.0, 1)
 
 
-def bumped(mesh, landmark, shift_percent, radius_iod=0.25):
+def bumped(mesh: Any, landmark: Any, shift_percent: Any, radius_iod: Any = 0.25) -> Any:
     """Push the skin around a landmark by a share of the inter-ocular distance."""
     iod = geometry.inter_ocular_px(mesh)
     y, x = np.mgrid[0:512, 0:512].astype(np.float32)
@@ -39,11 +40,11 @@ def bumped(mesh, landmark, shift_percent, radius_iod=0.25):
     return cv2.remap(PORTRAIT, x - shift[..., 0], y - shift[..., 1], cv2.INTER_CUBIC)
 
 
-def measured(mesh, picture, motion=None):
+def measured(mesh: Any, picture: Any, motion: Any = None) -> Any:
     return MotionMeter(crop_of(PORTRAIT, mesh)).measure(crop_of(picture, mesh, motion))
 
 
-def test_a_face_at_rest_does_not_move(mesh):
+def test_a_face_at_rest_does_not_move(mesh: Any) -> None:
     motion = measured(mesh, PORTRAIT)
 
     assert np.abs(motion.regions).max() < 0.01
@@ -51,7 +52,7 @@ def test_a_face_at_rest_does_not_move(mesh):
 
 
 @pytest.mark.parametrize(("landmark", "region"), [(61, "right mouth corner"), (336, "left inner brow")])
-def test_a_push_of_one_percent_shows_in_its_region_with_its_direction(mesh, landmark, region):
+def test_a_push_of_one_percent_shows_in_its_region_with_its_direction(mesh: Any, landmark: Any, region: Any) -> None:
     motion = measured(mesh, bumped(mesh, landmark, (0.0, -1.0)))
 
     moved = motion.regions[NAMES.index(region)]
@@ -59,16 +60,16 @@ def test_a_push_of_one_percent_shows_in_its_region_with_its_direction(mesh, land
     assert abs(moved[0]) < 0.3
 
 
-def test_motion_grows_with_the_push(mesh):
+def test_motion_grows_with_the_push(mesh: Any) -> None:
     small = measured(mesh, bumped(mesh, 61, (0.0, -0.5))).regions[NAMES.index("right mouth corner"), 1]
     large = measured(mesh, bumped(mesh, 61, (0.0, -1.0))).regions[NAMES.index("right mouth corner"), 1]
 
     assert 1.6 < large / small < 2.2
 
 
-def test_what_tracking_leaves_of_head_motion_is_left_out_of_the_regions(mesh):
+def test_what_tracking_leaves_of_head_motion_is_left_out_of_the_regions(mesh: Any) -> None:
     iod = geometry.inter_ocular_px(mesh)
-    shifted = cv2.warpAffine(PORTRAIT, np.float32([[1, 0, 0.010 * iod], [0, 1, 0.005 * iod]]), (512, 512))
+    shifted = cv2.warpAffine(PORTRAIT, np.array([[1, 0, 0.010 * iod], [0, 1, 0.005 * iod]], np.float32), (512, 512))
 
     motion = measured(mesh, shifted)
 
@@ -76,7 +77,7 @@ def test_what_tracking_leaves_of_head_motion_is_left_out_of_the_regions(mesh):
     assert np.median(np.hypot(*motion.regions.T)) < 0.05
 
 
-def test_a_change_of_light_is_not_motion(mesh):
+def test_a_change_of_light_is_not_motion(mesh: Any) -> None:
     darker = np.clip(PORTRAIT * 0.9, 0, 255).astype(np.uint8)
 
     motion = measured(mesh, darker)
@@ -85,7 +86,7 @@ def test_a_change_of_light_is_not_motion(mesh):
     assert np.abs(motion.regions).max() < 0.1
 
 
-def turned(mesh, yaw, *, camera=9.0):
+def turned(mesh: Any, yaw: Any, *, camera: Any = 9.0) -> Any:
     """Turn the portrait's head to the side, in depth, without moving any of its skin."""
     iod, eyes = geometry.inter_ocular_px(mesh), geometry.eye_centres(mesh).mean(axis=0)
     y, x = (np.mgrid[0:512, 0:512] - eyes[::-1, None, None]) / iod
@@ -102,7 +103,7 @@ def turned(mesh, yaw, *, camera=9.0):
     return cv2.remap(PORTRAIT, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def test_a_head_that_turns_in_depth_moves_no_skin(mesh):
+def test_a_head_that_turns_in_depth_moves_no_skin(mesh: Any) -> None:
     meter = MotionMeter(crop_of(PORTRAIT, mesh))
 
     moved = [meter.measure(crop_of(turned(mesh, yaw), mesh)) for yaw in np.radians(np.linspace(0.0, 5.0, 11))]
@@ -113,11 +114,11 @@ def test_a_head_that_turns_in_depth_moves_no_skin(mesh):
     assert lengths.max() < 0.45
 
 
-def test_motion_goes_on_where_the_face_is_cut_out_anew(mesh):
+def test_motion_goes_on_where_the_face_is_cut_out_anew(mesh: Any) -> None:
     smile = bumped(mesh, 61, (0.0, -1.0))
     meter = MotionMeter(crop_of(PORTRAIT, mesh))
     before = meter.measure(crop_of(smile, mesh))
-    anew = replace(crop_of(smile, mesh + np.float32([6.0, -4.0])), anchor=1)
+    anew = replace(crop_of(smile, mesh + np.array([6.0, -4.0], np.float32)), anchor=1)
 
     after = [meter.measure(anew), meter.measure(anew)]
 

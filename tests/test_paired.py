@@ -11,10 +11,10 @@ from mer.training.predictions import Predictions
 TRUTH = np.tile([0, 1, 2], 20)
 
 
-def answers_of(answers: np.ndarray, *, order: np.ndarray | None = None) -> Predictions:
+def predictions_of(predicted: np.ndarray, *, order: np.ndarray | None = None) -> Predictions:
     """Return predictions of 60 clips of ten people."""
     shares = np.full((60, 3), 0.1)
-    shares[np.arange(60), answers] = 0.8
+    shares[np.arange(60), predicted] = 0.8
     places = np.arange(60) if order is None else order
     names = [np.array([f"{word}{i // step}" for i in range(60)]) for word, step in (("P", 6), ("c", 1), ("f", 30))]
     subjects, clips, folds = (array[places] for array in names)
@@ -40,27 +40,27 @@ def test_the_correction_for_several_is_holms() -> None:
 
 def test_clips_are_matched_by_name_whatever_their_order() -> None:
     one, two = run_of(0, 0.8), run_of(1, 0.5)
-    turned = answers_of(two, order=np.arange(60)[::-1])
-    [found] = paired.compare([("a", answers_of(one)), ("b", turned)])
+    turned = predictions_of(two, order=np.arange(60)[::-1])
+    [found] = paired.compare([("a", predictions_of(one)), ("b", turned)])
     assert found.only_first == int(((one == TRUTH) & (two != TRUTH)).sum())
     assert found.only_second == int(((two == TRUTH) & (one != TRUTH)).sum())
     assert found.differences["accuracy"].value == pytest.approx((one == TRUTH).mean() - (two == TRUTH).mean())
 
 
 def test_a_run_does_not_differ_from_itself() -> None:
-    given = answers_of(run_of(0, 0.7))
+    given = predictions_of(run_of(0, 0.7))
     [found] = paired.compare([("a", given), ("b", given)])
     assert (found.p, found.differences["uf1"].low, found.differences["uf1"].high) == (1.0, 0.0, 0.0)
 
 
 def test_three_runs_are_three_comparisons_with_a_line_each() -> None:
-    found = paired.compare([(name, answers_of(run_of(i, 0.7))) for i, name in enumerate("abc")])
+    found = paired.compare([(name, predictions_of(run_of(i, 0.7))) for i, name in enumerate("abc")])
     lines = paired.to_csv(found).splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [["a", "b"], ["a", "c"], ["b", "c"]]
 
 
 def test_runs_over_other_clips_are_refused() -> None:
-    other = answers_of(run_of(0, 0.7))
+    other = predictions_of(run_of(0, 0.7))
     other.clips[0] = "another"
     with pytest.raises(MerError, match="do not report the same clips"):
-        paired.compare([("a", answers_of(run_of(0, 0.7))), ("b", other)])
+        paired.compare([("a", predictions_of(run_of(0, 0.7))), ("b", other)])

@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -25,14 +26,14 @@ def seen(*, moving: int | None = None, shift: float = 0.0) -> Update:
     head[0, 2] = shift
     landmarks = np.tile(np.array([60.0, 120.0], np.float32), (478, 1))
     still = update(0, 0.0)
-    return replace(still, crop=replace(still.crop, landmarks_px=landmarks, motion=head), regions=regions)
+    return replace(still, crop=replace(still.crop, landmarks_px=landmarks, crop_from_anchor=head), regions=regions)
 
 
 def text_of(panel: RenderableType, *, width: int, height: int, colour: bool = True) -> str:
-    system = "truecolor" if colour else None
+    system: Literal["truecolor"] | None = "truecolor" if colour else None
     console = Console(
         file=io.StringIO(), width=width, height=height, record=True, color_system=system, force_terminal=True
-    )  # type: ignore[arg-type]
+    )
     console.print(panel, height=height)
     return console.export_text()
 

@@ -13,7 +13,9 @@ from fakes import FakeEngine, batch_in_this_process, event, interval, update
 from rich.console import Console
 from test_overlay import drawn
 
+import realtime
 import realtime.commands.replay
+from mer.errors import MerError
 from mer.evaluation.matching import compare, read_truth
 from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
@@ -132,7 +134,7 @@ def test_one_person_is_followed_as_the_tracker_of_one_does(recording: Path) -> N
         for frame, _ in zip(frames, range(40)):
             (ours,), theirs = pipeline.crops(frame), tracker.crop(frame)
             assert np.array_equal(ours.image, theirs.image)
-            assert np.array_equal(ours.motion, theirs.motion)
+            assert np.array_equal(ours.crop_from_anchor, theirs.crop_from_anchor)
 
 
 def of_person(number: int, made: Update) -> Update:
@@ -208,3 +210,9 @@ def test_a_number_of_people_that_cannot_be_rendered_is_refused(
 ) -> None:
     assert synthesise(["people", str(tmp_path / "a.mp4"), "--n-people", "4"]) == 2
     assert "4 people given; expected 2 to 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("people", [0, 7])
+def test_the_library_refuses_a_number_of_people_that_cannot_be_followed(people: int, recording: Path) -> None:
+    with pytest.raises(MerError, match=f"{people} people given; expected 1 to 6"):
+        next(realtime.updates(recording, people=people))

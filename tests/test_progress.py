@@ -15,8 +15,7 @@ def drawn(names: list[str], frames: list[tuple[int, int]], *, ended: int) -> str
         for number in range(ended):
             bar.end(number)
         bar.update(frames)
-        bar._progress.refresh()
-        return out.getvalue()
+    return out.getvalue()  # the last state is drawn once more at the end
 
 
 def test_a_batch_shows_what_is_under_way_and_how_many_are_done() -> None:

@@ -25,8 +25,8 @@ def costs(monkeypatch: pytest.MonkeyPatch, *, ffv1_s: float, raw_s: float, disk_
     def cost(codec: recording_codec.Codec, image: NDArray[np.uint8], rate_hz: float) -> tuple[float, float]:
         return (ffv1_s, 1000.0) if codec is FFV1 else (raw_s, 3000.0)
 
-    monkeypatch.setattr(recording_codec, "_cost", cost)
-    monkeypatch.setattr(recording_codec, "_disk_bytes_s", lambda folder: disk_bytes_s)
+    monkeypatch.setattr(recording_codec, "cost_of", cost)
+    monkeypatch.setattr(recording_codec, "disk_bytes_s", lambda folder: disk_bytes_s)
 
 
 @pytest.mark.parametrize(

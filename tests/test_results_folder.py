@@ -168,7 +168,7 @@ def test_everything_else_is_as_the_umask_says(tmp_path: Path) -> None:
 def test_what_a_killed_run_left_of_faces_is_removed(tmp_path: Path) -> None:
     finish(tmp_path / "a")
     (tmp_path / "a/clips").mkdir()
-    for name in ("report.html.part", "clips/event-003.png.part", ".film.part.mp4"):
+    for name in ("report.html.part", "clips/event-003.png.part", ".video.part.mp4"):
         (tmp_path / "a" / name).write_text("a face")
     with opened(tmp_path / "a"):
         assert names(tmp_path / "a") - {"events.jsonl.part", "summary.json.part"} == {

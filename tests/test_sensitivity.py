@@ -1,4 +1,4 @@
-"""The dial of the spotter and the options that turn it."""
+"""The sensitivity of the spotter, and the options and keys that change it."""
 
 import argparse
 import threading
@@ -40,20 +40,20 @@ def test_anything_else_is_refused(text: str) -> None:
 
 @pytest.fixture
 def pipeline() -> Iterator[Pipeline]:
-    with Pipeline(rate_hz=100.0, engine=FakeEngine(), sensitivity=LEVELS["high"]) as made:  # type: ignore[arg-type]
+    with Pipeline(rate_hz=100.0, engine=FakeEngine(), sensitivity=LEVELS["high"]) as made:
         yield made
 
 
 def test_keys_turn_the_dial_that_the_option_sets(pipeline: Pipeline) -> None:
     keys = Keys(pipeline, stop=threading.Event(), on_mark=lambda mark: None, source="0", save_dir=Path())
-    assert pipeline._spotter.config == spotter_config(1.5)
+    assert pipeline.people.config == spotter_config(1.5)
     assert keys("+") == "sensitivity 1.88"
-    assert pipeline._spotter.config == spotter_config(1.875)
+    assert pipeline.people.config == spotter_config(1.875)
     keys("-")
-    assert pipeline._spotter.config == spotter_config(1.5)
+    assert pipeline.people.config == spotter_config(1.5)
 
 
-def test_keys_stop_at_the_ends_of_the_dial(pipeline: Pipeline) -> None:
+def test_keys_stop_at_the_ends_of_the_range(pipeline: Pipeline) -> None:
     keys = Keys(pipeline, stop=threading.Event(), on_mark=lambda mark: None, source="0", save_dir=Path())
     for key, end in (("+", 5.0), ("-", 0.2)):
         for _ in range(20):

@@ -28,10 +28,10 @@ def test_nobody_is_in_two_parts_and_nobody_is_left_out(protocol: splits.Protocol
     subjects, labels = corpus()
     datasets = [f"D{int(name[1:]) % 3}" for name in subjects]
     for fold in splits.make_folds(subjects, labels, protocol, seed=seed, datasets=datasets):
-        parts = [*fold.train, *fold.stop, *fold.test]
+        parts = [*fold.train, *fold.validation, *fold.test]
         assert sorted(parts) == sorted(set(subjects))
         assert fold.train
-        assert fold.stop
+        assert fold.validation
 
 
 def test_five_folds_report_everybody_once() -> None:
@@ -61,10 +61,10 @@ def test_classes_are_spread_evenly() -> None:
         assert max(abs(n - count / 5) for n in inside) <= max(3, 0.25 * count / 5)
 
 
-def test_the_stopping_part_is_a_sixth_and_knows_the_frequent_classes() -> None:
+def test_the_validation_set_is_a_sixth_and_knows_the_frequent_classes() -> None:
     subjects, labels = corpus()
     for fold in splits.make_folds(subjects, labels, "5fold", seed=0):
-        clips = [label for s, label in zip(subjects, labels) if s in fold.stop]
+        clips = [label for s, label in zip(subjects, labels) if s in fold.validation]
         assert 15 <= len(clips) <= 50
         assert {"happiness", "disgust", "surprise"} <= set(clips)
 
@@ -93,7 +93,7 @@ def test_too_few_people_are_refused(protocol: splits.Protocol, least: int) -> No
 def test_a_class_of_one_person_cannot_be_trained_and_reported() -> None:
     subjects = [f"S{i}" for i in range(6)] * 2 + ["S0"]
     labels = ["a"] * 6 + ["b"] * 6 + ["rare"]
-    with pytest.raises(MerError, match="no subject of the training part shows 'rare'"):
+    with pytest.raises(MerError, match="no subject of the training set shows 'rare'"):
         splits.make_folds(subjects, labels, "5fold", seed=0)
 
 
@@ -109,11 +109,11 @@ SUBJECTS, LABELS = ["a", "b", "c", "d"] * 2, ["x"] * 4 + ["y"] * 4
 @pytest.mark.parametrize(
     ("folds", "named"),
     [
-        ([Fold("f", ("a", "b"), ("c",), ("b", "d"))], "'b' is in two parts"),
-        ([Fold("f", ("a", "c"), ("b", "c"), ("d",))], "'c' is in two parts"),
-        ([Fold("f", ("a", "b"), ("c",), ())], "'d' is in no part"),
+        ([Fold("f", ("a", "b"), ("c",), ("b", "d"))], "'b' is in two sets"),
+        ([Fold("f", ("a", "c"), ("b", "c"), ("d",))], "'c' is in two sets"),
+        ([Fold("f", ("a", "b"), ("c",), ())], "'d' is in no set"),
         ([Fold("f", ("a", "b"), ("c",), ("d", "e"))], "'e' is not in the data"),
-        ([Fold("f", ("a", "b"), ("c",), ("d",)), Fold("g", ("a", "b"), ("c",), ("d",))], "reported in 2 folds"),
+        ([Fold("f", ("a", "b"), ("c",), ("d",)), Fold("g", ("a", "b"), ("c",), ("d",))], "in the test set of 2 folds"),
     ],
 )
 def test_leaking_folds_are_refused(folds: list[Fold], named: str) -> None:
@@ -127,8 +127,8 @@ def test_leaking_folds_are_refused(folds: list[Fold], named: str) -> None:
         ("{", "not a folds.json"),
         ("[]", "not a folds.json"),
         (json.dumps({"format": 1, "protocol": "5fold", "folds": [{"name": "f"}]}), "train"),
-        (json.dumps({"format": 1, "protocol": "5fold", "folds": []}), "0 fold"),
-        (json.dumps({"format": 2, "protocol": "5fold", "folds": []}), "format 2"),
+        (json.dumps({"format": 2, "protocol": "5fold", "folds": []}), "0 fold"),
+        (json.dumps({"format": 1, "protocol": "5fold", "folds": []}), "format 1"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, content: str, named: str) -> None:

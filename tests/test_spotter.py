@@ -1,6 +1,8 @@
 """The spotter on hand-made motion: a stand-in for the measuring; real filters, network and limits."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ def nods() -> list[float]:
 
 
 @pytest.fixture
-def course(monkeypatch, nods) -> list[Course]:
+def course(monkeypatch: pytest.MonkeyPatch, nods: Any) -> list[Course]:
     """Let the first entry of the returned list say how far an expression has moved the skin at a time."""
     courses: list[Course] = [lambda time_s: 0.0]
 
@@ -48,7 +50,7 @@ def course(monkeypatch, nods) -> list[Course]:
     return courses
 
 
-def crop(index: int, *, state="tracked", anchor=0, rate_hz=RATE_HZ) -> FaceCrop:
+def crop(index: int, *, state: Any = "tracked", anchor: Any = 0, rate_hz: Any = RATE_HZ) -> FaceCrop:
     image = np.full((CROP_SIZE, CROP_SIZE), 100 * (index % 2), np.uint8)
     landmarks = np.zeros((478, 2), np.float32)
     still = geometry.identity()
@@ -58,20 +60,20 @@ def crop(index: int, *, state="tracked", anchor=0, rate_hz=RATE_HZ) -> FaceCrop:
 def bump(onset_s: float, apex_s: float, offset_s: float, peak: float) -> Course:
     def at(time_s: float) -> float:
         rise, fall = (time_s - onset_s) / (apex_s - onset_s), (offset_s - time_s) / (offset_s - apex_s)
-        return peak * (0.5 - 0.5 * np.cos(np.pi * min(max(min(rise, fall), 0.0), 1.0)))
+        return peak * (0.5 - 0.5 * math.cos(math.pi * min(max(min(rise, fall), 0.0), 1.0)))
 
     return at
 
 
-def run(spotter: Spotter, seconds: float, *, rate_hz=RATE_HZ) -> list[Spotting]:
+def run(spotter: Spotter, seconds: float, *, rate_hz: Any = RATE_HZ) -> list[Spotting]:
     return [*(spotter.step(crop(i, rate_hz=rate_hz)) for i in range(int(seconds * rate_hz))), spotter.finish()]
 
 
-def intervals(spottings: list[Spotting]):
+def intervals(spottings: list[Spotting]) -> Any:
     return [interval for spotting in spottings for interval in spotting.intervals]
 
 
-def test_a_resting_face_warms_up_then_idles_and_nothing_is_found(course):
+def test_a_resting_face_warms_up_then_idles_and_nothing_is_found(course: Any) -> None:
     spottings = run(Spotter(), 4.0)
 
     assert [spottings[50].state, spottings[-1].state] == ["warming-up", "idle"]
@@ -79,7 +81,7 @@ def test_a_resting_face_warms_up_then_idles_and_nothing_is_found(course):
 
 
 @pytest.mark.parametrize("rate_hz", [30, 60, 100, 200])
-def test_a_brief_motion_is_a_micro_expression_at_any_rate(course, rate_hz):
+def test_a_brief_motion_is_a_micro_expression_at_any_rate(course: Any, rate_hz: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
 
     (found,) = intervals(run(Spotter(), 5.0, rate_hz=rate_hz))
@@ -90,7 +92,7 @@ def test_a_brief_motion_is_a_micro_expression_at_any_rate(course, rate_hz):
     assert found.offset.time_s == pytest.approx(3.37, abs=0.03 + 0.6 / rate_hz)
 
 
-def test_the_states_follow_the_motion(course):
+def test_the_states_follow_the_motion(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
 
     states = [spotting.state for spotting in run(Spotter(), 5.0)]
@@ -99,7 +101,7 @@ def test_the_states_follow_the_motion(course):
     assert states[-1] == "idle"
 
 
-def test_a_motion_that_stays_is_no_micro_expression_and_hides_none(course):
+def test_a_motion_that_stays_is_no_micro_expression_and_hides_none(course: Any) -> None:
     rise = bump(3.0, 3.4, 9.0, 2.0)
     fall = bump(7.0, 7.12, 7.35, 1.0)
     course[0] = lambda time_s: (rise(time_s) if time_s < 3.4 else 2.0) + fall(time_s)
@@ -109,7 +111,7 @@ def test_a_motion_that_stays_is_no_micro_expression_and_hides_none(course):
     assert found == [pytest.approx(7.12, abs=0.05)]
 
 
-def test_two_micro_expressions_in_a_row_are_two(course):
+def test_two_micro_expressions_in_a_row_are_two(course: Any) -> None:
     first, second = bump(3.0, 3.1, 3.3, 1.0), bump(4.0, 4.15, 4.4, 0.8)
     course[0] = lambda time_s: first(time_s) + second(time_s)
 
@@ -118,7 +120,7 @@ def test_two_micro_expressions_in_a_row_are_two(course):
     assert found == [pytest.approx(3.1, abs=0.05), pytest.approx(4.15, abs=0.05)]
 
 
-def test_a_face_that_goes_in_the_middle_is_named_and_recovered_from(course):
+def test_a_face_that_goes_in_the_middle_is_named_and_recovered_from(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
     spotter = Spotter()
 
@@ -131,7 +133,7 @@ def test_a_face_that_goes_in_the_middle_is_named_and_recovered_from(course):
     assert after.state == "warming-up"
 
 
-def test_a_new_cut_of_the_face_in_the_middle_changes_nothing(course):
+def test_a_new_cut_of_the_face_in_the_middle_changes_nothing(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
     spotter = Spotter()
 
@@ -140,7 +142,7 @@ def test_a_new_cut_of_the_face_in_the_middle_changes_nothing(course):
     assert [interval.verdict for interval in intervals(spottings)] == ["micro"]
 
 
-def test_a_motion_cut_off_by_the_end_is_unfinished(course):
+def test_a_motion_cut_off_by_the_end_is_unfinished(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
 
     found = intervals(run(Spotter(), 3.17))
@@ -148,13 +150,13 @@ def test_a_motion_cut_off_by_the_end_is_unfinished(course):
     assert [interval.reason for interval in found] == ["unfinished"]
 
 
-def test_motion_below_the_floor_is_ignored(course):
+def test_motion_below_the_floor_is_ignored(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 0.3)
 
     assert not intervals(run(Spotter(SpotterConfig(floor=0.5)), 5.0))
 
 
-def test_an_expression_in_the_middle_of_nods_is_found(course, nods):
+def test_an_expression_in_the_middle_of_nods_is_found(course: Any, nods: Any) -> None:
     course[0] = bump(5.0, 5.15, 5.4, 1.2)
     nods[0] = 2.0
 
@@ -163,7 +165,7 @@ def test_an_expression_in_the_middle_of_nods_is_found(course, nods):
     assert found == [pytest.approx(5.15, abs=0.05)]
 
 
-def test_what_is_turned_down_says_what_was_measured(course):
+def test_what_is_turned_down_says_what_was_measured(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 6.0)
 
     (found, *_) = intervals(run(Spotter(), 5.0))
@@ -172,7 +174,7 @@ def test_what_is_turned_down_says_what_was_measured(course):
     assert "% of the eye distance" in found.detail
 
 
-def test_a_slow_drift_does_not_hide_what_comes_on_top_of_it(course):
+def test_a_slow_drift_does_not_hide_what_comes_on_top_of_it(course: Any) -> None:
     drift = bump(2.6, 3.4, 9.0, 0.3)
     quick = bump(3.9, 4.05, 4.3, 1.0)
     course[0] = lambda time_s: drift(min(time_s, 3.4)) + quick(time_s)
@@ -182,7 +184,7 @@ def test_a_slow_drift_does_not_hide_what_comes_on_top_of_it(course):
     assert [i.apex.time_s for i in found if i.verdict == "micro"] == [pytest.approx(4.05, abs=0.03)]
 
 
-def test_the_decision_waits_for_what_follows_but_not_longer_than_a_third_of_a_second(course):
+def test_the_decision_waits_for_what_follows_but_not_longer_than_a_third_of_a_second(course: Any) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
     spotter = Spotter()
 
@@ -191,14 +193,17 @@ def test_the_decision_waits_for_what_follows_but_not_longer_than_a_third_of_a_se
     assert 3.45 < decided / RATE_HZ < 3.4 + 0.34
 
 
-def test_what_could_be_seen_follows_from_the_motion_around(course):
+def test_what_could_be_seen_follows_from_the_motion_around(course: Any) -> None:
     course[0] = lambda time_s: 1.5 * np.sin(12.0 * time_s) if time_s > 6.0 else 0.0
 
     seen = [spotting.watchable for spotting in run(Spotter(), 9.0)]
 
     assert seen[50] is None
-    assert 0.0 < seen[500] < 0.6 * seen[-2]
+    still, moving = seen[500], seen[-2]
+    assert still is not None
+    assert moving is not None
+    assert 0.0 < still < 0.6 * moving
 
 
-def test_nothing_could_be_seen_without_a_face(course):
+def test_nothing_could_be_seen_without_a_face(course: Any) -> None:
     assert Spotter().step(crop(0, state="lost")).watchable is None

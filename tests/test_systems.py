@@ -89,7 +89,7 @@ def test_features_are_worked_out_once(lbp_run: Path, toy: Path, monkeypatch: pyt
     def never(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("worked out again")
 
-    monkeypatch.setattr(fold_module, "_ms_per_clip", lambda *_: 1.0)  # which is measured without the cache
+    monkeypatch.setattr(fold_module, "ms_per_clip", lambda *_: 1.0)  # which is measured without the cache
     monkeypatch.setattr("mer.models.lbp_top.lbp_top", never)
     assert run_it(toy, lbp_run, "--model", "lbp-top", "--protocol", "loso") == 0
     assert {path: path.read_bytes() for path in before} == before
@@ -138,10 +138,10 @@ def test_input_and_rate_become_the_systems_own() -> None:
     assert TrainSettings(model="mdmo").input == "flow"
 
 
-def task(features: Any, truth: Any, stop: Any, stop_truth: Any, tmp_path: Path) -> Task:
+def task(features: Any, truth: Any, validation: Any, validation_truth: Any, tmp_path: Path) -> Task:
     settings = TrainSettings(model="mdmo", classes=CLASSES)
     examples = Examples(np.asarray(features, np.float32), np.asarray(truth))
-    others = Examples(np.asarray(stop, np.float32), np.asarray(stop_truth))
+    others = Examples(np.asarray(validation, np.float32), np.asarray(validation_truth))
     context = RunContext(settings, tmp_path, tmp_path / "features")
     return Task(examples, others, context, (0, 0), "fold-1", Console(quiet=True))
 

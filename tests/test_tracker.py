@@ -53,7 +53,7 @@ def test_a_small_shift_of_the_head_shows_as_motion_under_the_same_transform(trac
 
     scale = np.hypot(*first.crop_from_source[:, 0])
     centre = np.full((1, 2), 120.0)
-    moved = (geometry.apply(second.motion, centre) - centre)[0]
+    moved = (geometry.apply(second.crop_from_anchor, centre) - centre)[0]
     turned = first.crop_from_source[:, :2] @ [2.0, -1.0]
     assert np.array_equal(first.crop_from_source, second.crop_from_source)
     assert moved == pytest.approx(turned, abs=0.05 * scale)
@@ -66,7 +66,7 @@ def test_a_large_shift_is_followed_by_a_new_anchor(tracker: Any) -> None:
 
     assert all(crop.state == "tracked" for crop in crops)
     assert crops[-1].anchor > crops[0].anchor
-    assert geometry.apply(crops[-1].motion, np.full((1, 2), 120.0)) == pytest.approx(120.0, abs=MAX_SHIFT)
+    assert geometry.apply(crops[-1].crop_from_anchor, np.full((1, 2), 120.0)) == pytest.approx(120.0, abs=MAX_SHIFT)
 
 
 def test_a_face_that_goes_is_lost_then_absent_and_found_again(tracker: Any) -> None:
@@ -109,7 +109,7 @@ def test_two_runs_over_the_same_frames_agree_to_the_byte() -> None:
 
     for a, b in zip(run(), run()):
         assert np.array_equal(a.image, b.image)
-        assert np.array_equal(a.motion, b.motion)
+        assert np.array_equal(a.crop_from_anchor, b.crop_from_anchor)
 
 
 def test_crops_cut_ahead_of_their_turn_change_nothing() -> None:
@@ -117,11 +117,11 @@ def test_crops_cut_ahead_of_their_turn_change_nothing() -> None:
     frames = [frame(i, shift=(x, 0.0)) for i, x in enumerate(path)]
     with FaceTracker(Landmarker()) as plain, FaceTracker(Landmarker()) as tracker:
         usual = [plain.crop(one) for one in frames]
-        assert tracker.cut_ahead(frames[0]) is None  # no face is known yet
+        assert tracker.precrop(frames[0]) is None  # no face is known yet
         crops: list[FaceCrop] = []
         waiting: deque[tuple[Frame, Any]] = deque()
         for one in frames:
-            waiting.append((one, tracker.cut_ahead(one)))
+            waiting.append((one, tracker.precrop(one)))
             if len(waiting) > 6:
                 crops.append(tracker.crop(*waiting.popleft()))
         crops += [tracker.crop(*late) for late in waiting]
@@ -129,12 +129,12 @@ def test_crops_cut_ahead_of_their_turn_change_nothing() -> None:
     assert usual[-1].anchor > usual[0].anchor
     for crop, other in zip(crops, usual, strict=True):
         assert np.array_equal(crop.image, other.image)
-        assert np.array_equal(crop.motion, other.motion)
+        assert np.array_equal(crop.crop_from_anchor, other.crop_from_anchor)
         assert (crop.anchor, crop.index) == (other.anchor, other.index)
 
 
 def test_a_picture_of_another_size_is_not_cut_ahead(tracker: Any) -> None:
     tracker.crop(frame(0))
 
-    assert tracker.cut_ahead(frame(1)) is not None
-    assert tracker.cut_ahead(Frame(np.zeros((20, 20, 3), np.uint8), 0.02, 2)) is None
+    assert tracker.precrop(frame(1)) is not None
+    assert tracker.precrop(Frame(np.zeros((20, 20, 3), np.uint8), 0.02, 2)) is None

@@ -78,7 +78,7 @@ def test_the_checkpoint_knows_where_it_comes_from(finished: Path) -> None:
     assert configuration.training["data"] == "toy"
     assert configuration.training["settings"]["protocol"] == "5fold"
     results = [json.loads(path.read_text()) for path in finished.glob("fold-*/result.json")]
-    best = min(results, key=lambda result: result["stop_loss"])
+    best = min(results, key=lambda result: result["validation_loss"])
     assert configuration.temperature == best["temperature"]
     assert configuration.none_threshold == best["none_threshold"]
 
@@ -163,14 +163,14 @@ def test_copies_are_made_of_training_people_only(tmp_path: Path, monkeypatch: py
 
 def interrupted_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Make training stop, as by Ctrl-C, right after an epoch was saved; returns what undoes it."""
-    save = loop._save_state
+    save = loop.save_state
 
     def saving(path: Path, model: Any, optimiser: Any, history: loop.History, best: Any) -> None:
         save(path, model, optimiser, history, best)
         if len(history.epochs) == epoch:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_save_state", saving)
+    monkeypatch.setattr(loop, "save_state", saving)
     return monkeypatch.undo
 
 
@@ -223,7 +223,7 @@ def test_time_ends_a_fold_and_keeps_the_best_epoch(toy: Path, tmp_path: Path) ->
 def test_the_learning_rate_is_halved_without_gain() -> None:
     history, settings = loop.History(1e-3), TrainSettings(halve_after=2, patience=9)
     for number, loss in enumerate((1.0, 0.5, 0.6, 0.7, 0.8, 0.4, 0.9), 1):
-        loop._advance(history, loop.Epoch(number, 1, 0, loss, 0, history.lr, 1, 1), settings)
+        loop.advance(history, loop.Epoch(number, 1, 0, loss, 0, history.lr, 1, 1), settings)
     assert [epoch.lr for epoch in history.epochs] == [1e-3] * 4 + [5e-4] * 3
     assert history.best_epoch == 6
     assert history.ended_by == ""
@@ -244,12 +244,12 @@ def test_without_a_warm_up_the_rate_is_full_at_once() -> None:
     assert optimiser.param_groups[0]["lr"] == 1.0
 
 
-def test_training_on_everybody_reports_the_stopping_part_as_such(toy: Path, tmp_path: Path) -> None:
+def test_training_on_everybody_reports_the_validation_set_as_such(toy: Path, tmp_path: Path) -> None:
     assert run_it(toy, tmp_path / "run", "--protocol", "all", "--epochs", "2") == 0
     [row] = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert row["protocol"] == "all, on its validation subjects (optimistic)"
     folds, _ = splits.load(tmp_path / "run" / "folds.json")
-    assert row["figures"]["subjects"] == len(folds[0].stop)
+    assert row["figures"]["subjects"] == len(folds[0].validation)
 
 
 def test_what_is_made_from_weights_gets_their_path(toy: Path, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
             model,
             broken,
             train=examples,
-            stop=examples,
+            validation=examples,
             settings=TrainSettings(),
             seed=(0,),
             state=tmp_path / "state.safetensors",

@@ -45,7 +45,7 @@ def unavailable() -> str:
     try:
         (status,) = driver.cuInit(0)
         if int(status):
-            return f"no usable CUDA driver (cuInit answered {_name(status)})"
+            return f"no usable CUDA driver (cuInit returned {_name(status)})"
         status, count = runtime.cudaGetDeviceCount()
     except (RuntimeError, OSError):  # cuda-python's words for a missing driver library, by version
         return _NO_DRIVER
@@ -74,7 +74,7 @@ def call(function: Callable[..., tuple[Any, ...]], *arguments: Any) -> Any:
     status, *values = function(*arguments)
     if int(status):
         raise MerError(
-            f"CUDA failed: {getattr(function, '__name__', function)} answered {_name(status)}; "
+            f"CUDA failed: {getattr(function, '__name__', function)} returned {_name(status)}; "
             "is another program using the GPU's memory?"
         )
     return values[0] if values else None

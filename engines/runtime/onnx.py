@@ -64,7 +64,7 @@ class OnnxRuntimeEngine:
         """Return (N, n_classes) float32 probabilities of encoded clips.
 
         Raises:
-            MerError: If the session is closed or fails, or its answers are not probabilities.
+            MerError: If the session is closed or fails, or its outputs are not probabilities.
         """
         check_clips(clips, self.manifest)
         if self._session is None:

@@ -4,15 +4,15 @@
 A new runtime is a file in this folder and an entry here.
 """
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from engines.manifest import Precision
 from engines.protocol import Engine
+from mer.lazy import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Runtime:
         Raises:
             MerError: If it or the library cannot be used.
         """
-        engine: Engine = _load(self.implementation)(path, threads=threads)
+        engine: Engine = load(self.implementation)(path, threads=threads)
         return engine
 
     def installed(self) -> str:
@@ -52,7 +52,7 @@ class Runtime:
         Raises:
             MerError: If it is missing or does not load.
         """
-        return str(_load(self.version)())
+        return str(load(self.version)())
 
 
 RUNTIMES: Final[Mapping[str, Runtime]] = MappingProxyType(
@@ -112,9 +112,3 @@ def runners() -> tuple[tuple[str, Precision], ...]:
     order: tuple[Precision, ...] = ("fp32", "fp16-weights", "fp16")
     ways = [pair for runtime in reversed(list(RUNTIMES.values())) for pair in runtime.runners.items()]
     return tuple((name, wanted) for wanted in order for name, precisions in ways if wanted in precisions)
-
-
-def _load(implementation: str) -> Callable[..., Any]:
-    module, _, name = implementation.partition(":")
-    loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return loaded

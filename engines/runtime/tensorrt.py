@@ -100,7 +100,7 @@ class TensorRtEngine:
         """Return (N, n_classes) float32 probabilities of encoded clips.
 
         Raises:
-            MerError: If the engine is closed or fails, or its answers are not probabilities.
+            MerError: If the engine is closed or fails, or its outputs are not probabilities.
         """
         check_clips(clips, self.manifest)
         if self._engine is None:

@@ -78,7 +78,7 @@ class TorchEngine:
         """Return (N, n_classes) float32 probabilities of encoded clips.
 
         Raises:
-            MerError: If PyTorch fails or the answers are not probabilities.
+            MerError: If PyTorch fails or the outputs are not probabilities.
         """
         check_clips(clips, self.manifest)
         try:

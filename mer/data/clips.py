@@ -78,7 +78,7 @@ def load_clips(
     Raises:
         MerError: If not one sample gave a clip.
     """
-    key = _key(samples, colour)
+    key = cache_key(samples, colour)
     if cache is not None and (kept := _read_cache(cache, key, samples)) is not None:
         return kept
     by_path = [list(group) for _, group in itertools.groupby(sorted(samples, key=_order), attrgetter("path", "fps"))]
@@ -110,7 +110,7 @@ def load_clips(
         skipped,
     )
     if cache is not None:
-        _write_cache(cache, key, clips, samples)
+        write_cache(cache, key, clips, samples)
     return clips
 
 
@@ -208,7 +208,8 @@ def _order(sample: Sample) -> tuple[str, float]:
     return str(sample.path), sample.fps or 0.0
 
 
-def _key(samples: Sequence[Sample], colour: bool) -> str:
+def cache_key(samples: Sequence[Sample], colour: bool) -> str:
+    """Return what the cut clips of some samples depend on, as a hash."""
     rows = [
         (s.subject, s.clip, str(s.path), s.fps, s.onset, s.apex, s.offset, s.label, _stamp(s.path)) for s in samples
     ]
@@ -239,7 +240,8 @@ def _read_cache(path: Path, key: str, samples: Sequence[Sample]) -> ClipSet | No
         return None
 
 
-def _write_cache(path: Path, key: str, clips: ClipSet, samples: Sequence[Sample]) -> None:
+def write_cache(path: Path, key: str, clips: ClipSet, samples: Sequence[Sample]) -> None:
+    """Keep cut clips in a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
     np.savez_compressed(

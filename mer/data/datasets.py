@@ -91,7 +91,7 @@ def load(name: str, root: Path) -> list[Sample]:
 
 
 def only(samples: Iterable[Sample], classes: Sequence[str] = CLASSES) -> list[Sample]:
-    """Return the samples of some classes, by default the five of MMEW that the networks answer with.
+    """Return the samples of some classes, by default the five of MMEW that the networks predict.
 
     Raises:
         MerError: If a class has no sample.

@@ -1,1 +1,1 @@
-"""From answers to figures, tables and pictures; `engines.evaluate` is the command."""
+"""From predictions to figures, tables and pictures; `engines.evaluate` is the command."""

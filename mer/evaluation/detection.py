@@ -1,4 +1,4 @@
-"""How large a micro-expression has to be to be found: detection curves with intervals, and what the dial should say.
+"""How large a micro-expression has to be to be found: detection curves with intervals, and which sensitivity to choose.
 
 A logistic curve on the logarithm of the size, with lapses (Wichmann and Hill, "The psychometric function: I",
 Perception & Psychophysics 2001), whose posterior is worked out on a grid: its intervals are right for few events, too,
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_PERCENT: Final = 10.0
+MAX_PERCENT: Final = 10.0
 """Largest amplitude that a statement is made about, percent of the inter-ocular distance."""
 SHARES: Final = (0.5, 0.8)
 """Probabilities of being found for which the amplitude is given."""
@@ -50,11 +50,11 @@ class Curve:
         return probability
 
     def amplitude(self, share: float) -> float | None:
-        """Return the amplitude that is found with a probability; None if none up to MOST_PERCENT is."""
+        """Return the amplitude that is found with a probability; None if none up to MAX_PERCENT is."""
         if share >= 1.0 - self.lapse:
             return None
         amplitude = self.centre_percent * float((share / (1.0 - self.lapse - share)) ** (1.0 / self.slope))
-        return amplitude if amplitude <= MOST_PERCENT else None
+        return amplitude if amplitude <= MAX_PERCENT else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def fit(amplitudes_percent: Floats, found: NDArray[np.bool_]) -> Posterior:
 
 
 def figures(amplitudes_percent: Floats, found: NDArray[np.bool_], *, false: int, minutes: float) -> dict[str, Any]:
-    """Return everything about one position of the dial as JSON values; intervals hold 95 %.
+    """Return everything about one sensitivity as JSON values; intervals hold 95 %.
 
     Args:
         amplitudes_percent: (n,) peak displacements of the events, n >= 1.
@@ -111,7 +111,7 @@ def figures(amplitudes_percent: Floats, found: NDArray[np.bool_], *, false: int,
     """
     posterior = fit(amplitudes_percent, found)
     curve = posterior.best
-    at = np.geomspace(min(0.3, float(amplitudes_percent.min())), MOST_PERCENT, _CURVE_POINTS)
+    at = np.geomspace(min(0.3, float(amplitudes_percent.min())), MAX_PERCENT, _CURVE_POINTS)
     band = np.array([posterior.interval(values) for values in _probability(at, posterior.grid).T]).T
     low, high = poisson(false)
     return {
@@ -167,17 +167,17 @@ def poisson(count: int) -> tuple[float, float]:
     return float(chi2.ppf(0.025, 2 * count) / 2) if count else 0.0, float(chi2.ppf(0.975, 2 * count + 2) / 2)
 
 
-def advise(dial: Mapping[float, Mapping[str, Any]]) -> dict[str, Any]:
+def advise(rows: Mapping[float, Mapping[str, Any]]) -> dict[str, Any]:
     """Return which sensitivity finds most with at most MAX_FALSE_PER_MINUTE false events, and what to say about it."""
-    quiet = {k: row for k, row in dial.items() if row["false_per_minute"]["value"] <= MAX_FALSE_PER_MINUTE}
+    quiet = {k: row for k, row in rows.items() if row["false_per_minute"]["value"] <= MAX_FALSE_PER_MINUTE}
     if not quiet:
-        best = min(dial, key=lambda k: float(dial[k]["false_per_minute"]["value"]))
-        rate = dial[best]["false_per_minute"]["value"]
+        best = min(rows, key=lambda k: float(rows[k]["false_per_minute"]["value"]))
+        rate = rows[best]["false_per_minute"]["value"]
         text = (
             f"no sensitivity tried keeps below {MAX_FALSE_PER_MINUTE:g} event a minute where nothing was drawn; "
             f"{best:g} has fewest, {rate:.1f}: check its events by hand, or try lower ones"
         )
-        return {"sensitivity": best, "text": text + _caution(dial)}
+        return {"sensitivity": best, "text": text + _caution(rows)}
     best = max(quiet, key=lambda k: (int(quiet[k]["found"]), -k))
     row = quiet[best]
     sees = row["found_with_probability"]["0.8"]["value"]
@@ -187,18 +187,18 @@ def advise(dial: Mapping[float, Mapping[str, Any]]) -> dict[str, Any]:
     text = f"--sensitivity {best:g}: {reach}; {rate:.1f} events a minute where nothing was drawn"
     if size is None:
         text += ". What moves beside them hides them: ask for less head motion and speech, or a camera with more frames"
-    return {"sensitivity": best, "text": text + _caution(dial)}
+    return {"sensitivity": best, "text": text + _caution(rows)}
 
 
-def _caution(dial: Mapping[float, Mapping[str, Any]]) -> str:
-    minutes = float(next(iter(dial.values()))["minutes"])
+def _caution(rows: Mapping[float, Mapping[str, Any]]) -> str:
+    minutes = float(next(iter(rows.values()))["minutes"])
     if minutes >= ENOUGH_MINUTES:
         return ""
     return f". This rests on {minutes:.1f} minutes: give more recordings, at least {ENOUGH_MINUTES:g} minutes in all"
 
 
 def _amplitude(posterior: Posterior, share: float) -> dict[str, float | None]:
-    """Return the amplitude that is found with a probability, and its interval; None stands for over MOST_PERCENT."""
+    """Return the amplitude that is found with a probability, and its interval; None stands for over MAX_PERCENT."""
     centre, slope, lapse = posterior.grid.T
     reached = 1.0 - lapse - share
     with np.errstate(over="ignore"):
@@ -206,8 +206,8 @@ def _amplitude(posterior: Posterior, share: float) -> dict[str, float | None]:
     low, high = posterior.interval(sizes)
     return {
         "value": posterior.best.amplitude(share),
-        "low": low if low <= MOST_PERCENT else None,
-        "high": high if high <= MOST_PERCENT else None,
+        "low": low if low <= MAX_PERCENT else None,
+        "high": high if high <= MAX_PERCENT else None,
     }
 
 

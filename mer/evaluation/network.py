@@ -12,13 +12,13 @@ from mer.preprocess import InputMode
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Weights ready to answer; `engines.evaluate` opens them.
+    """Weights ready to predict; `engines.evaluate` opens them.
 
     Attributes:
         name: What it is called in tables.
         mode: Input mode.
         classes: In the order of the probabilities.
-        none_threshold: Probability below which "none" would be answered.
+        none_threshold: Probability below which "none" would be predicted.
         parameters: Numbers that training adjusted.
         trained_on: Name of the training data.
         probabilities: From encoded clips (N, 13, 90, 90[, 3]) uint8 to (N, C) float32, calibrated.
@@ -39,4 +39,4 @@ class OpenNetwork(Protocol):
     """Opens a checkpoint or an engine."""
 
     def __call__(self, weights: str, *, threads: int) -> Network:
-        """Return it, ready to answer."""
+        """Return it, ready to predict."""

@@ -2,7 +2,7 @@
 
 References:
     McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12, 1947; here
-    the exact test on the clips that one run answers right and the other wrong.
+    the exact test on the clips that one run classifies correctly and the other wrong.
     Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statistics 6, 1979: correction for
     several comparisons.
 """
@@ -35,8 +35,8 @@ class Comparison:
         first: Name of the first.
         second: Name of the second.
         clips: Clips that both report.
-        only_first: Clips that only the first answers right.
-        only_second: Clips that only the second answers right.
+        only_first: Clips that only the first classifies correctly.
+        only_second: Clips that only the second classifies correctly.
         p: Of McNemar's exact test, two-sided; how often chance alone parts two equal runs at least as far.
         p_corrected: The same after Holm's correction for all comparisons made together.
         differences: accuracy, uf1 and uar of the first less those of the second, with 95 % intervals of a bootstrap in
@@ -63,7 +63,7 @@ def compare(runs: Sequence[tuple[str, Predictions]]) -> list[Comparison]:
         MerError: If two runs do not report the same clips with the same truth.
     """
     pairs = [(a, b, *_matched(a, b)) for a, b in itertools.combinations(runs, 2)]
-    right = [(one.answers == one.truth, two.answers == two.truth) for _, _, one, two in pairs]
+    right = [(one.predicted == one.truth, two.predicted == two.truth) for _, _, one, two in pairs]
     counts = [(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in right]
     corrected = holm([mcnemar(*count) for count in counts])
     return [
@@ -145,7 +145,9 @@ def _differences(one: Predictions, two: Predictions) -> dict[str, metrics.Figure
     names, owner = np.unique(one.subjects, return_inverse=True)
     n_classes = len(one.classes)
     per_subject = [
-        np.stack([metrics.confusion(p.truth[owner == s], p.answers[owner == s], n_classes) for s in range(len(names))])
+        np.stack(
+            [metrics.confusion(p.truth[owner == s], p.predicted[owner == s], n_classes) for s in range(len(names))]
+        )
         for p in (one, two)
     ]
     rng = np.random.default_rng(0)

@@ -50,4 +50,4 @@ TABLE_2_TLCNN: Final = (
     (0, 100, 0, 0, 0),
 )
 TABLE_2: Final = {"convlstm": TABLE_2_CONVLSTM, "tlcnn": TABLE_2_TLCNN}
-"""Percent of the true class (rows) answered with each class (columns), by system."""
+"""Percent of the true class (rows) predicted as each class (columns), by system."""

@@ -29,7 +29,7 @@ def draw_confusion(path: Path, figures: Mapping[str, Any], *, title: str) -> Non
         axes.text(j, i, f"{count}\n{100 * shares[i, j]:.0f} %", ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
     axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="answer", ylabel="true class")
+    axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_title(
         f"{title}\naccuracy {100 * figures['accuracy']['value']:.1f} %, {figures['clips']} clips", fontsize=10
     )
@@ -37,7 +37,7 @@ def draw_confusion(path: Path, figures: Mapping[str, Any], *, title: str) -> Non
 
 
 def draw_reliability(path: Path, figures: Mapping[str, Any], *, title: str) -> None:
-    """Draw accuracy against confidence; the area of a dot is the number of its answers.
+    """Draw accuracy against confidence; the area of a dot is the number of its predictions.
 
     Args:
         path: A PNG file.

@@ -148,7 +148,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
         lines += ["", f"### {_title(row)}", "", *_confusion_lines(row)]
         if composite := row.figures["composite"]:
             lines.append(
-                f"\nMEGC2019 composite ({composite['clips']} clips, answers mapped to 3 classes): accuracy "
+                f"\nMEGC2019 composite ({composite['clips']} clips, predictions mapped to 3 classes): accuracy "
                 f"{composite['accuracy']:.3f}, UF1 {composite['uf1']:.3f}, UAR {composite['uar']:.3f}."
             )
     if not _on_papers_data(rows):

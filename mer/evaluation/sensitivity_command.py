@@ -30,7 +30,7 @@ from mer.terminal import open_console
 
 AMPLITUDE_PERCENT: Final = (0.5, 6.0)
 COPIES: Final = 4
-DIAL: Final = (0.6, 1.0, 1.5)
+SENSITIVITIES: Final = (0.6, 1.0, 1.5)
 """Sensitivities tried: low, normal and high."""
 RESULT: Final = "sensitivity.json"
 PICTURE: Final = "sensitivity.png"
@@ -79,7 +79,12 @@ def add_sensitivity(commands: Any) -> None:
     drawing.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     recognition = options.add_argument_group("recognition")
     recognition.add_argument(
-        "--sensitivities", nargs="+", type=float, default=DIAL, metavar="LEVEL", help="values of --sensitivity to try"
+        "--sensitivities",
+        nargs="+",
+        type=float,
+        default=SENSITIVITIES,
+        metavar="LEVEL",
+        help="values of --sensitivity to try",
     )
     recognition.add_argument("--engine", default="auto", metavar="NAME|PATH", help=option_help.ENGINE)
     output = options.add_argument_group("output")
@@ -106,7 +111,7 @@ def sensitivity(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="mer-sensitivity-") as temporary:
         folder = Path(temporary)
         copies, left_out = _copied(given.recordings, folder, settings, given.copies)
-        dial = {value: _measured(copies, folder, value, given) for value in sorted(set(given.sensitivities))}
+        rows = {value: _measured(copies, folder, value, given) for value in sorted(set(given.sensitivities))}
         about = [_about(one) for one in copies]
     result = {
         "schema": 1,
@@ -117,8 +122,8 @@ def sensitivity(given: argparse.Namespace) -> None:
         "seed": given.seed,
         "recordings": about,
         "left_out": left_out,
-        "dial": {f"{value:g}": row for value, row in dial.items()},
-        "advice": detection.advise(dial),
+        "sensitivities": {f"{value:g}": row for value, row in rows.items()},
+        "advice": detection.advise(rows),
     }
     if given.out is not None:
         write_atomically(given.out / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
@@ -141,7 +146,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     )
     for heading in ("sensitivity", "found", "half found from", ".8 found from", "false/min"):
         table.add_column(heading, justify="right")
-    for value, row in result["dial"].items():
+    for value, row in result["sensitivities"].items():
         sizes = [_size(row["found_with_probability"][f"{share:g}"]) for share in detection.SHARES]
         false = row["false_per_minute"]
         rate = f"{false['value']:.1f} ({false['low']:.1f}-{false['high']:.1f})"
@@ -154,7 +159,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
 
 def _size(amplitude: Mapping[str, float | None]) -> str:
     def text(value: float | None) -> str:
-        return f"over {detection.MOST_PERCENT:g}" if value is None else f"{value:.1f}"
+        return f"over {detection.MAX_PERCENT:g}" if value is None else f"{value:.1f}"
 
     return f"{text(amplitude['value'])} ({text(amplitude['low'])}-{text(amplitude['high'])})"
 
@@ -190,7 +195,7 @@ def _own(seed: int, recording: int, copy: int) -> int:
 
 
 def _measured(copies: Sequence[_Copies], folder: Path, value: float, given: argparse.Namespace) -> dict[str, Any]:
-    """Return the figures of one position of the dial."""
+    """Return the figures of one sensitivity."""
     results = folder / f"results-{value:g}"
     files = [path for one in copies for path in (*one.drawn, one.none)]
     options = ["--sensitivity", f"{value:g}", "--engine", given.engine, "--jobs", str(given.jobs)]

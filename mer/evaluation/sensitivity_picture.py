@@ -12,7 +12,7 @@ from mer.files import write_atomically
 
 
 def draw(path: Path, result: Mapping[str, Any]) -> None:
-    """Draw the probability of being found by amplitude, one curve for each position of the dial, and write a PNG.
+    """Draw the probability of being found by amplitude, one curve for each sensitivity, and write a PNG.
 
     Args:
         path: Of the picture.
@@ -23,7 +23,7 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
     """
     figure = Figure(figsize=(7.0, 4.4), dpi=150, layout="constrained")
     axes = figure.subplots()
-    for k, (value, row) in enumerate(result["dial"].items()):
+    for k, (value, row) in enumerate(result["sensitivities"].items()):
         colour = f"C{k}"
         at, p, low, high = (
             [point[name] for point in row["curve"]] for name in ("amplitude_percent", "probability", "low", "high")

@@ -80,7 +80,7 @@ def figures(recordings: Sequence[Spotted], *, only: str | None = None) -> dict[s
         true, found, hits, false; precision, recall, f1; false_per_minute; false_during (causes); of onset, apex and
         offset error_ms with median and p95 of the absolute error and the median signed error (bias; found minus
         true); confirm_ms, from the true offset to the deciding frame, with median and p95; recognition_f1 (macro
-        F1 over the hits, an answer "none" is a miss) and strs, its product with f1. None where nothing can be said.
+        F1 over the hits, a prediction "none" is a miss) and strs, its product with f1. None where nothing can be said.
     """
     kept = [pair for pair in _pairs(recordings) if only is None or pair.truth is None or band(pair.truth) == only]
     hits = [pair for pair in kept if pair.hit]
@@ -109,17 +109,17 @@ def figures(recordings: Sequence[Spotted], *, only: str | None = None) -> dict[s
 def recognition_f1(hits: Iterable[Pair]) -> float | None:
     """Return the macro F1 of recognition over hits, None if no hit has a true class.
 
-    Classes are those that occur among the hits, as truth or as answer; "none" is not a class but a missed prediction.
+    Classes are those that occur among the hits, true or predicted; "none" is not a class but a missed prediction.
     """
     named = [(p.truth.label, p.found.label) for p in hits if p.truth and p.found and p.truth.label != UNLABELLED]
     true_names = {truth for truth, _ in named}
     if not named:
         return None
-    classes = sorted(true_names | {answer for _, answer in named if answer != "none"})
+    classes = sorted(true_names | {predicted for _, predicted in named if predicted != "none"})
     index = {name: k for k, name in enumerate(classes)}
     counts = metrics.confusion(
         np.array([index[truth] for truth, _ in named]),
-        np.array([index.get(answer, len(classes)) for _, answer in named]),
+        np.array([index.get(predicted, len(classes)) for _, predicted in named]),
         len(classes) + 1,
     )
     return float(np.nanmean(metrics.f1_scores(counts)[: len(classes)]))

@@ -15,16 +15,16 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
 
     Returns:
         clips, subjects; accuracy, uf1 and uar with value, low and high; recall by class; confusion
-        (counts, rows are true classes); ece; reliability; `none`: how many right and wrong answers
+        (counts, rows are true classes); ece; reliability; `none`: how many correct and wrong predictions
         the threshold turns into "none"; `composite`: the same three figures for the classes of
         MEGC2019, where the classes map to at least two of them; folds: figures of each; datasets: clips,
         subjects, the three figures and the confusion of each dataset, where there are several.
     """
     classes = predictions.classes
-    truth, answers = predictions.truth, predictions.answers
-    counts = metrics.confusion(truth, answers, len(classes))
-    figures = metrics.figures(truth, answers, predictions.subjects, n_classes=len(classes))
-    right = truth == answers
+    truth, predicted = predictions.truth, predictions.predicted
+    counts = metrics.confusion(truth, predicted, len(classes))
+    figures = metrics.figures(truth, predicted, predictions.subjects, n_classes=len(classes))
+    right = truth == predicted
     silent = predictions.probabilities.max(axis=1) < predictions.none_thresholds
     bins = metrics.reliability(predictions.probabilities, truth)
     return {
@@ -54,17 +54,17 @@ def _by_dataset(predictions: Predictions) -> list[dict[str, Any]]:
     rows = []
     for name in names if len(names) > 1 else []:
         inside = predictions.datasets == name
-        truth, answers, subjects = (
-            array[inside] for array in (predictions.truth, predictions.answers, predictions.subjects)
+        truth, predicted, subjects = (
+            array[inside] for array in (predictions.truth, predictions.predicted, predictions.subjects)
         )
-        figures = metrics.figures(truth, answers, subjects, n_classes=n_classes)
+        figures = metrics.figures(truth, predicted, subjects, n_classes=n_classes)
         rows.append(
             {
                 "dataset": name,
                 "clips": len(truth),
                 "subjects": len(np.unique(subjects)),
                 **{figure: _figure(value) for figure, value in figures.items()},
-                "confusion": metrics.confusion(truth, answers, n_classes).tolist(),
+                "confusion": metrics.confusion(truth, predicted, n_classes).tolist(),
             }
         )
     return rows
@@ -74,24 +74,24 @@ def _by_fold(predictions: Predictions) -> list[dict[str, Any]]:
     rows = []
     for name in dict.fromkeys(predictions.folds.tolist()):
         inside = predictions.folds == name
-        counts = metrics.confusion(predictions.truth[inside], predictions.answers[inside], len(predictions.classes))
+        counts = metrics.confusion(predictions.truth[inside], predictions.predicted[inside], len(predictions.classes))
         values = {figure: float(compute(counts)) for figure, compute in metrics.FIGURES.items()}
         rows.append({"fold": name, "clips": int(inside.sum()), **values})
     return rows
 
 
 def _composite(predictions: Predictions) -> Mapping[str, Any] | None:
-    """Figures after the answers of the network are mapped to the three classes of MEGC2019."""
+    """Figures after the predictions of the network are mapped to the three classes of MEGC2019."""
     names = [composite_label(name) for name in predictions.classes]
     if predictions.classes == COMPOSITE_CLASSES or len({name for name in names if name}) < 2:
         return None
-    left_out = len(COMPOSITE_CLASSES)  # "others" as an answer is a miss, as the truth it is left out
+    left_out = len(COMPOSITE_CLASSES)  # "others" as a prediction is a miss, as the truth it is left out
     to = np.array([COMPOSITE_CLASSES.index(name) if name else left_out for name in names])
-    truth, answers = to[predictions.truth], to[predictions.answers]
+    truth, predicted = to[predictions.truth], to[predictions.predicted]
     kept = truth != left_out
     if not kept.any():
         return None
-    counts = metrics.confusion(truth[kept], answers[kept], left_out + 1)
+    counts = metrics.confusion(truth[kept], predicted[kept], left_out + 1)
     # Misses into "others" stay in the rows' sums; the column itself is not a class.
     recall = metrics.recalls(counts)[:left_out]
     f1 = metrics.f1_scores(counts)[:left_out]

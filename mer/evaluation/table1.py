@@ -143,7 +143,7 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
         told = [f"{', '.join(names)}: {words or 'none'}." for words, names in changed.items()]
         text += ["", "Settings of training other than the defaults. " + " ".join(told)]
     text += by_dataset.to_markdown(named(lines))
-    text += ["", "# Table 2", "", "Percent of the true class (rows) that was answered with each class (columns)."]
+    text += ["", "# Table 2", "", "Percent of the true class (rows) predicted as each class (columns)."]
     for line in lines:
         if line.row is None:
             continue

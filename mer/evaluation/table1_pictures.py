@@ -89,6 +89,6 @@ def draw_table_2(path: Path, lines: Sequence[Line], setting: Setting) -> None:
     for axes in every[len(shown) :]:
         axes.set_axis_off()
     figure.suptitle(
-        f"percent of the true class (rows) answered with each class; {setting.data}, {setting.protocol}", fontsize=9
+        f"percent of the true class (rows) predicted as each class; {setting.data}, {setting.protocol}", fontsize=9
     )
     save(figure, path)

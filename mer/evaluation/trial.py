@@ -30,7 +30,7 @@ def try_network(
     """Answer all clips of some classes and sum up.
 
     Args:
-        network: What answers.
+        network: What predicts.
         data: Clips, not encoded; those of other classes are left out.
         classes: The network's own, or the three of MEGC2019: then its probabilities are added up
             within each, and the data's labels are mapped.
@@ -57,7 +57,7 @@ def try_network(
     if classes != network.classes:
         probabilities = probabilities @ _composition(network.classes)
     n = len(truth)
-    answers = Predictions(
+    predicted = Predictions(
         classes,
         truth,
         probabilities,
@@ -77,7 +77,7 @@ def try_network(
         "seconds_per_epoch": None,
         "left_out": len(data.labels) - n,
     }
-    return Row(system, summarise(answers)), answers
+    return Row(system, summarise(predicted)), predicted
 
 
 def _warning(network: Network, data: ClipData) -> str:

@@ -21,7 +21,7 @@ MAX_TURN: Final = 0.1
 _HALF: Final = 2
 _MAX_POINTS: Final = 60
 _WINDOW: Final = (11, 11)
-_LEAST_SCALE_PX: Final = 0.05
+_MIN_SCALE_PX: Final = 0.05
 _FACE_OVAL: Final = (10, 297, 284, 389, 454, 361, 397, 379, 152, 150, 172, 132, 234, 162, 54, 67)
 _RIGHT_EYE: Final = (226, 29, 27, 56, 190, 243, 22, 24)
 _LEFT_EYE: Final = (446, 259, 257, 286, 414, 463, 252, 254)
@@ -91,7 +91,7 @@ class Anchor:
         if good.sum() < 8:
             return 0.0
         motion, distance = geometry.fit_similarity_robustly(
-            _full(self._points[good]), _full(moved[good]), least_scale=_LEAST_SCALE_PX
+            _full(self._points[good]), _full(moved[good]), least_scale=_MIN_SCALE_PX
         )
         predicted = (geometry.apply(motion, _full(self._points)) - 0.5) / _HALF
         self._moved = predicted.astype(np.float32).reshape(-1, 1, 2)

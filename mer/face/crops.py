@@ -36,7 +36,7 @@ def tracked(
     return FaceCrop(
         image=image,
         crop_from_source=anchor.crop_from_source,
-        motion=anchor.motion,
+        crop_from_anchor=anchor.motion,
         landmarks_px=anchor.landmarks_px,
         time_s=frame.time_s,
         index=frame.index,
@@ -58,7 +58,7 @@ def faceless(
     return FaceCrop(
         image=_BLACK,
         crop_from_source=_IDENTITY,
-        motion=_IDENTITY,
+        crop_from_anchor=_IDENTITY,
         landmarks_px=_NO_LANDMARKS,
         time_s=frame.time_s,
         index=frame.index,

@@ -27,8 +27,8 @@ from mer.face.tracker import (
     LOST_S,
     MIN_QUALITY,
     SEARCH_INTERVAL_S,
-    CutAhead,
     Meshes,
+    Precrop,
 )
 from mer.face.tracker_notes import TrackerNotes
 from mer.face.turning import Turning
@@ -111,7 +111,7 @@ class _Key:
 class CrowdTracker:
     """Turns frames into crops of several faces.
 
-    Not safe for use from two threads at once, but for `cut_ahead`. Use as a context manager, or call `close`.
+    Not safe for use from two threads at once, but for `precrop`. Use as a context manager, or call `close`.
 
     Args:
         meshes: Finder of face meshes; owned, and closed with the tracker.
@@ -135,10 +135,10 @@ class CrowdTracker:
         self._full = False
         self._last: tuple[float, tuple[int, ...]] = (-np.inf, ())
 
-    def cut_ahead(self, _frame: Frame) -> None:
+    def precrop(self, _frame: Frame) -> None:
         """Nothing is cut ahead: who is where is known only when a frame has its turn."""
 
-    def crops(self, frame: Frame, _ahead: CutAhead | None = None) -> tuple[FaceCrop, ...]:
+    def crops(self, frame: Frame, _ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
         """Return a crop of everybody known so far, in the order of their numbers; frames must come in order of time.
 
         Of somebody whose face is not in view the crop is black and its state "lost" or "absent"; that of the first

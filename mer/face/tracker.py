@@ -69,7 +69,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class CutAhead:
+class Precrop:
     """The crop of a frame under a transform that may have been replaced when the frame's turn comes."""
 
     cutter: Cutter
@@ -79,7 +79,7 @@ class CutAhead:
 class FaceTracker:
     """Turns frames into crops of one face: of the largest at first, of the same person afterwards.
 
-    Not safe for use from two threads at once, but for `cut_ahead`. Use as a context manager, or call `close`.
+    Not safe for use from two threads at once, but for `precrop`. Use as a context manager, or call `close`.
 
     Args:
         meshes: Finder of face meshes; owned, and closed with the tracker.
@@ -103,21 +103,21 @@ class FaceTracker:
         self._n_faces = 0
         self._last: tuple[float, tuple[int, ...]] = (-np.inf, ())
 
-    def cut_ahead(self, frame: Frame) -> CutAhead | None:
+    def precrop(self, frame: Frame) -> Precrop | None:
         """Cut the crop of a frame before its turn, in another thread; None while there is no face to cut out."""
         anchor = self._anchor
         if anchor is None or frame.image.shape != self._last[1]:
             return None
-        return CutAhead(anchor.cutter, anchor.cutter.cut(frame.image))
+        return Precrop(anchor.cutter, anchor.cutter.cut(frame.image))
 
-    def crop(self, frame: Frame, ahead: CutAhead | None = None) -> FaceCrop:
+    def crop(self, frame: Frame, ahead: Precrop | None = None) -> FaceCrop:
         """Return the face of one frame; frames must come in order of time.
 
         Without a face the crop is black and its state "lost" or "absent".
 
         Args:
             frame: The next frame.
-            ahead: From `cut_ahead`; saves time and changes nothing.
+            ahead: From `precrop`; saves time and changes nothing.
         """
         if self._anchor is not None and self._interrupted(frame):
             self._drop_request()
@@ -141,7 +141,7 @@ class FaceTracker:
             self._ask(frame, anchor)
         return self._tracked(frame, anchor, image, quality)
 
-    def crops(self, frame: Frame, ahead: CutAhead | None = None) -> tuple[FaceCrop, ...]:
+    def crops(self, frame: Frame, ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
         """Return the same for those who may follow several people: the crop of the only one."""
         return (self.crop(frame, ahead),)
 
@@ -159,7 +159,7 @@ class FaceTracker:
         self.close()
 
     def _interrupted(self, frame: Frame) -> bool:
-        """Whether a hole in time, or pictures of another size, make the track worthless."""
+        """Whether a gap in time, or pictures of another size, make the track worthless."""
         last_s, shape = self._last
         return frame.time_s - last_s > LOST_S or frame.image.shape != shape
 

@@ -29,7 +29,7 @@ LOCAL: Final = "local"
 RETRIES: Final = 3
 """How often a task is started again whose worker died."""
 _CONNECT_S: Final = 5.0
-_ANSWER_S: Final = 40.0
+ANSWER_S: Final = 40.0
 """Ray itself goes on trying for minutes, and prints as much."""
 _LOOK_EVERY_S: Final = 1.0
 _ENVIRONMENT: Final = {
@@ -99,12 +99,12 @@ def check(cluster: str) -> None:
             [sys.executable, "-c", _CONNECT, cluster],
             capture_output=True,
             text=True,
-            timeout=_ANSWER_S,
+            timeout=ANSWER_S,
             env={**os.environ, **_ENVIRONMENT},
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise UsageError(f"--cluster {cluster} does not answer within {_ANSWER_S:.0f} s; {hint}") from error
+        raise UsageError(f"--cluster {cluster} does not answer within {ANSWER_S:.0f} s; {hint}") from error
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UsageError(f"--cluster {cluster} cannot be used ({reason}); {hint}")
@@ -199,14 +199,15 @@ def _start(ray: Any, cluster: str, folder: Path | None, slots: int) -> None:
         ray.init(address=LOCAL, num_cpus=slots, include_dashboard=False, _temp_dir=str(folder / "r"), **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise MerError(f"Ray cannot be started at {cluster}: {error}") from error
-    if not ipaddress.ip_address(found := _listening_at(ray)).is_loopback:
+    if not ipaddress.ip_address(found := listening_at(ray)).is_loopback:
         raise MerError(
             f"Ray {ray.__version__} listens at {found}, where others can reach it, although --cluster local keeps to "
             "this machine; use --jobs without --cluster"
         )
 
 
-def _listening_at(ray: Any) -> str:
+def listening_at(ray: Any) -> str:
+    """Return the address at which Ray listens."""
     return str(ray.util.get_node_ip_address())
 
 

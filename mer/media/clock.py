@@ -12,7 +12,7 @@ RESTART_S: Final = 1.0
 """Stamps that fall back by more and then run on have started over; smaller steps back are bad stamps."""
 _LONGEST_STEP_S: Final = 1.0
 """Longer steps between frames are gaps and say nothing about the frame rate."""
-_LEAST_STEP_S: Final = 1e-6
+_MIN_STEP_S: Final = 1e-6
 """Stamps that advance by less are the same."""
 _STEPS_KEPT: Final = 9
 """The usual step is the median of the latest ones."""
@@ -63,7 +63,7 @@ class Clock:
             self.restarts += 1
             self._shift_s = self._last_s + self._step_s - stamp_s
         time_s = self._last_s + self._step_s if stamp_s is None else stamp_s + self._shift_s
-        if stamp_s is None or time_s - self._last_s < _LEAST_STEP_S or self._is_odd(time_s, stamp_s, following):
+        if stamp_s is None or time_s - self._last_s < _MIN_STEP_S or self._is_odd(time_s, stamp_s, following):
             self.repaired += 1
             time_s = self._between(stamp_s, following)
         elif time_s - self._last_s < _LONGEST_STEP_S:

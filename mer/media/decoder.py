@@ -19,9 +19,9 @@ from mer.media.jpeg import luma
 from mer.media.planes import Planes, bits_used, turn_of
 from mer.media.size import MAX_BYTES
 
-DAMAGED_MOST: Final = 500
+MAX_DAMAGED: Final = 500
 """So many packets in a row that cannot be read or decoded are the end of the source."""
-_FRUITLESS_MOST: Final = 4096
+_MAX_FRUITLESS: Final = 4096
 """So many packets without a picture are the end, too; a stream joined midway has none until its next key frame."""
 _MAX_REORDERED: Final = 40
 """Packets that a decoder may hold: 16 for reordering, and some for its threads."""
@@ -149,13 +149,13 @@ class Decoder:
                 fruitless, undecodable = 0, self.undecodable
                 continue
             fruitless += 1
-            if fruitless >= _FRUITLESS_MOST or self.undecodable - undecodable >= DAMAGED_MOST:
+            if fruitless >= _MAX_FRUITLESS or self.undecodable - undecodable >= MAX_DAMAGED:
                 self.error = f"{fruitless} packets in a row could not be decoded"
                 return
 
     def _packets(self) -> Iterator[_Packet]:
         """Yield packets, at the end an empty one that makes the decoder hand out what it holds."""
-        for _ in range(DAMAGED_MOST):
+        for _ in range(MAX_DAMAGED):
             try:
                 for packet in self._container.demux(self._stream):
                     if packet.size or (packet.dts is None and packet.pts is None):

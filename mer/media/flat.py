@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST_FRAMES: Final = 5
+_MIN_FRAMES: Final = 5
 """Shorter stretches are a blink of a shutter and are not mentioned."""
 _TOLERANCE: Final = 2
 """Grey levels by which coding may spread one value."""
@@ -43,14 +43,14 @@ class FlatStretches:
         if latest and index == latest.last + 1:
             latest.last, latest.last_s = index, time_s
             return
-        if latest and latest.frames < _LEAST_FRAMES:
+        if latest and latest.frames < _MIN_FRAMES:
             self._stretches.pop()
         self._stretches.append(_Stretch(index, index, time_s, time_s))
 
     @property
     def notes(self) -> list[str]:
         """One note for each of the first stretches, and one for the rest."""
-        found = [stretch for stretch in self._stretches if stretch.frames >= _LEAST_FRAMES]
+        found = [stretch for stretch in self._stretches if stretch.frames >= _MIN_FRAMES]
         if found and found[0].frames == self._seen:
             return [f"all {self._seen} frames are one flat grey; was the lens covered, or is the recording damaged?"]
         notes = [

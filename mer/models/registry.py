@@ -4,13 +4,13 @@ A new system is a file in this folder and a line in `_SYSTEMS`; one of a user's 
 `register`.
 """
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from mer.lazy import load
 from mer.preprocess import InputMode
 
 
@@ -38,8 +38,7 @@ class System:
 
     def load(self) -> Callable[..., Any]:
         """Import and return the implementation."""
-        module, _, name = self.implementation.partition(":")
-        loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        loaded: Callable[..., Any] = load(self.implementation)
         return loaded
 
 

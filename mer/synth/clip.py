@@ -22,7 +22,7 @@ AFTER_S: Final = 0.15
 IOD_PX: Final = (45.0, 130.0)
 RADIUS: Final = (0.6, 1.8)
 DURATION_S: Final = (0.09, 0.49)
-_MP4V_LEAST_PX: Final = 1.0
+_MP4V_MIN_PX: Final = 1.0
 """MPEG-4 part 2 at OpenCV's bit rate erases smaller movements, and with them the label."""
 
 
@@ -71,19 +71,8 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
     timeline = Timeline(np.arange(n) / fps)
     timeline.add_units(shown.movement.weights(timeline.times_s))
     _disturb(timeline, acts_of, conditions)
-    iod_px = float(np.exp(draw.uniform(*np.log(IOD_PX))))
-    size_wh = tuple(2 * round(iod_px * draw.uniform(a, b) / 2) for a, b in ((3.4, 5.2), (3.7, 4.8)))
-    origin = np.array([0.5, 0.40]) * size_wh + iod_px * draw.uniform(-0.25, 0.25, 2)
-    scene = Scene(
-        person,
-        basis,
-        size_wh=(size_wh[0], size_wh[1]),
-        iod_px=iod_px,
-        origin_px=(float(origin[0]), float(origin[1])),
-        roll=float(np.radians(draw.uniform(-8, 8))),
-        blur_px=float(draw.uniform(0.0, 0.012) * iod_px),
-    )
-    codec, quality = _codec(draw, peak_iod * iod_px, conditions)
+    scene = _scene(person, basis, draw)
+    codec, quality = _codec(draw, peak_iod * scene.iod_px, conditions)
     sensor, tone = draw_sensor(draw, conditions), draw_tone(draw, conditions)
     gain = _light(draw, n / fps).gain(timeline.times_s) * draw.uniform(0.75, 1.1)
     camera = Camera(sensor, scene.render(*Timeline(np.zeros(1)).at(0)), noise_of, tone=tone)
@@ -106,13 +95,29 @@ def render_clip(plan: ClipPlan, portrait: Portrait, out: Path) -> dict[str, Any]
         "units": sorted({unit for unit, _ in shown.movement.units}),
         "family": style.family,
         "radius": round(style.radius, 3),
-        "iod_px": round(iod_px, 2),
+        "iod_px": round(scene.iod_px, 2),
         "size_wh": list(scene.size_wh),
         "codec": codec,
         "quality": quality if codec == "mjpeg" else None,
         "noise": round(float(np.hypot(sensor.read, sensor.shot)), 2),
         "distractors": [act.kind for act in timeline.distractors],
     }
+
+
+def _scene(person: Portrait, basis: dict[fields.UnitSide, fields.Field], draw: np.random.Generator) -> Scene:
+    """Place a face in front of the camera: size, place, tilt and focus."""
+    iod_px = float(np.exp(draw.uniform(*np.log(IOD_PX))))
+    size_wh = tuple(2 * round(iod_px * draw.uniform(a, b) / 2) for a, b in ((3.4, 5.2), (3.7, 4.8)))
+    origin = np.array([0.5, 0.40]) * size_wh + iod_px * draw.uniform(-0.25, 0.25, 2)
+    return Scene(
+        person,
+        basis,
+        size_wh=(size_wh[0], size_wh[1]),
+        iod_px=iod_px,
+        origin_px=(float(origin[0]), float(origin[1])),
+        roll=float(np.radians(draw.uniform(-8, 8))),
+        blur_px=float(draw.uniform(0.0, 0.012) * iod_px),
+    )
 
 
 def _style(plan: ClipPlan, generator: np.random.Generator, conditions: Conditions) -> fields.Style:
@@ -162,6 +167,6 @@ def _light(generator: np.random.Generator, length_s: float) -> Light:
 
 def _codec(generator: np.random.Generator, peak_px: float, conditions: Conditions) -> tuple[str, int]:
     kind, quality = generator.random(), int(generator.integers(*conditions.jpeg))
-    if kind < 0.15 and peak_px > _MP4V_LEAST_PX:
+    if kind < 0.15 and peak_px > _MP4V_MIN_PX:
         return "mp4v", quality
     return ("ffv1" if kind > 1.0 - conditions.lossless else "mjpeg"), quality

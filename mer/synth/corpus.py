@@ -72,23 +72,17 @@ def build(
         seed: Of everything random.
         jobs: Processes.
         fps_choices: Frame rates to draw from.
-        amplitude_percent: Least and largest peak displacement, in percent of the IOD; drawn log-uniformly.
+        amplitude_percent: Smallest and largest peak displacement, in percent of the IOD; drawn log-uniformly.
         conditions: Name in `mer.synth.conditions.CONDITIONS`.
         progress: Called with clips done and clips in all.
 
     Raises:
         MerError: If an argument makes no sense, no portrait shows a face, or a file cannot be written.
     """
-    counts = check(shape, seed=seed, jobs=jobs, fps_choices=fps_choices, amplitude_percent=amplitude_percent)
     if conditions not in CONDITIONS:
         raise UsageError(f"conditions {conditions!r} given; choose one of {', '.join(CONDITIONS)}")
-    manifest = out / "manifest.csv"
-    if manifest.exists():
-        raise MerError(f"{out} already holds a corpus ({manifest.name}); give another folder or remove it first")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MerError(f"cannot make the folder {out}: {error.strerror}; choose another place") from error
+    counts = check(shape, seed=seed, jobs=jobs, fps_choices=fps_choices, amplitude_percent=amplitude_percent)
+    manifest = _new_manifest(out)
     who, plan_of, *clips_of = np.random.SeedSequence(seed).spawn(2 + sum(counts.values()))
     portraits, skipped = _subjects(faces, shape, sum(counts.values()), who)
     about = {
@@ -103,9 +97,25 @@ def build(
         "portraits": {subject: portrait.source for subject, portrait in portraits.items()},
         "skipped_portraits": skipped,
     }
-    plans = deal(counts, list(portraits), np.random.default_rng(plan_of), clips_of, fps_choices, amplitude_percent)
-    plans = [replace(plan, conditions=conditions) for plan in plans]
+    dealt = deal(counts, list(portraits), np.random.default_rng(plan_of), clips_of, fps_choices, amplitude_percent)
+    plans = [replace(plan, conditions=conditions) for plan in dealt]
     journal = Journal(out / "unfinished.jsonl", about)
+    _render(plans, portraits, out, journal, jobs, progress)
+    ordered = [journal.rows[index] for index in range(len(plans))]
+    _write(manifest, about | {"clips": ordered}, ordered)
+    journal.remove()
+    return Corpus(manifest, len({row["subject"] for row in ordered}), counts, tuple(skipped))
+
+
+def _render(
+    plans: Sequence[ClipPlan],
+    portraits: dict[str, Portrait],
+    out: Path,
+    journal: Journal,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Render the clips that the journal does not have, and close it."""
     try:
         missing = [plan for plan in plans if plan.index not in journal.rows]
         for row in rendered(missing, portraits, out, jobs):
@@ -114,11 +124,22 @@ def build(
                 progress(len(journal.rows), len(plans))
     finally:
         journal.close()
-    ordered = [journal.rows[index] for index in range(len(plans))]
-    about["clips"] = ordered
-    _write(manifest, about, ordered)
-    journal.remove()
-    return Corpus(manifest, len({row["subject"] for row in ordered}), counts, tuple(skipped))
+
+
+def _new_manifest(out: Path) -> Path:
+    """Make the folder of a corpus and return where its manifest goes.
+
+    Raises:
+        MerError: If there is a manifest already, or the folder cannot be made.
+    """
+    manifest = out / "manifest.csv"
+    if manifest.exists():
+        raise MerError(f"{out} already holds a corpus ({manifest.name}); give another folder or remove it first")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MerError(f"cannot make the folder {out}: {error.strerror}; choose another place") from error
+    return manifest
 
 
 def check(

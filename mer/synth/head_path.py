@@ -24,7 +24,7 @@ MAX_SHIFT_IOD: Final = 0.9
 MAX_TURN: Final = 0.4
 """Radians; a portrait that is turned further shows what no camera saw."""
 _FOLDER: Final = Path(__file__).with_name("motion")
-_ROWS_LEAST: Final = 4
+_MIN_ROWS: Final = 4
 Times = NDArray[np.float64]
 
 
@@ -101,9 +101,9 @@ def read_path(file: Path) -> HeadPath:
         MerError: If the file cannot be read or does not hold a path.
     """
     table = read_columns(file, COLUMNS)
-    if len(table) < _ROWS_LEAST or not (np.diff(table[:, 0]) > 0).all() or (table[:, 3] <= 0).any():
+    if len(table) < _MIN_ROWS or not (np.diff(table[:, 0]) > 0).all() or (table[:, 3] <= 0).any():
         raise MerError(
-            f"{file} is not a head path: expected at least {_ROWS_LEAST} rows, times that increase, scales over 0"
+            f"{file} is not a head path: expected at least {_MIN_ROWS} rows, times that increase, scales over 0"
         )
     return HeadPath(table[:, 0] - table[0, 0], table[:, 1:], file.stem)
 

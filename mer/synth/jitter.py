@@ -15,7 +15,7 @@ LAST_FRAMES: Final = 2
 def with_shifted_copies(rows: Sequence[Mapping[str, Any]], generator: np.random.Generator) -> list[dict[str, Any]]:
     """Return every row of a manifest and, after it, the same clip with its moments moved.
 
-    The copies belong to the training part only: they carry the name of their clip with a "j" behind.
+    The augmented samples belong to the training set only: they carry the name of their clip with a "j" behind.
 
     Args:
         rows: With whole numbers at onset, apex and offset.

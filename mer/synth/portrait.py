@@ -104,7 +104,7 @@ def find_portraits(folder: Path) -> list[Path]:
         MerError: If it is not a folder or holds no picture.
     """
     if not folder.is_dir():
-        raise MerError(f"folder of portraits {folder} does not exist; give a folder of frames, one face each")
+        raise MerError(f"folder of portraits {folder} does not exist; give a folder of pictures, one face each")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
     if not found:
         raise MerError(f"no pictures in {folder}; expected files ending in {', '.join(PICTURE_SUFFIXES)}")

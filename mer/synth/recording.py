@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from mer.face.pose import HeadPose
 from mer.labels import CLASSES
 from mer.synth import fields, script
 from mer.synth import timeline as acts
-from mer.synth.camera import Camera
+from mer.synth.camera import Camera, Light, Sensor
 from mer.synth.curves import find_curves
 from mer.synth.expressions import Expression, units_of
 from mer.synth.head import draw_relief
@@ -26,7 +26,7 @@ from mer.synth.portrait import Portrait
 from mer.synth.profiles import EDGE
 from mer.synth.scene import Scene
 from mer.synth.timeline import Timeline
-from mer.synth.video_file import open_video
+from mer.synth.video_file import FrameWriter, open_video
 
 SPEED_STEP_S: Final = 0.5
 DISCLAIMER: Final = "Synthetic: a still portrait, warped by facial-action-unit displacement fields. Not a recording."
@@ -62,13 +62,54 @@ def render(
         MerError: If the settings are impossible or the files cannot be written.
     """
     settings.check()
+    plan = _plan(portrait, settings)
+    truth = _truth(plan, portrait, video=path.name)
+    with open_video(
+        path, size_wh=settings.size_wh, fps=settings.fps, codec=codec, quality=quality, key_every=key_every
+    ) as video:
+        _expose(plan, video, progress)
+    write_truth(path.with_suffix(".json"), truth)
+    return truth
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a recording will show, with everything drawn at random.
+
+    Attributes:
+        settings: What was asked for.
+        style: The face's way of moving.
+        times_s: (N,) time of each frame.
+        repeated: Indices of the frames that repeat the one before.
+        timeline: What face and head do.
+        moves: What the truth says of real motion.
+        expressions: The micro-expressions.
+        light: Its changes.
+        sensor: Noise of the camera.
+        noise_of: Draws that noise.
+        scene: The face in front of the camera.
+    """
+
+    settings: script.Settings
+    style: fields.Style
+    times_s: NDArray[np.float64]
+    repeated: set[int]
+    timeline: Timeline
+    moves: dict[str, Any]
+    expressions: list[Expression]
+    light: Light
+    sensor: Sensor
+    noise_of: np.random.Generator
+    scene: Scene
+
+
+def _plan(portrait: Portrait, settings: script.Settings) -> _Plan:
     seeds = np.random.SeedSequence(settings.seed).spawn(7)
     style_of, events_of, acts_of, light_of, noise_of, clock_of, motion_of = (np.random.default_rng(s) for s in seeds)
     style = fields.draw_style(style_of)
     landmarks = geometry.apply(portrait.face_from_image, portrait.landmarks_px)
     basis = fields.build(landmarks, units_of(CLASSES) | set(acts.SPEECH_UNITS), style)
     times_s, repeated = script.frame_times(settings, clock_of)
-    n = len(times_s)
     timeline = Timeline(times_s)
     moves = _move(timeline, settings, motion_of)
     expressions = script.draw_events(settings, events_of, basis)
@@ -82,52 +123,59 @@ def render(
     reach_iod = MAX_SHIFT_IOD if timeline.head else 0.0
     relief = draw_relief(motion_of)
     scene = Scene(portrait, basis, size_wh=settings.size_wh, iod_px=iod_px, reach_iod=reach_iod, relief=relief)
-    truth = {
+    return _Plan(settings, style, times_s, repeated, timeline, moves, expressions, light, sensor, noise_of, scene)
+
+
+def _truth(plan: _Plan, portrait: Portrait, *, video: str) -> dict[str, Any]:
+    """Return the truth file of a recording as JSON values."""
+    settings, times_s = plan.settings, plan.times_s
+    return {
         "synthetic": True,
         "note": DISCLAIMER,
         "generator": f"mer-live {version('mer-live')}",
-        "video": path.name,
+        "video": video,
         "fps": settings.fps,
-        "frames": n,
+        "frames": len(times_s),
         "seconds": round(float(times_s[-1]) + 1.0 / settings.fps, 6),
         "clock": settings.clock,
-        "repeated_frames": sorted(repeated),
+        "repeated_frames": sorted(plan.repeated),
         "seed": settings.seed,
         "portrait": portrait.source,
         "size_wh": list(settings.size_wh),
-        "iod_px": round(iod_px, 3),
+        "iod_px": round(plan.scene.iod_px, 3),
         "amplitude_percent": list(settings.amplitude_percent),
         "distractor_level": settings.distractors,
-        **moves,
+        **plan.moves,
         "edge": EDGE,
-        "style": asdict(style),
-        "events": [event_truth(expression, times_s) for expression in expressions],
+        "style": asdict(plan.style),
+        "events": [event_truth(expression, times_s) for expression in plan.expressions],
         "distractors": [
             {
                 "kind": act.kind,
                 "start": _moment(act.start_s, times_s),
                 "end": _moment(act.end_s, times_s),
             }
-            for act in sorted(timeline.distractors, key=lambda act: act.start_s)
+            for act in sorted(plan.timeline.distractors, key=lambda act: act.start_s)
         ],
     }
-    gain = light.gain(timeline.times_s)
-    camera = Camera(sensor, scene.render(*Timeline(np.zeros(1)).at(0)), noise_of)
-    with open_video(
-        path, size_wh=settings.size_wh, fps=settings.fps, codec=codec, quality=quality, key_every=key_every
-    ) as video:
-        for index in range(n):
-            if index not in repeated:
-                picture = camera.expose(_focused(scene, timeline, index), float(gain[index]))
-            if settings.clock == "steady":
-                video.write(picture)
-            else:
-                following = times_s[index + 1] if index + 1 < n else times_s[index] + 1.0 / settings.fps
-                video.write(picture, float(following - times_s[index]))
-            if progress:
-                progress(index + 1, n)
-    write_truth(path.with_suffix(".json"), truth)
-    return truth
+
+
+def _expose(plan: _Plan, video: FrameWriter, progress: Callable[[int, int], None] | None) -> None:
+    """Render every frame and write it."""
+    scene, timeline, times_s = plan.scene, plan.timeline, plan.times_s
+    n, frame_s = len(times_s), 1.0 / plan.settings.fps
+    gain = plan.light.gain(timeline.times_s)
+    camera = Camera(plan.sensor, scene.render(*Timeline(np.zeros(1)).at(0)), plan.noise_of)
+    for index in range(n):
+        if index not in plan.repeated:
+            picture = camera.expose(_focused(scene, timeline, index), float(gain[index]))
+        if plan.settings.clock == "steady":
+            video.write(picture)
+        else:
+            following = times_s[index + 1] if index + 1 < n else times_s[index] + frame_s
+            video.write(picture, float(following - times_s[index]))
+        if progress:
+            progress(index + 1, n)
 
 
 def _move(timeline: Timeline, settings: script.Settings, generator: np.random.Generator) -> dict[str, Any]:

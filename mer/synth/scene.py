@@ -101,6 +101,7 @@ class Scene:
         margin = (MARGIN_IOD + reach_iod) * iod_px
         self._relief = relief or head.Relief()
         self._texture = _texture(portrait.image, self.picture_from_portrait, size_wh, margin, blur_px)
+        self.iod_px = iod_px
         self._prepare(iod_px, margin, whole=reach_iod > 0.0)
 
     def _prepare(self, iod_px: float, margin: float, *, whole: bool) -> None:

@@ -26,25 +26,25 @@ NONE_SHARE: Final = 0.15
 """Of all clips that become ordinary motion alone."""
 SCALE: Final = (0.15, 1.25)
 """Least and largest factor of ordinary motion."""
-_STOP_EVERY: Final = 5
+_VALIDATION_EVERY: Final = 5
 _ZERO: Final = 128.0
 
 
 @dataclass(frozen=True, slots=True)
 class Backgrounds:
-    """Encoded clips of ordinary motion, of different recordings for training and for deciding when to stop.
+    """Encoded clips of ordinary motion, of different recordings for training and for validation.
 
     Attributes:
         train: (M, 13, 90, 90, 3) uint8.
-        stop: (K, 13, 90, 90, 3) uint8.
+        validation: (K, 13, 90, 90, 3) uint8.
     """
 
     train: NDArray[np.uint8]
-    stop: NDArray[np.uint8]
+    validation: NDArray[np.uint8]
 
 
 def read_backgrounds(path: Path, encode: Callable[[NDArray[np.uint8]], NDArray[Any]], *, threads: int) -> Backgrounds:
-    """Read and encode clips of ordinary motion; every fifth recording by name is kept for deciding when to stop.
+    """Read and encode clips of ordinary motion; every fifth recording by name is kept for validation.
 
     Args:
         path: An .npz file that `mer-data backgrounds` wrote.
@@ -59,13 +59,13 @@ def read_backgrounds(path: Path, encode: Callable[[NDArray[np.uint8]], NDArray[A
     if len(recordings) < 2:
         raise MerError(f"{path} holds clips of {len(recordings)} recording; expected at least 2, of different people")
     encoded = encode_all(given.clips, [Copy(i, ()) for i in range(len(given.clips))], encode, threads=threads)
-    stop = np.isin(given.subjects, recordings[:: min(_STOP_EVERY, len(recordings))])
-    return Backgrounds(encoded[~stop], encoded[stop])
+    validation = np.isin(given.subjects, recordings[:: min(_VALIDATION_EVERY, len(recordings))])
+    return Backgrounds(encoded[~validation], encoded[validation])
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """Clips and what should be answered.
+    """Clips and what should be predicted.
 
     Attributes:
         clips: (N, 13, H, W, 3) uint8 encoded flow.

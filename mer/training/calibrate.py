@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say, and when to answer "none".
+"""Probabilities that mean what they say, and when to predict "none".
 
 References: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2; Platt,
 "Probabilistic outputs for support vector machines", 1999, section 2.2 (targets that N clips can support).
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 KEPT_SHARE: Final = 0.95
-"""Share of the right answers that the threshold for "none" lets pass."""
+"""Share of the correct predictions that the threshold for "none" lets pass."""
 _COLDEST: Final = 0.05
 _HOTTEST: Final = 20.0
 _STEPS: Final = 60
@@ -36,7 +36,7 @@ def fit_temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
     """Return the temperature with the least cross-entropy, 0.05 to 20, by golden-section search.
 
     The true class's target is not 1 but (N + 1) / (N + 2), the others share the rest: N clips that are all
-    answered right do not show that no answer will ever be wrong.
+    classified correctly do not show that no prediction will ever be wrong.
 
     Args:
         logits: (N, C) of clips that changed no weight; N at least 1.
@@ -61,7 +61,7 @@ def fit_temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
 
 
 def none_threshold(probabilities: Floats, truth: NDArray[np.int64]) -> float:
-    """Return the probability that 95 % of the right answers reach; 0 without a right answer.
+    """Return the probability that 95 % of the correct predictions reach; 0 without any.
 
     Args:
         probabilities: (N, C), calibrated, of clips that changed no weight.

@@ -36,14 +36,14 @@ class FoldSize:
 
     Attributes:
         train: Clips of the training subjects.
-        copies: Augmented clips made from them.
-        stop: Clips of the validation subjects.
-        test: Clips that are reported.
+        augmented: Augmented samples made from them.
+        validation: Clips of the validation subjects.
+        test: Clips of the test subjects.
     """
 
     train: int
-    copies: int
-    stop: int
+    augmented: int
+    validation: int
     test: int
 
 
@@ -70,9 +70,9 @@ def sizes(data: ClipData, truth: NDArray[np.int64], settings: TrainSettings, fol
     """Return how many clips the parts of each fold have."""
     found = []
     for number, fold in enumerate(folds):
-        train, stop, test = (np.isin(data.subjects, part) for part in (fold.train, fold.stop, fold.test))
-        copies = plan_copies(truth[train], factor=settings.oversample, seed=(settings.seed, number))
-        found.append(FoldSize(int(train.sum()), len(copies), int(stop.sum()), int(test.sum())))
+        train, validation, test = (np.isin(data.subjects, part) for part in (fold.train, fold.validation, fold.test))
+        augmented = plan_copies(truth[train], factor=settings.oversample, seed=(settings.seed, number))
+        found.append(FoldSize(int(train.sum()), len(augmented), int(validation.sum()), int(test.sum())))
     return found
 
 
@@ -117,28 +117,30 @@ def _step(
 
 def lines(settings: TrainSettings, folds: Sequence[FoldSize], cost: Cost, *, jobs: int, threads: int) -> list[str]:
     """Return in sentences what a run will take."""
-    train, copies, stop, test = (
-        _range([getattr(fold, name) for fold in folds]) for name in ("train", "copies", "stop", "test")
+    train, augmented, validation, test = (
+        _range([getattr(fold, name) for fold in folds]) for name in ("train", "augmented", "validation", "test")
     )
     text = [
-        f"protocol {settings.protocol}: {len(folds)} folds; training {train} clips and {copies} augmented ones, "
-        f"validation {stop}, test {test}",
+        f"protocol {settings.protocol}: {len(folds)} folds; training {train} clips and {augmented} augmented ones, "
+        f"validation {validation}, test {test}",
         f"{settings.model}, input {settings.input}"
         + (f", {cost.parameters:,} parameters" if cost.parameters else "")
         + f"; {1000 * cost.encode_s:.0f} ms to encode a clip with one core",
     ]
     if cost.peak_bytes is not None:
         # All clips of the run, and those of the fold once more.
-        clips = max(2 * (fold.train + fold.stop) + fold.copies + fold.test for fold in folds)
+        clips = max(2 * (fold.train + fold.validation) + fold.augmented + fold.test for fold in folds)
         memory = cost.peak_bytes + clips * cost.clip_bytes
         text.append(f"memory: about {memory / 1e9:.1f} GB for each fold at a time, {jobs} at a time")
     if cost.step_s is None:
         return [*text, "time: not estimated for this model before its first fold has ended"]
-    steps = [-(-(fold.train + fold.copies) // settings.batch) for fold in folds]
-    epochs_s = [cost.step_s * (n + _FORWARD_SHARE * fold.stop / settings.batch) for n, fold in zip(steps, folds)]
+    steps = [-(-(fold.train + fold.augmented) // settings.batch) for fold in folds]
+    epochs_s = [cost.step_s * (n + _FORWARD_SHARE * fold.validation / settings.batch) for n, fold in zip(steps, folds)]
     longest_s = min(settings.epochs * max(epochs_s), 60.0 * (settings.max_minutes or math.inf))
     every_s = min(settings.epochs * sum(epochs_s), 60.0 * len(folds) * (settings.max_minutes or math.inf))
-    encoding_s = cost.encode_s * max(fold.train + fold.copies + fold.stop + fold.test for fold in folds) / threads
+    encoding_s = (
+        cost.encode_s * max(fold.train + fold.augmented + fold.validation + fold.test for fold in folds) / threads
+    )
     whole_s = encoding_s + every_s / min(jobs, len(folds))
     text.append(
         f"at most {settings.epochs} epochs of {_range(steps)} steps, batch size {settings.batch}; "

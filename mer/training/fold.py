@@ -79,7 +79,7 @@ def run_fold(run: RunData, fold: Fold, number: int, console: Console | None = No
 
     Args:
         run: The clips of all folds, and what holds for them.
-        fold: Who trains, stops and is reported.
+        fold: Training, validation and test set.
         number: Position of the fold in the run, from 0; part of the seed.
         console: Where progress goes; None for nowhere.
 
@@ -99,16 +99,16 @@ def run_fold(run: RunData, fold: Fold, number: int, console: Console | None = No
     settle()  # clips are encoded side by side
     seed = (run.context.settings.seed, number)
     encode, system = systems.create(run.context.settings, cache=run.context.features)
-    stop = _stop_part(run, fold, seed)
+    validation = _validation_part(run, fold, seed)
     task = Task(
         _training_part(run, fold, seed, encode, console),
-        stop,
+        validation,
         run.context,
         seed,
         fold.name,
         console,
     )
-    result = _finish(run, fold, system.fit(task), stop)
+    result = _finish(run, fold, system.fit(task), validation)
     write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / STATE_FILE).unlink(missing_ok=True)
     if run.context.settings.model not in EXPORTED:
@@ -131,12 +131,12 @@ def _result(path: Path) -> dict[str, Any]:
 def _drop_weights(out: Path) -> None:
     """Leave of all finished folds only the weights of the best, which is what the run ends with.
 
-    Networks that are there to compare with have up to 0.9 GB each, and folds may be many.
+    Networks for comparison have up to 0.9 GB each, and folds may be many.
     """
     losses = {}
     for path in out.glob("*/result.json"):
         if (path.parent / "best.safetensors").exists():
-            losses[path.parent] = float(_result(path)["stop_loss"])
+            losses[path.parent] = float(_result(path)["validation_loss"])
     for folder in sorted(losses, key=lambda folder: (losses[folder], folder.name))[1:]:
         (folder / "best.safetensors").unlink(missing_ok=True)  # another process may have been quicker
 
@@ -146,32 +146,34 @@ def _part(run: RunData, subjects: tuple[str, ...]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(run.data.subjects, subjects)).astype(np.int64)
 
 
-def _stop_part(run: RunData, fold: Fold, seed: tuple[int, int]) -> Examples:
+def _validation_part(run: RunData, fold: Fold, seed: tuple[int, int]) -> Examples:
     """Return the clips of the validation subjects, mixed with ordinary motion of recordings kept for that."""
-    own = _part(run, fold.stop)
+    own = _part(run, fold.validation)
     clips, truth = run.encoded[own], run.truth[own]
     if run.backgrounds is not None:
         classes = len(run.context.settings.classes)
-        clips = mix(clips, truth, run.backgrounds.stop, n_classes=classes, seed=[*seed, 0, 2], none_share=0.0).clips
+        clips = mix(
+            clips, truth, run.backgrounds.validation, n_classes=classes, seed=[*seed, 0, 2], none_share=0.0
+        ).clips
     return Examples(clips, truth)
 
 
 def _training_part(run: RunData, fold: Fold, seed: tuple[int, int], encode: Encode, console: Console) -> Examples:
-    """Return the clips of the training subjects and the copies made from these and no others."""
+    """Return the clips of the training subjects and augmented samples made from these and no others."""
     own = _part(run, fold.train)
     planned = plan_copies(run.truth[own], factor=run.context.settings.oversample, seed=seed)
     ordinary = run.backgrounds.train if run.backgrounds is not None else None
     if not planned:
         return Examples(run.encoded[own], run.truth[own], ordinary)
     copies = shared_by_folds([int(own[copy.source]) for copy in planned], run.context.settings.seed)
-    with counted(console, f"{fold.name}: copies") as progress:
+    with counted(console, f"{fold.name}: augmented samples") as progress:
         made = encode_all(run.data.clips, copies, encode, threads=run.context.threads, progress=progress)
     truth = run.truth[[copy.source for copy in copies]]
     return Examples(np.concatenate([run.encoded[own], made]), np.concatenate([run.truth[own], truth]), ordinary)
 
 
 def shared_by_folds(sources: Sequence[int], seed: int) -> list[Copy]:
-    """Return copies of clips that are the same in every fold, so that what is seen of them is worked out once."""
+    """Return augmented samples that are the same in every fold, so that they are encoded once."""
     number: Counter[int] = Counter()
     copies = []
     for source in sources:
@@ -180,22 +182,22 @@ def shared_by_folds(sources: Sequence[int], seed: int) -> list[Copy]:
     return copies
 
 
-def _finish(run: RunData, fold: Fold, fitted: Fitted, stop: Examples) -> dict[str, Any]:
-    """Calibrate on the validation subjects, answer for the reported ones, save."""
+def _finish(run: RunData, fold: Fold, fitted: Fitted, validation: Examples) -> dict[str, Any]:
+    """Calibrate on the validation subjects, predict the test set, save."""
     settings = run.context.settings
-    logits = fitted.logits(stop.clips)
-    temperature = calibrate.fit_temperature(logits, stop.truth)
-    threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), stop.truth)
-    reported = _part(run, fold.test or fold.stop)
+    logits = fitted.logits(validation.clips)
+    temperature = calibrate.fit_temperature(logits, validation.truth)
+    threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), validation.truth)
+    tested = _part(run, fold.test or fold.validation)
     if fold.test:
-        logits = fitted.logits(run.encoded[reported])
+        logits = fitted.logits(run.encoded[tested])
     result = {
         "fold": fold.name,
         **fitted.course,
         "temperature": temperature,
         "none_threshold": threshold,
         "parameters": fitted.parameters,
-        "ms_per_clip": _ms_per_clip(fitted, input_of(settings, cache=None), run.data.clips[reported[:_TIMED_CLIPS]]),
+        "ms_per_clip": ms_per_clip(fitted, input_of(settings, cache=None), run.data.clips[tested[:_TIMED_CLIPS]]),
     }
     folder = run.context.out / fold.name
     if fitted.save is not None:
@@ -210,18 +212,18 @@ def _finish(run: RunData, fold: Fold, fitted: Fitted, stop: Examples) -> dict[st
             settings.model, settings.input, settings.classes, temperature, threshold, training
         )
         fitted.save(folder / "best.safetensors", configuration)
-    answers = Predictions(
+    predicted = Predictions(
         settings.classes,
-        run.truth[reported],
+        run.truth[tested],
         calibrate.softmax(logits, temperature=temperature),
-        run.data.datasets[reported],
-        run.data.subjects[reported],
-        run.data.names[reported],
-        np.full(len(reported), fold.name),
-        reported,
-        np.full(len(reported), threshold),
+        run.data.datasets[tested],
+        run.data.subjects[tested],
+        run.data.names[tested],
+        np.full(len(tested), fold.name),
+        tested,
+        np.full(len(tested), threshold),
     )
-    predictions.save(folder / "predictions.csv", answers)
+    predictions.save(folder / "predictions.csv", predicted)
     return result
 
 
@@ -234,8 +236,8 @@ def _trained_on(run: RunData) -> str:
     return run.data.name if before == run.data.name else f"{run.data.name}, after {before}"
 
 
-def _ms_per_clip(fitted: Fitted, encode: Encode, clips: NDArray[np.uint8]) -> float:
-    """Return the median time to encode and answer one clip at a time, nothing cached, in milliseconds."""
+def ms_per_clip(fitted: Fitted, encode: Encode, clips: NDArray[np.uint8]) -> float:
+    """Return the median time to encode and classify one clip at a time, nothing cached, in milliseconds."""
     spent = []
     for clip in clips:
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The quickest way through a network during training, with the same weights and the same answers."""
+"""The quickest way through a network during training, with the same weights and the same outputs."""
 
 import warnings
 from collections.abc import Callable

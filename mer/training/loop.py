@@ -20,9 +20,9 @@ from mer.training.calibrate import cross_entropy
 from mer.training.elastic import vary_flow
 from mer.training.forward import FastForward
 
-_QUICK_BYTES: Final = 512 * 2**20
+QUICK_BYTES: Final = 512 * 2**20
 """A state up to this size is kept after each epoch."""
-_SAVE_EVERY_S: Final = 600.0
+SAVE_EVERY_S: Final = 600.0
 """A larger one is kept this often, and not at the end: gigabytes take longer to write than an epoch to compute."""
 
 Clips = NDArray[np.uint8]
@@ -52,8 +52,8 @@ class Epoch:
         epoch: From 1.
         loss: Mean cross-entropy while training, with dropout.
         accuracy: While training, with dropout.
-        stop_loss: Cross-entropy on the validation subjects.
-        stop_accuracy: Accuracy on the validation subjects.
+        validation_loss: Cross-entropy on the validation subjects.
+        validation_accuracy: Accuracy on the validation subjects.
         lr: Learning rate of the epoch.
         seconds: For training and the look at the validation subjects.
         clips_per_s: Training speed.
@@ -62,8 +62,8 @@ class Epoch:
     epoch: int
     loss: float
     accuracy: float
-    stop_loss: float
-    stop_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
     lr: float
     seconds: float
     clips_per_s: float
@@ -106,7 +106,7 @@ def train_fold(
     forward: FastForward,
     *,
     train: Examples,
-    stop: Examples,
+    validation: Examples,
     settings: TrainSettings,
     seed: Sequence[int],
     state: Path,
@@ -117,8 +117,8 @@ def train_fold(
     Args:
         model: With fresh weights; overwritten from `state` if that file exists.
         forward: How to run it.
-        train: What changes the weights, copies included.
-        stop: What decides the learning rate, the best epoch and the end.
+        train: What changes the weights, augmented samples included.
+        validation: What decides the learning rate, the best epoch and the end.
         settings: See `TrainSettings`.
         seed: Of order and dropout; the epoch is added to it, so resuming changes nothing.
         state: Where the state is kept, after each epoch or, if it is large, every ten minutes.
@@ -134,27 +134,27 @@ def train_fold(
     if state.exists():
         history, best = _load_state(state, model, optimiser)
     # Of each weight: itself, at its best, and Adam's two moments, in four bytes each.
-    quick, saved_s = 16 * sum(p.numel() for p in model.parameters()) <= _QUICK_BYTES, time.monotonic()
+    quick, saved_s = 16 * sum(p.numel() for p in model.parameters()) <= QUICK_BYTES, time.monotonic()
     while not history.ended_by:
         number = len(history.epochs) + 1
         started = time.perf_counter()
         loss, accuracy = one_epoch(model, forward, optimiser, train, settings, history.lr, [*seed, number], watch)
         trained = time.perf_counter()
-        logits = predict(model, forward.logits, stop.clips, part=forward.part)
+        logits = predict(model, forward.logits, validation.clips, part=forward.part)
         row = Epoch(
             epoch=number,
             loss=loss,
             accuracy=accuracy,
-            stop_loss=cross_entropy(logits, stop.truth),
-            stop_accuracy=float((logits.argmax(1) == stop.truth).mean()),
+            validation_loss=cross_entropy(logits, validation.truth),
+            validation_accuracy=float((logits.argmax(1) == validation.truth).mean()),
             lr=history.lr,
             seconds=time.perf_counter() - started,
             clips_per_s=len(train.truth) / (trained - started),
         )
-        if _advance(history, row, settings):
+        if advance(history, row, settings):
             best = _weights(model)
-        if quick or (not history.ended_by and time.monotonic() - saved_s >= _SAVE_EVERY_S):
-            _save_state(state, model, optimiser, history, best)
+        if quick or (not history.ended_by and time.monotonic() - saved_s >= SAVE_EVERY_S):
+            save_state(state, model, optimiser, history, best)
             saved_s = time.monotonic()
         watch.epoch(history)
     model.load_state_dict(best)
@@ -236,11 +236,11 @@ def one_epoch(
     return float(loss_sum) / len(order), right / len(order)
 
 
-def _advance(history: History, row: Epoch, settings: TrainSettings) -> bool:
+def advance(history: History, row: Epoch, settings: TrainSettings) -> bool:
     """Add an epoch, halve the learning rate or end if it is time; return whether it is the best so far."""
-    least = history.epochs[history.best_epoch - 1].stop_loss if history.best_epoch else float("inf")
+    least = history.epochs[history.best_epoch - 1].validation_loss if history.best_epoch else float("inf")
     history.epochs.append(row)
-    improved = row.stop_loss < least
+    improved = row.validation_loss < least
     if improved:
         history.best_epoch = history.halved_at = row.epoch
     elif row.epoch - history.halved_at >= settings.halve_after:
@@ -259,9 +259,10 @@ def _weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def _save_state(
+def save_state(
     path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, history: History, best: dict[str, Tensor]
 ) -> None:
+    """Keep what a fold needs to go on after an interruption, whole or not at all."""
     tensors = {f"model.{name}": tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     tensors |= {f"best.{name}": tensor.cpu() for name, tensor in best.items()}
     for i, moments in optimiser.state_dict()["state"].items():

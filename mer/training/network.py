@@ -33,12 +33,12 @@ class NetworkSystem:
         settings, device = task.context.settings, torch.device(task.context.device)
         torch.manual_seed(int(np.random.default_rng(task.seed).integers(2**31)))
         model = networks.create(settings.model, mode=settings.input, n_classes=len(settings.classes)).to(device)
-        forward, train, stop = plan_forward(model, device), task.train, task.stop
+        forward, train, validation = plan_forward(model, device), task.train, task.validation
         task.console.print(f"{task.fold}: {networks.parameter_count(model):,} parameters; {forward.description}")
         if isinstance(model, Elrcn):
             _say(task, _initialise(model, settings.init))
             forward = FastForward(model.trained, model.clips_at_once, "frozen convolutions worked out once")
-            train, stop = (_frozen(model, part, task) for part in (train, stop))
+            train, validation = (_frozen(model, part, task) for part in (train, validation))
         elif settings.init:
             _say(task, _begin_with(model, settings))
         with batches_shown(task.console, task.fold, settings, task.context.out) as watch:
@@ -46,7 +46,7 @@ class NetworkSystem:
                 model,
                 forward,
                 train=train,
-                stop=stop,
+                validation=validation,
                 settings=settings,
                 seed=task.seed,
                 state=task.context.out / task.fold / STATE_FILE,
@@ -57,8 +57,8 @@ class NetworkSystem:
             "best_epoch": history.best_epoch,
             "epochs": len(history.epochs),
             "ended_by": history.ended_by,
-            "stop_loss": best.stop_loss,
-            "stop_accuracy": best.stop_accuracy,
+            "validation_loss": best.validation_loss,
+            "validation_accuracy": best.validation_accuracy,
             "seconds_per_epoch": float(np.median([epoch.seconds for epoch in history.epochs])),
             "train_seconds": sum(epoch.seconds for epoch in history.epochs),
         }

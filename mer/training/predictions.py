@@ -19,7 +19,7 @@ _FIRST_VERSION = ("fold", "clip", "subject", "truth", "none_threshold")
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What was answered to each reported clip.
+    """The prediction for each clip of the test sets.
 
     Attributes:
         classes: Class names in the order of the probabilities.
@@ -28,9 +28,9 @@ class Predictions:
         datasets: (N,) name of the dataset.
         subjects: (N,) participants.
         clips: (N,) name of the clip within its subject.
-        folds: (N,) name of the fold that reported the clip.
+        folds: (N,) name of the fold whose test set has the clip.
         positions: (N,) position of the clip in the data.
-        none_thresholds: (N,) probability below which the answer would be "none".
+        none_thresholds: (N,) probability below which the prediction would be "none".
     """
 
     classes: tuple[str, ...]
@@ -44,14 +44,14 @@ class Predictions:
     none_thresholds: NDArray[np.float64]
 
     @property
-    def answers(self) -> NDArray[np.int64]:
+    def predicted(self) -> NDArray[np.int64]:
         """(N,) most probable classes."""
         best: NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return best
 
 
 def join(parts: Sequence[Predictions]) -> Predictions:
-    """Return the answers of several folds as one; at least one part, all of the same classes."""
+    """Return the predictions of several folds as one; at least one part, all of the same classes."""
     arrays = [field.name for field in fields(Predictions) if field.name != "classes"]
     return Predictions(
         parts[0].classes, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
@@ -62,9 +62,9 @@ def save(path: Path, predictions: Predictions) -> None:
     """Write a CSV: fold, dataset, subject, clip and its position, truth, prediction, none_threshold, probabilities."""
     columns = [*_COLUMNS, *predictions.classes]
     rows = []
-    for i, (truth, answer) in enumerate(zip(predictions.truth.tolist(), predictions.answers.tolist())):
+    for i, (truth, predicted) in enumerate(zip(predictions.truth.tolist(), predictions.predicted.tolist())):
         who = [getattr(predictions, name)[i] for name in ("folds", "datasets", "subjects", "clips", "positions")]
-        classes = [predictions.classes[truth], predictions.classes[answer]]
+        classes = [predictions.classes[truth], predictions.classes[predicted]]
         shares = [f"{p:.9g}" for p in [predictions.none_thresholds[i], *predictions.probabilities[i]]]
         rows.append(dict(zip(columns, [*map(str, who), *classes, *shares])))
     write_atomically(path, csv_text(columns, rows))

@@ -3,7 +3,7 @@
 A run's folder holds run.json (settings and data), folds.json, log.csv, curves.png, metrics.json,
 table.md, confusion.png, reliability.png, best.safetensors, features/ (see `mer.training.feature_cache`),
 and for each fold a folder with best.safetensors, log.csv, predictions.csv and result.json. Of networks
-that are there to compare with, only the best fold keeps its weights; support vector machines leave
+for comparison, only the best fold keeps its weights; support vector machines leave
 neither weights nor logs.
 """
 
@@ -81,7 +81,7 @@ def run(
     else:
         prepared = prepare(context, data, truth, console=console)
         results = [run_fold(prepared, fold, number, console) for number, fold in enumerate(folds)]
-    return keep_best(out, [fold.name for fold in folds], [float(result["stop_loss"]) for result in results])
+    return keep_best(out, [fold.name for fold in folds], [float(result["validation_loss"]) for result in results])
 
 
 def dry_run(given: ClipData, context: RunContext, folds_file: Path | None, *, jobs: int, console: Console) -> None:
@@ -136,9 +136,9 @@ def _side_by_side(
     return [results[number] for number in range(len(tasks))]
 
 
-def keep_best(out: Path, folds: Sequence[str], stop_losses: Sequence[float]) -> Path | None:
+def keep_best(out: Path, folds: Sequence[str], validation_losses: Sequence[float]) -> Path | None:
     """Copy the weights of the fold with the least loss on its validation subjects; None if none were kept."""
-    best = out / min(zip(stop_losses, folds))[1] / "best.safetensors"
+    best = out / min(zip(validation_losses, folds))[1] / "best.safetensors"
     if not best.exists():
         return None
     path = out / "best.safetensors"

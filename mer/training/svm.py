@@ -1,11 +1,11 @@
 """Support vector machines as systems, for the classical features of Table 1. Needs scikit-learn.
 
 From the sources: a support vector machine with a polynomial kernel.
-Assumed: degree 2, features standardised over the training part, and C chosen on the validation subjects,
-who are never the reported ones, so that these systems get the same help as the networks do.
+Assumed: degree 2, features standardised over the training set, and C chosen on the validation subjects,
+who are never in the test set, so that these systems get the same help as the networks do.
 
 A fitted machine is not kept: scikit-learn's own format is a pickle, which can run any code when it is
-read. A run leaves its answers, and the same command fits it again in seconds.
+read. A run leaves its predictions, and the same command fits it again in seconds.
 """
 
 import time
@@ -32,7 +32,7 @@ class SvmSystem:
         """Fit one machine for each C and keep the one whose calibrated loss on the validation subjects is least.
 
         Raises:
-            MerError: If the training part has one class only.
+            MerError: If the training set has one class only.
         """
         if len(set(task.train.truth.tolist())) < 2:
             name = task.context.settings.classes[int(task.train.truth[0])]
@@ -42,13 +42,13 @@ class SvmSystem:
             )
         started = time.perf_counter()
         kernel = _Kernel(task.train.clips)
-        ours, theirs = kernel.against(task.train.clips), kernel.against(task.stop.clips)
+        ours, theirs = kernel.against(task.train.clips), kernel.against(task.validation.clips)
         tried = []
         for strength in STRENGTHS:
             machine = _Machine(kernel, ours, task.train.truth, len(task.context.settings.classes), strength)
             logits = machine.decide(theirs)
-            temperature = fit_temperature(logits, task.stop.truth)
-            tried.append((cross_entropy(logits, task.stop.truth, temperature=temperature), strength, machine))
+            temperature = fit_temperature(logits, task.validation.truth)
+            tried.append((cross_entropy(logits, task.validation.truth, temperature=temperature), strength, machine))
         loss, strength, machine = min(tried, key=lambda one: one[0])
         seconds = time.perf_counter() - started
         task.console.print(
@@ -56,12 +56,12 @@ class SvmSystem:
             f"validation subjects loss {loss:.3f}; {seconds:.1f} s",
             highlight=False,
         )
-        right = machine.decide(theirs).argmax(1) == task.stop.truth
+        right = machine.decide(theirs).argmax(1) == task.validation.truth
         course = {
             "C": strength,
             "support_vectors": machine.n_support,
-            "stop_loss": loss,
-            "stop_accuracy": float(right.mean()),
+            "validation_loss": loss,
+            "validation_accuracy": float(right.mean()),
             "train_seconds": seconds,
         }
         return Fitted(machine.logits, None, None, course)
@@ -101,7 +101,7 @@ class _Machine:
         return self.decide(self._kernel.against(features))
 
     def decide(self, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (N, C) decision values; a class without training clips is never the answer."""
+        """Return (N, C) decision values; a class without training clips is never predicted."""
         values: NDArray[np.float64] = self._svc.decision_function(kernel)
         if values.ndim == 1:  # two classes: positive speaks for the second
             values = np.stack([-values, values], axis=1)

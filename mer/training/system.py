@@ -1,4 +1,4 @@
-"""One face for all systems: what they see of a clip, how they learn from a fold, what they answer."""
+"""One face for all systems: what they see of a clip, how they learn from a fold, what they predict."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Task:
     """What a system learns from, and where.
 
     Attributes:
-        train: What changes it, copies included.
-        stop: What decides when it has learnt enough; never reported.
+        train: What changes it, augmented samples included.
+        validation: What decides when it has learnt enough; never part of the test set.
         context: The run that the fold belongs to.
         seed: Of everything drawn at random.
         fold: Name of the fold.
@@ -31,7 +31,7 @@ class Task:
     """
 
     train: Examples
-    stop: Examples
+    validation: Examples
     context: RunContext
     seed: tuple[int, int]
     fold: str
@@ -46,7 +46,7 @@ class Fitted:
         logits: From encoded clips (N, ...) to (N, C), not calibrated.
         parameters: Numbers that training adjusted; None for a support vector machine.
         save: Writes its weights; None if it keeps none.
-        course: How it came about, for result.json: always stop_loss and stop_accuracy (on the stopping
+        course: How it came about, for result.json: always validation_loss and validation_accuracy (on the validation
             subjects) and train_seconds; best_epoch, epochs, ended_by and seconds_per_epoch of a network;
             C and support_vectors of a support vector machine.
     """

@@ -39,7 +39,7 @@ class FoldTask:
 
     Attributes:
         context: The run; its paths are full ones, and it names the source of the clips.
-        fold: Who trains, stops and is reported.
+        fold: Training, validation and test set.
         number: Position of the fold in the run, from 0.
     """
 

@@ -52,7 +52,7 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
             star = " *" if history.best_epoch == row.epoch else ""
             console.print(
                 f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; validation subjects "
-                f"loss {row.stop_loss:.3f}, accuracy {row.stop_accuracy:.3f}{star}; "
+                f"loss {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.3f}{star}; "
                 f"lr {row.lr:.1e}, {row.seconds:.1f} s, {row.clips_per_s:.1f} clips/s, {ends}",
                 soft_wrap=True,
                 highlight=False,
@@ -166,7 +166,7 @@ def draw_curves(path: Path, log: Path) -> None:
             own = [row for row in rows if row["fold"] == fold]
             epochs = [int(float(row["epoch"])) for row in own]
             axes.plot(epochs, [float(row[name]) for row in own], f"C{colour % 10}", linewidth=0.7, alpha=0.6)
-            axes.plot(epochs, [float(row[f"stop_{name}"]) for row in own], f"C{colour % 10}", label=fold)
+            axes.plot(epochs, [float(row[f"validation_{name}"]) for row in own], f"C{colour % 10}", label=fold)
         axes.set(xlabel="epoch", ylabel=name)
         axes.grid(alpha=0.3)
     figure.axes[1].set_ylim(0, 1)

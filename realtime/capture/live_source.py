@@ -18,9 +18,9 @@ from realtime.capture.cameras.base import Camera
 RATE_WINDOW_S: Final = 0.5
 """How long a stream is watched on opening to learn its rate; the frames seen meanwhile are kept."""
 FALLBACK_FPS: Final = 30.0
-_LEAST_STEP_S: Final = 1e-6
+_MIN_STEP_S: Final = 1e-6
 """Pictures that arrive at the same reading of the clock are this far apart."""
-BACKLOG_MOST_S: Final = 10.0
+MAX_BACKLOG_S: Final = 10.0
 """Most that is thrown away of what piled up before the first frame was wanted."""
 SLOW: Final = 0.75
 """A camera that delivers less than this share of its stated rate is said to be slow."""
@@ -115,7 +115,7 @@ class LiveSource:
         elif self._camera.clock == "device":
             time_s = self._stamps.time_s(frame.time_s)
         else:
-            time_s = max(self._clock(), self._last_s + _LEAST_STEP_S)
+            time_s = max(self._clock(), self._last_s + _MIN_STEP_S)
         self._last_s = time_s
         frame.image.flags.writeable = False
         frame = replace(frame, time_s=time_s, index=self._decoded)
@@ -132,7 +132,7 @@ class LiveSource:
         if self._fixed_fps:
             return
         self._ahead.clear()
-        for _ in range(int(BACKLOG_MOST_S * self.rate_hz)):
+        for _ in range(int(MAX_BACKLOG_S * self.rate_hz)):
             asked_s = self._clock()
             frame = self._read()
             if frame is None:

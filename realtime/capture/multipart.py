@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.media.decoder import DAMAGED_MOST, Picture
+from mer.media.decoder import MAX_DAMAGED, Picture
 from mer.media.jpeg import luma
 from mer.media.size import MAX_BYTES
 
@@ -38,8 +38,8 @@ class MultipartJpeg:
         self._due_s = 0.0
 
     def read(self) -> Picture | None:
-        """Return the next picture, None at the end or after DAMAGED_MOST parts that are none."""
-        for _ in range(DAMAGED_MOST):
+        """Return the next picture, None at the end or after MAX_DAMAGED parts that are none."""
+        for _ in range(MAX_DAMAGED):
             part = self._part()
             if part is None:
                 return None
@@ -48,7 +48,7 @@ class MultipartJpeg:
             if grey is not None:
                 return Picture(grey, None, jpeg)
             self.undecodable += 1
-        self.error = f"{DAMAGED_MOST} parts in a row are not JPEG pictures"
+        self.error = f"{MAX_DAMAGED} parts in a row are not JPEG pictures"
         return None
 
     def _part(self) -> bytes | None:

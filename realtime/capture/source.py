@@ -8,24 +8,27 @@ from typing import Final
 import numpy as np
 
 from mer.errors import MerError, UsageError
+from mer.lazy import loaded_when_called
 from mer.media.source_name import source_name
 from mer.media.video import FrameReader
 from mer.messages import Frame
-from realtime.capture.cameras.base import Laboratory, Mode
+from realtime.capture.cameras.base import Camera, Laboratory, Mode
 from realtime.capture.cameras.registry import BACKENDS, DEFAULT, backend_of
 from realtime.capture.live_source import LiveSource
-from realtime.capture.stream import PREFIXES, NetworkStream
 
+STREAMS: Final = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://", "udp://", "tcp://")
+"""What addresses of streams begin with."""
 AUTO: Final = "auto"
 CHOICES: Final = (AUTO, *BACKENDS)
 """What `--camera-backend` takes."""
 
 Source = FrameReader | LiveSource
+_open_stream: Final[Callable[[str], Camera]] = loaded_when_called("realtime.capture.stream:NetworkStream")
 
 
 def is_stream(text: str) -> bool:
     """Return whether `text` is the address of a stream rather than a camera or path."""
-    return text.lower().startswith(PREFIXES)
+    return text.lower().startswith(STREAMS)
 
 
 def open_source(
@@ -65,7 +68,7 @@ def open_source(
     if is_stream(text):
         laboratory.refuse("streams")
         try:
-            return LiveSource(NetworkStream(text), name=text, fps=fps)
+            return LiveSource(_open_stream(text), name=text, fps=fps)
         except MerError as error:  # which may quote the library's own words about the address
             raise type(error)(source_name(str(error))) from None
     if (camera := _camera_of(text, backend)) is not None:

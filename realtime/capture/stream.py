@@ -14,7 +14,6 @@ from realtime.capture.cameras.base import Clock, Mode
 from realtime.capture.multipart import MultipartJpeg
 from realtime.capture.web import TIMEOUT_S, Response
 
-PREFIXES: Final = ("http://", "https://", "rtsp://", "rtsps://", "rtmp://", "udp://", "tcp://")
 _WAYS: Final = {
     "rtsp": ("tcp", "rtsp", {"rtsp_transport": "tcp"}),
     "rtsps": ("tcp,tls", "rtsp", {"rtsp_transport": "tcp"}),
@@ -42,7 +41,7 @@ class NetworkStream:
     """An open stream of the network: a `Camera`.
 
     Args:
-        url: Its address, beginning with one of PREFIXES.
+        url: Its address, beginning with one of `realtime.capture.source.STREAMS`.
 
     Attributes:
         asked: Nothing; a stream sends what it sends.

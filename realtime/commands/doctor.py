@@ -38,8 +38,8 @@ _EXTRAS: Final = {
     "ray": ("clusters", "cluster"),
 }
 _PICTURES: Final = {"kitty": "pixels by kitty's protocol", "sixel": "pixels by Sixel", "blocks": "half blocks"}
-_LEAST_COLUMNS: Final = 80
-_LEAST_ROWS: Final = 24
+_MIN_COLUMNS: Final = 80
+_MIN_ROWS: Final = 24
 
 
 def examine(console: Console) -> list[Finding]:
@@ -269,8 +269,8 @@ def _terminal(console: Console) -> Iterator[Finding]:
         return
     size = f"{console.width}x{console.height}"
     found = f"{size}, {console.color_system or 'no'} colours, {console.encoding}"
-    if console.width < _LEAST_COLUMNS or console.height < _LEAST_ROWS:
-        yield Finding("terminal", "broken", found, f"make it {_LEAST_COLUMNS}x{_LEAST_ROWS} at least for the overlay")
+    if console.width < _MIN_COLUMNS or console.height < _MIN_ROWS:
+        yield Finding("terminal", "broken", found, f"make it {_MIN_COLUMNS}x{_MIN_ROWS} at least for the overlay")
         return
     if not console.encoding.lower().startswith("utf"):
         yield Finding("terminal", "broken", found, "set a UTF-8 locale (LANG=C.UTF-8) to see the curves")

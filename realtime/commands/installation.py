@@ -72,7 +72,7 @@ def _package(topic: str, module: str) -> Finding:
 
 
 def _opencv_distributions() -> Iterator[Finding]:
-    found = {name: number for name in _OPENCV if (number := _version(name))}
+    found = {name: number for name in _OPENCV if (number := installed_version(name))}
     if len(found) < 2:
         return
     names = ", ".join(f"{name} {number}" for name, number in found.items())
@@ -90,7 +90,7 @@ def _opencv_distributions() -> Iterator[Finding]:
 
 
 def _mediapipe() -> Finding:
-    number = _version("mediapipe")
+    number = installed_version("mediapipe")
     if number and importlib.util.find_spec("mediapipe"):
         return Finding("mediapipe", "works", f"version {number}")
     return Finding("mediapipe", "broken", "is not installed", "pip install mediapipe")
@@ -113,7 +113,8 @@ def system_libraries(load: Callable[[str], object] = ctypes.CDLL) -> Finding:
     return Finding("system libraries", "works", ", ".join(missing.SYSTEM))
 
 
-def _version(distribution: str) -> str:
+def installed_version(distribution: str) -> str:
+    """Return the version of a distribution, empty if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -19,7 +19,7 @@ from engines.protocol import Engine
 from engines.runtime.registry import NAMES
 from engines.select import open_engine
 from mer import option_help
-from mer.cli import command, say_to
+from mer.cli import command, print_line
 from mer.face.landmarker import Landmarker
 from mer.media.source_name import source_name
 from mer.terminal import open_console
@@ -277,7 +277,7 @@ def _say_how_it_ended(session: _Session, args: argparse.Namespace) -> list[str]:
     told = (session.feed.error, session.records.error, recording.error if recording else "")
     errors = [error for error in told if error]
     for error in errors:
-        say_to(sys.stderr, f"mer-live: error: {error}")
+        print_line(sys.stderr, f"mer-live: error: {error}")
     return errors
 
 

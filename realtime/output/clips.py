@@ -1,4 +1,4 @@
-"""Pictures of single events: a strip of the 13 that the classifier saw, or a short film of the face."""
+"""Pictures of single events: a strip of the 13 that the classifier saw, or a short video of the face."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ CLIPS: Final = ("clips/event-*.png", "clips/event-*.mp4")
 MARGIN_S: Final = 0.25
 """Shown before the onset and, as far as it had been seen when the event was decided, after the offset."""
 SLOWER: Final = 4.0
-"""A film runs this much slower than life."""
-FILM_PART: Final = ".film.part.mp4"
-"""Name of a film while it is being made, in the folder of the results: their disk has to hold it anyway."""
+"""A video runs this much slower than life."""
+VIDEO_PART: Final = ".video.part.mp4"
+"""Name of a video while it is being made, in the folder of the results: their disk has to hold it anyway."""
 _KEPT_S: Final = 3.0
 
 
@@ -65,11 +65,11 @@ class Strips:
         """Nothing is open."""
 
 
-class Films:
-    """A film of each event (VP9 in MP4, four times slower than life), cut out of the last seconds of the face crop.
+class Videos:
+    """A video of each event (VP9 in MP4, four times slower than life), cut out of the last seconds of the face crop.
 
     Args:
-        folder: Where a film may lie while it is being made, readable by its owner only.
+        folder: Where a video may lie while it is being made, readable by its owner only.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,7 +81,7 @@ class Films:
         """Take one update.
 
         Raises:
-            MerError: If this OpenCV has no encoder for films, or one did not come out whole.
+            MerError: If this OpenCV has no encoder for videos, or one did not come out whole.
         """
         crop = update.crop
         self._crops.append((crop.time_s, crop.person, crop.image))
@@ -91,7 +91,7 @@ class Films:
             self._files[f"clips/event-{event.number:03d}.mp4"] = self._film(event)
 
     def files(self, _found: Found) -> dict[str, bytes]:
-        """Return name and content of each film."""
+        """Return name and content of each video."""
         return self._files
 
     def close(self) -> None:
@@ -102,11 +102,11 @@ class Films:
         last_s = event.interval.offset.time_s + MARGIN_S
         crops = [crop for time_s, who, crop in self._crops if first_s <= time_s <= last_s and who == event.person]
         size = crops[0].shape[1], crops[0].shape[0]
-        path = self._folder / FILM_PART
+        path = self._folder / VIDEO_PART
         try:
             path.unlink(missing_ok=True)
             write_new(path, b"", private=True)  # the encoder opens it again and leaves its mode
-            return _encoded(path, crops, rate_hz=event.quality.rate_hz / SLOWER, size_wh=size)
+            return encoded(path, crops, rate_hz=event.quality.rate_hz / SLOWER, size_wh=size)
         except OSError as error:
             raise MerError(
                 f"the clip of event {event.number} cannot be written ({error.strerror}); is the disk full?"
@@ -115,8 +115,8 @@ class Films:
             path.unlink(missing_ok=True)
 
 
-def _encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, size_wh: tuple[int, int]) -> bytes:
-    """Write a film and return its content, once as many pictures could be read back as it was given."""
+def encoded(path: Path, crops: Sequence[NDArray[np.uint8]], *, rate_hz: float, size_wh: tuple[int, int]) -> bytes:
+    """Write a video and return its content, once as many pictures could be read back as it was given."""
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"vp09"), rate_hz, size_wh)
     if not writer.isOpened():
         raise MerError("this OpenCV has no VP9 encoder; use --event-clips png, or opencv-python from PyPI")

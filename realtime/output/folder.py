@@ -17,7 +17,7 @@ from typing import Any, Final
 from mer.errors import MerError
 from mer.files import from_json, read_at_most, write_new
 from mer.text import csv_text
-from realtime.output.clips import FILM_PART
+from realtime.output.clips import VIDEO_PART
 from realtime.output.event_log import EventLog
 from realtime.output.fields import (
     EVENTS_CSV,
@@ -183,7 +183,7 @@ class RecordingFolder:
 def leftovers(folder: Path, extras: Sequence[str]) -> list[Path]:
     """Return what a run that was killed left half written, but for the file by which runs lock each other out."""
     names = (EVENTS_CSV, REJECTED_CSV, SUMMARY_JSON, *extras)
-    return [path for name in (*(f"{name}{PART}" for name in names), FILM_PART) for path in folder.glob(name)]
+    return [path for name in (*(f"{name}{PART}" for name in names), VIDEO_PART) for path in folder.glob(name)]
 
 
 def _check_name(folder: Path) -> None:
@@ -230,7 +230,7 @@ def _earlier_files(folder: Path, source: str, extras: Sequence[str]) -> set[str]
             raise MerError(f"{folder / name} is not a folder but a link or a file; remove it, or change --out")
     if not known:
         parts = tuple(f"{name}{PART}" for name in (*_ALWAYS, *extras))
-        halves = {name for name in present if _matches(name, parts)} | (present & {FILM_PART})
+        halves = {name for name in present if _matches(name, parts)} | (present & {VIDEO_PART})
         if strange := present - halves - (folders if halves else set()):
             raise MerError(
                 f"{folder} holds files that are not results of mer-replay ({_some(strange)}); "

@@ -79,10 +79,10 @@ def choose(folder: Path, image: NDArray[np.uint8], rate_hz: float) -> Choice:
     Raises:
         OSError: If the folder cannot be written.
     """
-    disk_hz = _disk_bytes_s(folder)
+    disk_hz = disk_bytes_s(folder)
     reasons = []
     for codec in (FFV1, RAW):
-        frame_s, frame_bytes = _cost(codec, image, rate_hz)
+        frame_s, frame_bytes = cost_of(codec, image, rate_hz)
         share, needed = frame_s * rate_hz, frame_bytes * rate_hz
         reasons.append(
             f"{codec.name} takes {100 * share:.0f} % of a processor and {needed / 1e6:.0f} of {disk_hz / 1e6:.0f} MB/s"
@@ -114,7 +114,7 @@ def open_stream(
     return container, stream, av.VideoFrame.from_ndarray
 
 
-def _cost(codec: Codec, image: NDArray[np.uint8], rate_hz: float) -> tuple[float, float]:
+def cost_of(codec: Codec, image: NDArray[np.uint8], rate_hz: float) -> tuple[float, float]:
     """Return seconds and bytes that a frame takes."""
     random = np.random.default_rng(0)
     images = [
@@ -134,7 +134,7 @@ def _cost(codec: Codec, image: NDArray[np.uint8], rate_hz: float) -> tuple[float
     return took_s / _PROBE_FRAMES, len(sink.getvalue()) / _PROBE_FRAMES
 
 
-def _disk_bytes_s(folder: Path) -> float:
+def disk_bytes_s(folder: Path) -> float:
     """Return the bytes a second that a folder takes, once they are really on the disk."""
     block = np.random.default_rng(0).bytes(2**20)
     path = folder / ".speed"

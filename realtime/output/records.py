@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from mer.cli import let_go, say_to
+from mer.cli import print_line, redirect_to_devnull
 from realtime.capture.session_clock import SessionStart
 from realtime.messages import Event, Mark
 from realtime.output.event_log import EventLog
@@ -72,7 +72,7 @@ class Records:
         except BrokenPipeError:
             raise
         except OSError as error:
-            let_go(sys.stdout)
+            redirect_to_devnull(sys.stdout)
             self._path = None
             self.error = f"the standard output takes no lines any more ({error.strerror}); later events are missing"
 
@@ -126,4 +126,4 @@ class Lines:
 
 def say(text: str, *, path: Path | None) -> None:
     """Print a line for people, on the error output if the standard output carries JSON lines."""
-    say_to(sys.stderr if path == STDOUT else sys.stdout, text)
+    print_line(sys.stderr if path == STDOUT else sys.stdout, text)

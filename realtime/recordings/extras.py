@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 
 from mer import option_help
 from mer.errors import UsageError
-from realtime.output.clips import CLIPS, Films, Strips
+from realtime.output.clips import CLIPS, Strips, Videos
 from realtime.output.explain import EXPLAIN_CSV, EXPLAIN_SVG, Explainer
 from realtime.output.exports.registry import EXPORTS
 from realtime.output.found import Found
@@ -129,7 +129,7 @@ def products(wanted: Wanted, folder: Path) -> list[Product]:
     if wanted.explain:
         made.append(Explainer())
     if wanted.clips is not None:
-        made.append(Films(folder) if wanted.clips == "mp4" else Strips())
+        made.append(Videos(folder) if wanted.clips == "mp4" else Strips())
     return made
 
 

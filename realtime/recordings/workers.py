@@ -17,7 +17,8 @@ from realtime.update import Update
 
 
 @functools.cache
-def _engine_of_this_process(choice: str) -> Engine:
+def engine_of_this_process(choice: str) -> Engine:
+    """Return the engine with which this process classifies all its recordings."""
     return open_engine(choice, threads=1)
 
 
@@ -35,7 +36,7 @@ def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
     """Replay one recording; an engine that cannot be opened here does not end the others."""
     settle()
     try:
-        engine = _engine_of_this_process(job.engine)
+        engine = engine_of_this_process(job.engine)
     except Exception as error:
         return Outcome(job.recording, "failed", error=as_error(error, about=str(job.recording.path)))
     return replay_recording(job, engine, open_screen)

@@ -14,7 +14,7 @@ from realtime.messages import Event
 from realtime.screen import drawing
 from realtime.screen.history import Stretch
 
-LEAST_TOP: Final = 0.5
+MIN_TOP: Final = 0.5
 """Least height of the curve's scale, percent of the inter-ocular distance: rest must look like rest."""
 MAX_WATCHABLE: Final = 5.0
 """Micro-expressions that must be larger than this to be seen are macro-expressions."""
@@ -59,7 +59,7 @@ class Curve:
         first_s = float(self._stretch.times_s[-1]) - self._seconds
         motion = _columns(self._stretch.times_s, self._stretch.motion, first_s, self._seconds, 2 * width)
         threshold = float(self._stretch.threshold[-1])
-        top = max(LEAST_TOP, 2.0 * threshold, float(np.nanmax(motion, initial=0.0)) * 1.1)
+        top = max(MIN_TOP, 2.0 * threshold, float(np.nanmax(motion, initial=0.0)) * 1.1)
         styles = [_LINE] * width
         marks = [(" ", _DIM)] * width
         shown = [(interval, _TURNED_DOWN, interval.reason) for interval in self._rejected]

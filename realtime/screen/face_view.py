@@ -17,7 +17,7 @@ MOVING: Final = (255, 140, 0)
 _REGION_RADIUS_IOD: Final = 0.16
 _PIXELS_A_DOT: Final = 160
 """Width from which on a point is three pixels wide, so that it can be seen."""
-_LEAST_SHARE: Final = 0.4
+_MIN_SHARE: Final = 0.4
 """Share of the threshold from which on the motion of a region is shown."""
 _CONTOURS: Final = (
     *(70, 105, 107, 336, 334, 300),  # brows
@@ -33,7 +33,7 @@ def points_px(update: Update) -> NDArray[np.float64]:
     crop = update.crop
     if crop.state != "tracked":
         return np.zeros((0, 2))
-    return geometry.apply(crop.motion, crop.landmarks_px[list(_CONTOURS)].astype(np.float64))
+    return geometry.apply(crop.crop_from_anchor, crop.landmarks_px[list(_CONTOURS)].astype(np.float64))
 
 
 def regions_px(update: Update) -> NDArray[np.float64]:
@@ -43,8 +43,8 @@ def regions_px(update: Update) -> NDArray[np.float64]:
         return np.zeros((0, 3))
     lengths = np.hypot(update.regions[:, 0], update.regions[:, 1]) / max(update.spotting.threshold, 1e-6)
     centres = np.array([crop.landmarks_px[list(of)].mean(axis=0) for of in REGIONS.values()], np.float64)
-    found = np.column_stack([geometry.apply(crop.motion, centres), lengths])
-    return found[lengths >= _LEAST_SHARE]
+    found = np.column_stack([geometry.apply(crop.crop_from_anchor, centres), lengths])
+    return found[lengths >= _MIN_SHARE]
 
 
 def face_picture(update: Update, *, width: int, height: int) -> NDArray[np.uint8]:

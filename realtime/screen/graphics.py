@@ -37,7 +37,7 @@ _SIXEL_TERMS: Final = frozenset({"foot", "foot-extra", "mlterm", "contour"})
 _SIXEL_PROGRAMS: Final = frozenset({"WezTerm", "mintty"})
 _VT340_CELL_WH: Final = (10, 20)
 """Pixels of a cell where the terminal does not tell."""
-_MOST_PX: Final = 320
+_MAX_PX: Final = 320
 """Side of the largest picture of a face; the crop itself has 240 pixels."""
 _SHARE: Final = 8.0
 """A picture is drawn again no sooner than after so many times what drawing it took."""
@@ -130,7 +130,7 @@ class Pictures:
             return []
         area = Region(panel.x, panel.y, 2 * rows, rows)
         wide, high = self._cell_wh()
-        side = min(area.width * wide, area.height * high, _MOST_PX)
+        side = min(area.width * wide, area.height * high, _MAX_PX)
         return [self._placed(1, (update.crop.index, area), area, lambda: face_picture(update, width=side, height=side))]
 
     def strip(self, event: Event | None, panel: Region) -> list[Placed]:

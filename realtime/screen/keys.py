@@ -12,14 +12,14 @@ from mer.files import write_new
 from realtime.messages import Event, Mark
 from realtime.output.clips import strip_png
 from realtime.output.fields import record_from_event
-from realtime.spotting.sensitivity import LEAST, MOST
+from realtime.spotting.sensitivity import MAX_SENSITIVITY, MIN_SENSITIVITY
 from realtime.update import Update
 
 STEP: Final = 1.25
-"""Factor of one press of + or - on the dial of `--sensitivity`."""
+"""Factor of one press of + or - on the sensitivity."""
 
 
-class Dial(Protocol):
+class Adjustable(Protocol):
     """What has a sensitivity to turn: a pipeline."""
 
     sensitivity: float
@@ -29,7 +29,7 @@ class Keys:
     """Does what a key asks for. Give it each update, and call it with each key.
 
     Args:
-        dial: Its sensitivity is changed by + and -.
+        pipeline: Its sensitivity is changed by + and -.
         stop: Set by q.
         on_mark: Takes each mark of the space bar.
         source: Name of the recording or camera, for what is saved.
@@ -38,14 +38,14 @@ class Keys:
 
     def __init__(
         self,
-        dial: Dial,
+        pipeline: Adjustable,
         *,
         stop: threading.Event,
         on_mark: Callable[[Mark], None],
         source: str,
         save_dir: Path,
     ) -> None:
-        self._dial = dial
+        self._pipeline = pipeline
         self._stop = stop
         self._on_mark = on_mark
         self._source = source
@@ -82,11 +82,11 @@ class Keys:
         self._on_mark(mark)
         return f"mark {mark.number} at {mark.time_s:.2f} s"
 
-    def turn_dial(self, key: str) -> str:
-        """Turn the dial of the sensitivity up or down."""
-        self._dial.sensitivity *= STEP if key in "+=" else 1.0 / STEP
-        value = self._dial.sensitivity
-        end = " (the limit)" if value in (LEAST, MOST) else ""
+    def change_sensitivity(self, key: str) -> str:
+        """Raise or lower the sensitivity."""
+        self._pipeline.sensitivity *= STEP if key in "+=" else 1.0 / STEP
+        value = self._pipeline.sensitivity
+        end = " (the limit)" if value in (MIN_SENSITIVITY, MAX_SENSITIVITY) else ""
         return f"sensitivity {value:.2f}{end}"
 
     def save(self, _key: str) -> str:
@@ -130,7 +130,7 @@ KEYS: Final = (
     Key("q", "q", "quit", "quit", Keys.quit),
     Key("p", "p", "pause", "hold the screen", None),
     Key(" ", "space", "mark", "mark this moment", Keys.mark),
-    Key("+=-_", "+ -", "sensitivity", "sensitivity", Keys.turn_dial),
+    Key("+=-_", "+ -", "sensitivity", "sensitivity", Keys.change_sensitivity),
     Key("s", "s", "save", "save the last event", Keys.save),
     Key("\t", "tab", "person", "show the next of several people", None),
     Key("h", "h", "help", "this help", None),

@@ -34,9 +34,9 @@ CURVE_S: Final = 5.0
 _TOP_ROWS: Final = 3
 _BOTTOM_ROWS: Final = 3
 _BARS_COLUMNS: Final = 26
-_LEAST_WIDTH: Final = 76
+_MIN_WIDTH: Final = 76
 """Columns below which there is no room for probabilities and the strip."""
-_LEAST_HEIGHT: Final = 22
+_MIN_HEIGHT: Final = 22
 _STRIP_ROWS: Final = 9
 _SAID_S: Final = 4.0
 _STATE_STYLES: Final = {"tracked": "green", "absent": "yellow", "lost": "red"}
@@ -125,7 +125,7 @@ class Overlay:
             in_pixels: Leave the places of pictures free.
         """
         shown_as: ShownAs = "none" if self._pictures.mode == "none" else "pixels" if in_pixels else "blocks"
-        roomy = width >= _LEAST_WIDTH and height >= _LEAST_HEIGHT
+        roomy = width >= _MIN_WIDTH and height >= _MIN_HEIGHT
         middle_rows = height - _TOP_ROWS - _BOTTOM_ROWS
         strip_rows = min(_STRIP_ROWS, max(4, middle_rows // 4)) if roomy else 0
         event_rows = max(2, (middle_rows - strip_rows) // 5)

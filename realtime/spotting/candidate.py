@@ -12,7 +12,7 @@ from realtime.spotting.matched_filter import DURATIONS_S, LAG, MatchedFilter, Re
 from realtime.spotting.measures import Best
 from realtime.spotting.motion_track import RATE_HZ
 
-LEAST_MATCH: Final = 1.8
+MIN_MATCH: Final = 1.8
 """Peaks below this many standard deviations of the background are none."""
 PEAK_S: Final = 0.06
 """A peak is the largest match within this time before and after."""
@@ -82,7 +82,7 @@ class PeakFinder:
         if len(self._waiting) <= 2 * _REACH:
             return None
         height, middle = self._waiting[_REACH]
-        if height < LEAST_MATCH or height < max(match for match, _ in self._waiting):
+        if height < MIN_MATCH or height < max(match for match, _ in self._waiting):
             return None
         return self._peak(middle)
 

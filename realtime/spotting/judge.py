@@ -28,7 +28,7 @@ class Limits:
         max_peak: Largest motion of a region, percent of the inter-ocular distance; more is as visible as a
             macro-expression or speech, however short.
         light_step: Relative change of brightness above which it is a light change.
-        max_gap_s: Longest hole between two measurements.
+        max_gap_s: Longest gap between two measurements.
         min_eyes_px: Inter-ocular distance in source pixels below which nothing can be said. In JPEG of quality 60
             version 0.1.0 found 2 of 36 events below it, 7 of 12 at 26 to 28 and 12 of 12 at 39 to 42 pixels (rendered).
     """

@@ -19,7 +19,7 @@ WINDOW: Final = (BEFORE + LAG) // 2
 """Steps of the window, each the mean of two samples."""
 _HEAD_SHARE: Final = 3.0
 """The head's motion in the window is divided by so much more than the face's."""
-_LEAST_PERCENT: Final = 0.05
+_MIN_PERCENT: Final = 0.05
 _PARTS: Final = (slice(0, 8), slice(8, 16), slice(16, N_REGIONS), slice(N_REGIONS, FACE), slice(FACE, MOVING))
 """Channels of brows, cheeks with nose wings, mouth with chin, eyes, and head."""
 _WHEN: Final = ((-30, -17), (-15, 0), (0, 15))
@@ -96,11 +96,11 @@ def features(
         "by class": np.arcsinh([at.match[duration, of].max() for of in of_class]),
         "regions": heights[:N_REGIONS] / max(amplitude, 1e-3),
         "eyes": np.arcsinh(eyes.ravel()),
-        "lids": (np.arcsinh(eyes[:, 1].min() / max(amplitude, _LEAST_PERCENT)),),
+        "lids": (np.arcsinh(eyes[:, 1].min() / max(amplitude, _MIN_PERCENT)),),
         "head": np.arcsinh(heights[FACE:MOVING]),
         "course": _straightened(recent[:, :MOVING] @ along, middle) / size,
         "unrest": np.log(unrest.ravel() + 0.2),
-        "relative unrest": np.log(unrest[:, :3].ravel() / max(amplitude, _LEAST_PERCENT) + 0.2),
+        "relative unrest": np.log(unrest[:, :3].ravel() / max(amplitude, _MIN_PERCENT) + 0.2),
         "picture": np.ptp(inside[:, [GAIN, SHARPNESS]], axis=0) * (20.0, 10.0),
         "misfit": np.log(inside[:, MISFIT].mean(keepdims=True) + 0.1),
         "spacing": np.log2(np.maximum(inside[:, SPACING].max(keepdims=True) * RATE_HZ, 0.25)),
@@ -128,7 +128,7 @@ def windowed(recent: NDArray[np.float64], amplitude: float) -> NDArray[np.float3
     recent = recent[:, :MOVING]
     middle = len(recent) - 1 - LAG
     rows = recent[middle - BEFORE : middle + LAG].reshape(WINDOW, 2, MOVING).mean(axis=1)
-    rows = (rows - rows.mean(axis=0)) / max(amplitude, _LEAST_PERCENT)
+    rows = (rows - rows.mean(axis=0)) / max(amplitude, _MIN_PERCENT)
     rows[:, FACE:] /= _HEAD_SHARE
     return np.ascontiguousarray(np.arcsinh(rows).T, np.float32)
 

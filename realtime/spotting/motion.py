@@ -91,7 +91,7 @@ class MotionMeter:
         self._shape = shape
         self._pose: Pose = Pose.still()
         self._anchor, self._first_from_source = crop.anchor, crop.crop_from_source
-        self._crop_from_anchor: Similarity = geometry.identity()
+        self._anchor_from_shape: Similarity = geometry.identity()
         self._take_reference(self._picture(crop))
         self._joined: NDArray[np.float64] = self._moved
         self._recent: list[tuple[float, Picture, NDArray[np.float64]]] = []
@@ -131,11 +131,11 @@ class MotionMeter:
         """Express what is known about the head in the pixels of a new cut, as if it had not moved in between."""
         before = self._before
         new_from_old = geometry.compose(crop.crop_from_source, geometry.invert(before.crop_from_source))
-        seen_before = geometry.compose(before.motion, self._crop_from_anchor)
-        self._crop_from_anchor = geometry.compose(new_from_old, seen_before)
+        seen_before = geometry.compose(before.crop_from_anchor, self._anchor_from_shape)
+        self._anchor_from_shape = geometry.compose(new_from_old, seen_before)
 
     def _crop_from_picture(self, crop: FaceCrop) -> Similarity:
-        return geometry.compose(geometry.compose(crop.motion, self._crop_from_anchor), _CROP_FROM_PICTURE)
+        return geometry.compose(geometry.compose(crop.crop_from_anchor, self._anchor_from_shape), _CROP_FROM_PICTURE)
 
     def _picture(self, crop: FaceCrop) -> Picture:
         """Return the face as if the head had not moved since the shape was taken."""

@@ -26,7 +26,7 @@ KINDS: Final = ("micro", "macro", "blink", "speech", "head", "none")
 """What a movement may be; "none" is whatever else the face does anyway."""
 WATCHABLE: Final = 0.8
 """What would be found with this probability could be seen."""
-LEAST_LOUD: Final = 0.03
+MIN_LOUD: Final = 0.03
 SCHEMA: Final = 2
 
 
@@ -86,7 +86,7 @@ class Visibility:
         return math.exp((wanted - self.constant - self._surroundings(background, loudness)) / self.amplitude)
 
     def _surroundings(self, background: float, loudness: float) -> float:
-        return self.background * math.log(background) + self.loudness * math.log(loudness + LEAST_LOUD)
+        return self.background * math.log(background) + self.loudness * math.log(loudness + MIN_LOUD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class Network:
     Attributes:
         expressions: (K, FACE) what the measure shows of each expression, of unit length over the regions.
         classes: (K,) index of the class of each.
-        threshold: Probability from which a movement counts as a micro-expression, with the dial at 1.
-        visibility: What it finds, with the dial at 1.
+        threshold: Probability from which a movement counts as a micro-expression, at sensitivity 1.
+        visibility: What it finds, at sensitivity 1.
     """
 
     expressions: NDArray[np.float64]

@@ -19,7 +19,7 @@ DAMPING: Final = 3.0
 """Gradient energy (grey levels per pixel, squared) below which a window's motion is not believed."""
 _WINDOW: Final = 3
 """Side of a window in cells."""
-_LEAST_SCALE: Final = 0.004
+_MIN_SCALE: Final = 0.004
 """Motion, in pixels, below which cells are not told apart."""
 _REWEIGHTINGS: Final = 3
 _SHAPE_IS_RIGHT: Final = 0.3
@@ -116,10 +116,10 @@ class Reference:
         weight = self.trust
         for _ in range(_REWEIGHTINGS):
             weighted = basis * np.concatenate([weight, weight])
-            step = _solve(weighted @ basis.T + belief * weight.sum(), weighted @ target)
+            step = solve(weighted @ basis.T + belief * weight.sum(), weighted @ target)
             rest = (target - step @ basis).reshape(2, points)
             distance = np.hypot(rest[0], rest[1])
-            scale = max(1.4826 * geometry.median(distance), _LEAST_SCALE)
+            scale = max(1.4826 * geometry.median(distance), _MIN_SCALE)
             weight = self.trust / (1.0 + (distance / scale) ** 2)
         head_px = float(np.abs(step[:RIGID] @ basis[:RIGID]).mean())
         return Flow(step, head_px, rest, scale)
@@ -138,7 +138,7 @@ def _windows(plane: NDArray[np.float32], shape: FaceShape) -> NDArray[np.float64
     return np.asarray(means, np.float64).ravel()[shape.on_face]
 
 
-def _solve(system: NDArray[np.float64], right_side: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve(system: NDArray[np.float64], right_side: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the solution of a small symmetric positive definite system, in a quarter of numpy's time.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The one dial of the spotter: more findings, or fewer false ones."""
+"""The sensitivity of the spotter: more findings, or fewer false ones."""
 
 import argparse
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import Final
 from realtime.spotting.spotter import SpotterConfig
 
 LEVELS: Final[dict[str, float]] = {"low": 0.6, "normal": 1.0, "high": 1.5}
-LEAST: Final = 0.2
-MOST: Final = 5.0
+MIN_SENSITIVITY: Final = 0.2
+MAX_SENSITIVITY: Final = 5.0
 
 
 def sensitivity(text: str) -> float:
@@ -19,10 +19,10 @@ def sensitivity(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not LEAST <= number <= MOST:
+    if not MIN_SENSITIVITY <= number <= MAX_SENSITIVITY:
         raise argparse.ArgumentTypeError(
             f"{text} is not a sensitivity; give one of {', '.join(LEVELS)}, "
-            f"or a number from {LEAST:g} to {MOST:g} (normal is 1)"
+            f"or a number from {MIN_SENSITIVITY:g} to {MAX_SENSITIVITY:g} (normal is 1)"
         )
     return number
 
@@ -35,7 +35,7 @@ def spotter_config(value: float, normal: SpotterConfig | None = None) -> Spotter
 
     Args:
         value: 1 for the thresholds of `normal`.
-        normal: Where the dial stands at 1; None for the thresholds that were tuned.
+        normal: Thresholds at sensitivity 1; None for the thresholds that were tuned.
     """
     normal = normal or SpotterConfig()
     return replace(normal, odds=normal.odds / value**3, floor=normal.floor / value)

@@ -51,7 +51,7 @@ class Spotting:
         threshold: What a brief movement must exceed to stand out from the background, same unit.
         intervals: Candidates decided on this frame, accepted ("micro") or rejected.
         watchable: Smallest micro-expression that would have been found a moment ago with probability
-            `realtime.spotting.network.WATCHABLE` and the dial at 1: displacement by its strongest action unit, percent
+            `realtime.spotting.network.WATCHABLE` and sensitivity 1: displacement by its strongest action unit, percent
             of the inter-ocular distance. None without a face and while the spotter warms up.
     """
 

@@ -36,7 +36,7 @@ from realtime.capture.source import open_source  # noqa: E402
 BATCH = 25
 LIMIT_S = 30.0
 """Longest that one stream may hold a process."""
-MOST_FRAMES = 200
+MAX_FRAMES = 200
 _PARTS = "multipart/x-mixed-replace; boundary=b"
 
 
@@ -92,7 +92,7 @@ def read(first: int, last: int, seed: int) -> None:
         with answering(lambda *_: hostile(random.Random(f"{seed} {number}"), video)) as host:  # noqa: B023
             try:
                 source = open_source(f"http://{host}/{number}")
-                frames = sum(1 for _ in islice(source, MOST_FRAMES))
+                frames = sum(1 for _ in islice(source, MAX_FRAMES))
                 source.close()
                 print(f"read {number} {frames}", flush=True)
             except MerError:

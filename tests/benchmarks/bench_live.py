@@ -40,7 +40,7 @@ WARM_UP_S: Final = 2.0
 """Not counted at the start: mer-live opens its models while the stream runs already."""
 LATE_S: Final = 0.1
 """The server leaves a picture out when it is so late because mer-live does not take them."""
-LEAST_IOU: Final = 0.5
+MIN_IOU: Final = 0.5
 
 # mer-live itself, with a note of when each frame was decided; --events - is written as always.
 WATCHED: Final = """
@@ -216,7 +216,7 @@ def _events(sending: Sending, ran: Session, truth: dict[str, Any], *, first: int
         if found[0] < from_s:
             continue
         best = max(true, key=lambda span: _iou(span, found), default=None)
-        if best is None or _iou(best, found) < LEAST_IOU:
+        if best is None or _iou(best, found) < MIN_IOU:
             unmatched += 1
         else:
             late_ms.append(1000.0 * (read_s - best[1]))

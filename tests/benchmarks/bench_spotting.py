@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from classical_spotters import LEAST_PERCENT, Curves, optical_strain, region_flow
+from classical_spotters import MIN_PERCENT, Curves, optical_strain, region_flow
 from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
@@ -37,7 +37,7 @@ from realtime.spotting.spotter import Spotter, Spotting
 
 TUNING_SEEDS = (1, 2, 3)
 TABLE_SEEDS = (101, 102)
-DIAL = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
+SENSITIVITIES = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 """Sensitivities of --curve."""
 VIDEO_SUFFIXES = (".mp4", ".mpg", ".avi", ".mov", ".mkv")
 
@@ -70,14 +70,14 @@ def run(path: Path, *, classical: bool = True) -> Run:
         fps = frames.measured_fps
     found = {"ours": events}
     if classical and len(curves.times_s) > 3:
-        found |= {f"region flow, {least:g} %": region_flow(curves, least=least) for least in LEAST_PERCENT}
+        found |= {f"region flow, {least:g} %": region_flow(curves, least=least) for least in MIN_PERCENT}
         found["optical strain"] = optical_strain(curves)
     return Run(path, found, seconds, fps)
 
 
-def dial(path: Path) -> Run:
-    """Spot in one recording at every sensitivity of DIAL; nothing is classified."""
-    spotters = {f"{value:g}": Spotter(spotter_config(value)) for value in DIAL}
+def at_all_sensitivities(path: Path) -> Run:
+    """Spot in one recording at every sensitivity of SENSITIVITIES; nothing is classified."""
+    spotters = {f"{value:g}": Spotter(spotter_config(value)) for value in SENSITIVITIES}
     found: dict[str, list[Label]] = {name: [] for name in spotters}
     tracker = FaceTracker(Landmarker(None))
     with FrameReader(path, grey=True) as frames, closing(tracker):
@@ -206,7 +206,9 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(args.jobs, context) as pool:
             if args.curve:
-                console.print(curve(list(pool.map(dial, [folder / f"{plan.name}.mp4" for plan in plans]))))
+                console.print(
+                    curve(list(pool.map(at_all_sensitivities, [folder / f"{plan.name}.mp4" for plan in plans])))
+                )
                 return
             runs = list(pool.map(run, [folder / f"{plan.name}.mp4" for plan in plans]))
             real = [

@@ -21,7 +21,7 @@ PERCENT_PER_PX: Final = 100.0 * (CROP_SIZE / SIZE) / IOD_PX
 WINDOW_S: Final = 2.0
 STEP_S: Final = 0.1
 HALF_LENGTH_S: Final = 0.15
-LEAST_PERCENT: Final = (0.4, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0)
+MIN_PERCENT: Final = (0.4, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0)
 """Least peaks of the region flow to try, since the recipe gives pixels of another crop; the height above the local
 minimum is 2 / 1.4 of it, as in the recipe."""
 STRAIN_SHARE: Final = 0.55

@@ -72,7 +72,7 @@ def measure_gates(job: Job, folder: Path, settings: Settings) -> dict[str, Any]:
     """Build and measure a plan of the graph with one convolution a gate instead of one a step."""
     gates = replace(job, layout="gates", engine=str(folder / "gates.plan"))
     built = run_worker(replace(gates, action="build"), folder, settings)
-    return built if "unmeasured" in built else built | run_worker(gates, folder, settings)
+    return built if "skipped_reason" in built else built | run_worker(gates, folder, settings)
 
 
 def measure(model: Path, settings: Settings, folder: Path, *, layouts: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mer.synth.injection.planes import Plane
 
 N_SKIN: Final = 468
 """Points of the mesh on the skin; those beyond are the irises."""
-LEAST_PX: Final = 1 / 256
+MIN_PX: Final = 1 / 256
 """Shorter displacements are none: they change no grey level by one."""
 _LATTICE_IOD: Final = 0.03
 _BORDER: Final = 1.5
@@ -84,7 +84,7 @@ class Skin:
         if total is None:
             return None
         moved_px = pose.scale * self._at_points(total) @ pose.turn.T
-        if np.abs(moved_px).max() < LEAST_PX:
+        if np.abs(moved_px).max() < MIN_PX:
             return None
         step = max(1, round(_LATTICE_IOD * pose.scale))
         coarse, corner = _spread(self._triangles, _with_border(mesh_px), moved_px, float(step))
@@ -183,7 +183,7 @@ def _backward(forward: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _inside(back: NDArray[np.float32], corner: NDArray[np.float64], size_wh: tuple[int, int]) -> Shift | None:
     """Return the part of the picture that moves, with even borders."""
-    there = np.argwhere(np.abs(back).max(axis=-1) >= LEAST_PX)
+    there = np.argwhere(np.abs(back).max(axis=-1) >= MIN_PX)
     if not len(there):
         return None
     x0, y0 = (int(v) for v in np.rint(corner))
@@ -205,7 +205,7 @@ def _inside(back: NDArray[np.float32], corner: NDArray[np.float64], size_wh: tup
 
 
 def _warped(plane: Plane, rows: slice, columns: slice, back: NDArray[np.float32]) -> Plane:
-    moves = np.abs(back).max(axis=-1) >= LEAST_PX
+    moves = np.abs(back).max(axis=-1) >= MIN_PX
     if not moves.any():
         return plane
     reach = int(np.ceil(np.abs(back).max())) + _HALF_BAND + _TAPS

@@ -124,14 +124,8 @@ def inject(
         "generator": f"mer-live {version('mer-live')}",
         "video": out.name,
         "source": source.name,
-        "fps": round(float((n - 1) / (path.times_s[-1] - path.times_s[0])), 6) if n > 1 else float(format_.rate_hz),
-        "frames": n,
-        "seconds": round(float(path.times_s[-1] + 1.0 / format_.rate_hz), 6),
-        "frames_with_face": int(path.tracked.sum()),
-        "repeated_frames": np.flatnonzero(path.shown != np.arange(n)).tolist(),
+        **_measured(path, format_),
         "seed": settings.seed,
-        "size_wh": list(format_.size_wh),
-        "iod_px": round(path.iod_px, 3),
         "crf": settings.crf,
         "amplitude_percent": list(settings.amplitude_percent),
         "edge": EDGE,
@@ -141,6 +135,20 @@ def inject(
     }
     write_atomically(out.with_suffix(".json"), json.dumps(truth, indent=1, allow_nan=False) + "\n")
     return truth
+
+
+def _measured(path: MeshPath, format_: Format) -> dict[str, Any]:
+    """Return what a truth file says of the recording itself."""
+    n, span_s = len(path.times_s), path.times_s[-1] - path.times_s[0]
+    return {
+        "fps": round(float((n - 1) / span_s), 6) if n > 1 else float(format_.rate_hz),
+        "frames": n,
+        "seconds": round(float(path.times_s[-1] + 1.0 / format_.rate_hz), 6),
+        "frames_with_face": int(path.tracked.sum()),
+        "repeated_frames": np.flatnonzero(path.shown != np.arange(n)).tolist(),
+        "size_wh": list(format_.size_wh),
+        "iod_px": round(path.iod_px, 3),
+    }
 
 
 def place(

@@ -18,7 +18,7 @@ from mer.synth.injection.planes import Format, PlaneReader
 
 SMOOTHING_S: Final = 0.06
 """The pose of single frames trembles by what the landmarks are wrong; heads tremble by less."""
-LEAST_S: Final = 1.0
+MIN_S: Final = 1.0
 
 
 def followed(source: Path, progress: Callable[[int], None] | None = None) -> tuple[MeshPath, Format]:
@@ -52,8 +52,8 @@ def head_path(source: Path, progress: Callable[[int], None] | None = None) -> He
     path, _ = followed(source, progress)
     begin, end = max(path.runs, key=lambda run: run[1] - run[0], default=(0, 0))
     times_s = path.times_s[begin:end]
-    if end - begin < 2 or times_s[-1] - times_s[0] < LEAST_S:
-        raise MerError(f"{source} shows no face for {LEAST_S:g} s at a time; give a recording of a face")
+    if end - begin < 2 or times_s[-1] - times_s[0] < MIN_S:
+        raise MerError(f"{source} shows no face for {MIN_S:g} s at a time; give a recording of a face")
     poses = [fit_pose(mesh) for mesh in path.meshes_px[begin:end]]
     rows = np.array([(p.x, p.y, p.scale, p.yaw, p.pitch, p.roll) for p in poses])
     rows = smoothed(times_s, rows, width_s=SMOOTHING_S)

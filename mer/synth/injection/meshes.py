@@ -17,7 +17,7 @@ MAX_JUMP_IOD: Final = 0.6
 _REPEAT_SHARE: Final = 1 / 15
 """Of what changes between other frames. In recordings with repeats there is nothing between a 20th and a half."""
 _FRONTAL_SHARE: Final = 0.1
-_MOST_LOOKED_AT: Final = 400
+_MAX_LOOKED_AT: Final = 400
 
 
 class Meshes(Protocol):
@@ -137,7 +137,7 @@ def at_rest(path: MeshPath) -> NDArray[np.float64]:
         ValueError: If no frame has a face.
     """
     found = np.flatnonzero(path.tracked)
-    some = found[:: max(1, len(found) // _MOST_LOOKED_AT)]
+    some = found[:: max(1, len(found) // _MAX_LOOKED_AT)]
     poses = [fit_pose(path.meshes_px[i]) for i in some]
     turned = np.array([np.hypot(pose.yaw, pose.pitch) for pose in poses])
     frontal = some[np.argsort(turned)[: max(1, round(_FRONTAL_SHARE * len(some)))]]

@@ -17,9 +17,9 @@ from realtime.capture.cameras.pixels import image_of
 _READABLE: Final = 3
 """GenApi's access modes from here on can be read; 4 can be written, too."""
 _BUFFERED_S: Final = 0.5
-_LEAST_BUFFERS: Final = 32
+_MIN_BUFFERS: Final = 32
 """Frames that pylon holds until they are read."""
-_UNTOLD_FPS: Final = 200.0
+_ASSUMED_FPS: Final = 200.0
 _NANOSECONDS: Final = 1e9
 _TICKS: Final = "GevTimestampTickFrequency"
 """Ticks a second of older GigE cameras; all others count nanoseconds."""
@@ -107,7 +107,7 @@ class BaslerCamera:
         self._incomplete = 0
         self._stamped = True
         self._frames = 0
-        camera.MaxNumBuffer.Value = max(_LEAST_BUFFERS, round(_BUFFERED_S * (self.mode.fps or _UNTOLD_FPS)))
+        camera.MaxNumBuffer.Value = max(_MIN_BUFFERS, round(_BUFFERED_S * (self.mode.fps or _ASSUMED_FPS)))
         camera.StartGrabbing(pylon.GrabStrategy_OneByOne)
 
     @property
@@ -172,7 +172,7 @@ class BaslerCamera:
             stamp_s = ticks / self._ticks_hz
         else:
             self._stamped = False
-            stamp_s = number / (self.mode.fps or self.asked.fps or _UNTOLD_FPS)
+            stamp_s = number / (self.mode.fps or self.asked.fps or _ASSUMED_FPS)
         samples: NDArray[Any] = result.Array
         self._frames += 1
         lost = self._counter.lost_before(number)

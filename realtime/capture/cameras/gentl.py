@@ -18,8 +18,8 @@ from realtime.capture.cameras.pixels import FORMATS, image_of
 _READABLE: Final = 3
 """GenApi's access modes from here on can be read; 4 can be written, too."""
 _BUFFERED_S: Final = 0.5
-_LEAST_BUFFERS: Final = 32
-_UNTOLD_FPS: Final = 200.0
+_MIN_BUFFERS: Final = 32
+_ASSUMED_FPS: Final = 200.0
 
 
 def open_camera(name: str, asked: Mode) -> "GenicamCamera":
@@ -96,7 +96,7 @@ class GenicamCamera:
         self._notes = configured.notes
         self._counter = FrameCounter()
         self._left_out = 0
-        acquirer.num_buffers = max(_LEAST_BUFFERS, round(_BUFFERED_S * (self.mode.fps or _UNTOLD_FPS)))
+        acquirer.num_buffers = max(_MIN_BUFFERS, round(_BUFFERED_S * (self.mode.fps or _ASSUMED_FPS)))
         acquirer.start()
         self._first = self._next()
         if self._first is None and asked.laboratory.trigger:

@@ -1,24 +1,26 @@
-"""Every kind of camera, by the scheme that `--camera SCHEME:NAME` begins with."""
+"""Every kind of camera, by the scheme that `--camera SCHEME:NAME` begins with. Loading this table loads none of them.
+
+A new kind is a file in this folder and a line in `BACKENDS`, and one in `LISTS` if its cameras can be listed.
+"""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
-from realtime.capture.cameras import basler, devices, gentl, opencv
+from mer.lazy import loaded_when_called
 from realtime.capture.cameras.base import Opener
 
 BACKENDS: Final[dict[str, Opener]] = {
-    "opencv": partial(opencv.open_camera, api="auto"),
-    "v4l2": partial(opencv.open_camera, api="v4l2"),
-    "gstreamer": partial(opencv.open_camera, api="gstreamer"),
-    "basler": basler.open_camera,
-    "genicam": gentl.open_camera,
+    "opencv": loaded_when_called("realtime.capture.cameras.opencv:open_camera", api="auto"),
+    "v4l2": loaded_when_called("realtime.capture.cameras.opencv:open_camera", api="v4l2"),
+    "gstreamer": loaded_when_called("realtime.capture.cameras.opencv:open_camera", api="gstreamer"),
+    "basler": loaded_when_called("realtime.capture.cameras.basler:open_camera"),
+    "genicam": loaded_when_called("realtime.capture.cameras.gentl:open_camera"),
 }
 """A backend that needs a library loads it in its opener, which names the extra to install if it is missing."""
 LISTS: Final[dict[str, Callable[[], list[str]]]] = {
-    "v4l2": devices.lines,
-    "basler": basler.cameras,
-    "genicam": gentl.cameras,
+    "v4l2": loaded_when_called("realtime.capture.cameras.devices:lines"),
+    "basler": loaded_when_called("realtime.capture.cameras.basler:cameras"),
+    "genicam": loaded_when_called("realtime.capture.cameras.gentl:cameras"),
 }
 """What `--list-cameras` says for a scheme, one camera or mode a line."""
 DEFAULT: Final = "opencv"

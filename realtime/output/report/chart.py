@@ -11,7 +11,7 @@ from realtime.messages import WATCHABLE_PERCENT
 from realtime.output.report.gather import Curve, Finding
 from realtime.output.report.markup import Element, tag
 
-_LEAST_TOP: Final = 0.5
+_MIN_TOP: Final = 0.5
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 
 
@@ -45,7 +45,7 @@ def overview(
     """
     peaks = [float(f.curve.motion.max()) for f in findings if len(f.curve.motion)]
     usual = float(np.percentile(curve.motion, 99)) if len(curve.motion) else 0.0
-    scale = _Scale(curve, width=1000, height=230, top=max(_LEAST_TOP, 1.15 * max(peaks, default=usual)))
+    scale = _Scale(curve, width=1000, height=230, top=max(_MIN_TOP, 1.15 * max(peaks, default=usual)))
     label = (
         f"Motion over {scale.last_s - scale.first_s:.0f} seconds, {len(findings)} events and "
         f"{len(rejected)} rejected candidates; the table below holds the same"
@@ -76,7 +76,7 @@ def overview(
 def around(finding: Finding, colour: int) -> Element:
     """Draw the motion around one event with its three moments."""
     curve, interval = finding.curve, finding.event.interval
-    top = max(_LEAST_TOP, 1.15 * float(curve.motion.max(initial=0.0)))
+    top = max(_MIN_TOP, 1.15 * float(curve.motion.max(initial=0.0)))
     scale = _Scale(curve, width=420, height=170, top=top)
     label = f"Motion around event {finding.event.number}, at most {curve.motion.max(initial=0.0):.2f} %"
     svg = tag("svg", viewBox="0 0 420 170", role="img", aria_label=label, class_=f"around c{colour}")

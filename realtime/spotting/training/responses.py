@@ -53,7 +53,7 @@ def responses(crop: FaceCrop, generator: np.random.Generator) -> NDArray[np.floa
 def displaced(crop: FaceCrop, field: Field) -> NDArray[np.uint8]:
     """Return the picture of a crop with the skin displaced by a field where the head is now."""
     face_from_anchor = _face_from_crop(crop.landmarks_px.astype(np.float64))
-    face_from_picture = geometry.compose(face_from_anchor, geometry.invert(crop.motion))
+    face_from_picture = geometry.compose(face_from_anchor, geometry.invert(crop.crop_from_anchor))
     pixels = (
         np.stack(np.meshgrid(np.arange(CROP_SIZE), np.arange(CROP_SIZE)), axis=-1).reshape(-1, 2).astype(np.float64)
     )

@@ -12,7 +12,7 @@ from realtime.spotting.features import MOVING
 from realtime.spotting.matched_filter import LAG
 from realtime.spotting.measures import WINDOW
 from realtime.spotting.motion_track import RATE_HZ
-from realtime.spotting.network import LEAST_LOUD, Visibility
+from realtime.spotting.network import MIN_LOUD, Visibility
 from realtime.spotting.training.fit import MOMENT_S, MOMENTS, Judge
 from realtime.spotting.training.mixing import Example, Micro
 
@@ -52,7 +52,7 @@ class Seen:
     def fit(self) -> Visibility:
         """Return the logistic regression."""
         table = np.array(self.rows, np.float64)
-        logs = np.log(table[:, :3] + (0.0, 0.0, LEAST_LOUD))
+        logs = np.log(table[:, :3] + (0.0, 0.0, MIN_LOUD))
         inputs = torch.from_numpy(np.column_stack([np.ones(len(logs)), logs]))
         truth = torch.from_numpy(table[:, 3])
         weights = torch.zeros(4, dtype=torch.float64, requires_grad=True)
