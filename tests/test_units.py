@@ -2,29 +2,39 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from fakes import event
+from fakes import event, update
 from numpy.typing import NDArray
+from rich.console import Console
+from test_overlay import drawn
 
+import realtime
 from mer.errors import MerError
 from mer.facs import CENTRAL, CONTRADICTION, NAMES, ActionUnit, codes, contradicts
 from mer.labels import ACTION_UNITS
 from mer.synth.expressions import COMBINATIONS
-from realtime.messages import Event
+from realtime.messages import Event, Totals
+from realtime.output.exports.boris import boris
+from realtime.output.exports.eaf import eaf
+from realtime.output.exports.srt import srt
 from realtime.output.fields import event_columns, record_from_event, row_from_record
+from realtime.output.found import Found
 from realtime.output.report.table import quality_flags, unit_words
 from realtime.screen.log import line_from_event
+from realtime.screen.overlay import Header, Overlay
 from realtime.spotting.features import FACE, MOVING, N_REGIONS, N_VALUES
 from realtime.spotting.measures import WINDOW
 from realtime.spotting.training import responses
 from realtime.spotting.training.streams import Stream
 from realtime.spotting.training.units.examples import Labelled, UnitMixer, present
-from realtime.spotting.units import UNITS, Units, load, shipped
+from realtime.spotting.units import UNITS, WEIGHTS, Units, load, shipped
+from realtime.timing import Timing
 
 SMILE = ActionUnit(12, "left", 1.24, 0.97)
 
@@ -167,8 +177,6 @@ def test_the_same_seed_gives_the_same_examples() -> None:
 
 
 def test_weights_that_do_not_belong_to_their_manifest_are_refused(tmp_path: Path) -> None:
-    from realtime.spotting.units import WEIGHTS
-
     manifest = json.loads(WEIGHTS.with_name("units.onnx.json").read_text())
     (tmp_path / "units.onnx").write_bytes(b"other")
     (tmp_path / "units.onnx.json").write_text(json.dumps(manifest))
@@ -200,3 +208,31 @@ def test_a_network_is_fitted_calibrated_written_and_read_back(tmp_path: Path) ->
     logits, sizes = out[:, : 2 * len(UNITS)], out[:, 2 * len(UNITS) :]
     assert np.allclose(probabilities.reshape(400, -1), 1.0 / (1.0 + np.exp(-logits)), atol=1e-4)
     assert np.allclose(shares.reshape(400, -1), np.maximum(sizes, 0.0), atol=1e-3)
+
+
+def test_a_line_with_units_fits_the_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((Path(realtime.__file__).parent / "schema/event-1.schema.json").read_text())
+
+    jsonschema.validate(record_from_event(with_units(SMILE), source="a.mp4"), schema)
+
+
+def test_elan_has_a_tier_of_units_and_subtitles_name_them() -> None:
+    record = record_from_event(with_units(SMILE), source="a.mp4")
+    found = Found(Path("/videos/a.mp4"), Path("/out/a"), [record], [], {"seconds": 9.0, "measured_fps": 200.0})
+
+    assert b">L12</ANNOTATION_VALUE>" in eaf(found)
+    assert "happiness 60 %, AU L12, 300 ms" in srt(found).decode()
+    assert ", AU L12" in boris(found).decode()
+
+
+def test_the_overlay_shows_units_and_that_they_contradict() -> None:
+    overlay = Overlay(
+        Header("a", "fake"), totals=Totals(), timing=Timing(), console=Console(file=StringIO()), keys=lambda _key: ""
+    )
+    overlay.update(update(200, 1.0, events=(with_units(ActionUnit(4, "right", 1.0, 0.9)),)))
+
+    lines = "\n".join(drawn(overlay, 160, 40))
+
+    assert lines.count("AU R4") == 2  # in the list and below the probabilities
+    assert CONTRADICTION[:20] in lines
