@@ -88,6 +88,13 @@ def _add_recording(commands: Any) -> None:
         "--duplicates", type=float, default=0.0, metavar="SHARE", help="share of frames that repeat the one before"
     )
     video.add_argument(
+        "--noise",
+        type=float,
+        default=defaults.noise,
+        metavar="FACTOR",
+        help="sensor noise, relative to a well-lit room; 2 corresponds to a quarter of the light",
+    )
+    video.add_argument(
         "--codec",
         choices=sorted(CODECS),
         help="video codec; ffv1 is lossless and needs .avi, the others .mp4 (default: by the suffix of OUT)",
@@ -203,6 +210,7 @@ def _recording(arguments: argparse.Namespace) -> None:
         curves=arguments.curves,
         iod_px=arguments.iod,
         duplicates=arguments.duplicates,
+        noise=arguments.noise,
         seed=arguments.seed,
     )
     settings.check()

@@ -14,6 +14,7 @@ from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
 from realtime.people import Watch
+from realtime.spotting.network import shipped
 from realtime.timing import Timing
 
 
@@ -61,6 +62,7 @@ def summarise(
         "repaired_stamps": frames.repaired_stamps,
         "notes": listed([*frames.notes, *face_notes]),
         **_seen(totals, frames=totals.frames),
+        "watchable_steepness": round(shipped().visibility.amplitude, 4),
         "people": [{"person": n, **_seen(watch.totals, frames=totals.frames)} for n, watch in people.items()],
         "stages": timing.summary(),
         "wall_seconds": round(wall_s, 3),
