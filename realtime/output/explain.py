@@ -80,8 +80,8 @@ class Explainer:
             return _HEIGHT - 20.0 - min(motion / _TOP, 1.0) * (_HEIGHT - 60.0)
 
         parts = [
-            f'<text x="4" y="12">{whose}motion (blue) and what stands out from the usual (grey), % of the eye distance, '
-            f"up to {_TOP:g}</text>",
+            f'<text x="4" y="12">{whose}motion (blue) and what stands out from the usual (grey), '
+            f"% of the eye distance, up to {_TOP:g}</text>",
         ]
         for number, interval in enumerate(decided):
             left, right = x(interval.onset.time_s), x(interval.offset.time_s)
