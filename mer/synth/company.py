@@ -124,18 +124,33 @@ def render_company(
         for k, portrait in enumerate(portraits)
     ]
     stage = _Stage(len(portraits), settings, generator)
+    truth = _truth(path, settings, actors, stage, times_s)
+    camera = Camera(Sensor(read=0.8, shot=1.6), stage.picture(actors, 0), generator)
+    with open_video(path, size_wh=stage.size_wh, fps=settings.fps, codec=codec) as video:
+        for index in range(n):
+            video.write(camera.expose(stage.picture(actors, index), 1.0))
+            if progress:
+                progress(index + 1, n)
+    write_truth(path.with_suffix(".json"), truth)
+    return truth
+
+
+def _truth(
+    path: Path, settings: Settings, actors: Sequence["_Actor"], stage: "_Stage", times_s: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return what the truth file says."""
     events = [
         event_truth(expression, times_s) | {"person": number}
         for number, actor in enumerate(actors, start=1)
         for expression in actor.expressions
     ]
-    truth = {
+    return {
         "synthetic": True,
         "note": DISCLAIMER,
         "generator": f"mer-live {version('mer-live')}",
         "video": path.name,
-        "frames": n,
-        "seconds": round(n / settings.fps, 6),
+        "frames": len(times_s),
+        "seconds": round(len(times_s) / settings.fps, 6),
         "size_wh": list(stage.size_wh),
         "people": [
             {"person": number, "portrait": actor.source, "places": actor.places}
@@ -145,14 +160,6 @@ def render_company(
         "events": sorted(events, key=lambda event: float(event["onset"]["time_s"])),
         "distractors": [],
     }
-    camera = Camera(Sensor(read=0.8, shot=1.6), stage.picture(actors, 0), generator)
-    with open_video(path, size_wh=stage.size_wh, fps=settings.fps, codec=codec) as video:
-        for index in range(n):
-            video.write(camera.expose(stage.picture(actors, index), 1.0))
-            if progress:
-                progress(index + 1, n)
-    write_truth(path.with_suffix(".json"), truth)
-    return truth
 
 
 class _Actor:

@@ -129,18 +129,22 @@ def _folder(job: Job, engine: Engine) -> RecordingFolder:
     )
 
 
+def _pipeline(job: Job, engine: Engine, rate_hz: float) -> Pipeline:
+    return Pipeline(
+        rate_hz=rate_hz,
+        engine=engine,
+        face_model=job.face_model,
+        sensitivity=job.sensitivity,
+        people=job.people,
+    )
+
+
 def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
     recording, complete = job.recording, True
     with (
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
-        Pipeline(
-            rate_hz=frames.rate_hz,
-            engine=engine,
-            face_model=job.face_model,
-            sensitivity=job.sensitivity,
-            people=job.people,
-        ) as pipeline,
+        _pipeline(job, engine, frames.rate_hz) as pipeline,
     ):
         made = products(job.wanted, recording.folder)
         labels = compare.Labels(pipeline.totals)
