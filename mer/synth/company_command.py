@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from mer.synth.video_file import codec_for
 from mer.terminal import open_console
 from mer.text import printable
 
-STRANGERS: tuple[tuple[bool, int, float], ...] = ((False, 0, 0.0), (True, 0, 0.0), (False, 2, 3.5))
+STRANGERS: Final[tuple[tuple[bool, int, float], ...]] = ((False, 0, 0.0), (True, 0, 0.0), (False, 2, 3.5))
 """Whether mirrored, seed and strength of the variation: none of them looks like another (likeness .4 and less)."""
 
 
@@ -56,8 +56,6 @@ def strangers(number: int) -> list[Portrait]:
     mirrored = from_image(first.image[:, ::-1], source=f"{first.source}, mirrored")
     return [
         vary(mirrored if turned else first, np.random.default_rng(seed), strength=strength)
-        if strength
-        else (mirrored if turned else first)
         for turned, seed, strength in STRANGERS[:number]
     ]
 
