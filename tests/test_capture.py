@@ -99,3 +99,14 @@ def test_knows_how_long_ago_a_frame_arrived() -> None:
     ages_s = [capture.since_arrival_s(index) for index in read_all(buffer)]
     capture.stop()
     assert all(age_s > 0 for age_s in ages_s)
+
+
+def test_when_a_frame_came_may_be_asked_for_each_of_its_crops() -> None:
+    buffer = RingBuffer(1.0, 200.0)
+    capture = Capture(map(frame, range(2)), crops=lambda one: crops_of(one) * 2, buffer=buffer)
+    capture.start()
+    indices = read_all(buffer)
+    capture.stop()
+
+    assert indices == [0, 0, 1, 1]
+    assert all(capture.since_arrival_s(index) > 0 for index in indices)
