@@ -77,7 +77,11 @@ def _add_recording(commands: Any) -> None:
         help="speech, expressions and blinks: 'measured', a CSV file with ARKit's names, or one of "
         f"{', '.join(curves.built_in())} (default: none)",
     )
-    video = parser.add_argument_group("video")
+    _add_video(parser.add_argument_group("video"), defaults)
+
+
+def _add_video(video: Any, defaults: script.Settings) -> None:
+    """Add the options that say how a recording is filmed and compressed."""
     video.add_argument("--fps", type=float, default=defaults.fps, help=option_help.FPS)
     video.add_argument("--size", type=_size, default="640x480", metavar="WxH", help="frame size in pixels")
     video.add_argument(

@@ -36,6 +36,8 @@ NOT_RUN = {
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"mer-(train|data check) --dataset casme2=.*": "licensed datasets; tests/test_datasets_together.py runs some",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
+    r"mer-review results": "serves until Ctrl-C; tests/test_review_browser.py opens what it serves",
+    r"mer-train .*reviewed\.csv.*": "trains convlstm on what was reviewed; tests/test_fine_tuning.py does with clips",
     r"\. \.venv/bin/activate": "the environment is the one that runs the tests",
     r"python tests/benchmarks/\w+\.py.*": "measures for minutes to an hour; that it exists is tested instead",
 }
@@ -208,6 +210,22 @@ def _two_datasets(root: Path, _recording: Path) -> None:
     data_minis.casme_sq(root, [1, "disgust1_1", 10, 16, 22, "4", "negative", "micro-expression", "disgust"])
 
 
+def _reviewed(path: Path, _recording: Path) -> None:
+    from review_samples import write_reviews
+
+    write_reviews(path)
+
+
+def _elan(path: Path, _recording: Path) -> None:
+    from pympi.Elan import Eaf, to_eaf
+
+    document = Eaf(author=path.stem)
+    document.add_tier("emotion")
+    for second in (1, 4, 7):
+        document.add_annotation("emotion", 1000 * second, 1000 * second + 400, "fear" if second > 1 else "anger")
+    to_eaf(str(path), document)
+
+
 def _checkpoint(path: Path, _recording: Path) -> None:
     from engine_models import save_random
 
@@ -222,6 +240,10 @@ ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("/data/MMEW", "data/MMEW", _mmew),
     ("/data/CASME2", "data/CASME2", _casme2),
     ("clips.csv", "clips.csv", _manifest),
+    ("mer-review results --apply", "results/talk", _reviewed),
+    ("anna=results", "results/talk", _reviewed),
+    ("anna.eaf", "anna.eaf", _elan),
+    ("ben.eaf", "ben.eaf", _elan),
     ("SAMM-LV", "SAMM-LV", _samm_lv),
     ("CASME_SQ", "CASME_SQ", _casme_sq),
     ("me.jpg", "me.jpg", _portrait),

@@ -29,9 +29,11 @@ class Export:
 
 
 def title(record: Record, *, several: bool = False) -> str:
-    """Return label and probability of an event; of several people whose it is, too."""
+    """Return label and probability of an event (what a coder named has none); of several people, whose it is."""
     whose = f"{subject(record)}: " if several else ""
-    return f"{whose}{record['label']} {100 * max(record['probabilities'].values()):.0f} %"
+    probabilities = record["probabilities"].values()
+    share = f" {100 * max(probabilities):.0f} %" if probabilities else ""
+    return f"{whose}{record['label']}{share}"
 
 
 def subject(record: Record) -> str:

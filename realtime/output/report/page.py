@@ -22,8 +22,14 @@ _LIMITS: Final = (
 )
 
 
-def report(found: Found, gathered: Gatherer) -> bytes:
-    """Return the page of a recording; it holds pictures of its face."""
+def report(found: Found, gathered: Gatherer, *, review: str | None = None) -> bytes:
+    """Return the page of a recording; it holds pictures of its face.
+
+    Args:
+        found: The results.
+        gathered: What was seen on the way.
+        review: Name of the review page beside it, None if there is none.
+    """
     classes = found.summary["engine"]["classes"]
     colours = {name: number for number, name in enumerate(classes)}
     name = found.source.name
@@ -42,7 +48,7 @@ def report(found: Found, gathered: Gatherer) -> bytes:
         findings_table(gathered, classes, colours),
         *(_event(finding, found, colours) for finding in gathered.findings),
     )
-    return page(f"{name}: micro-expressions", _header(found), main, _footer(found))
+    return page(f"{name}: micro-expressions", _header(found, review), main, _footer(found))
 
 
 def _overviews(gathered: Gatherer, colours: dict[str, int]) -> list[Element]:
@@ -60,7 +66,7 @@ def _overviews(gathered: Gatherer, colours: dict[str, int]) -> list[Element]:
     return made
 
 
-def _header(found: Found) -> Element:
+def _header(found: Found, review: str | None) -> Element:
     head = tag("header", tag("p", "mer-live report", class_="kicker"), tag("h1", found.source.name))
     notes = tag("ul", class_="badges", aria_label="what to bear in mind")
     if found.summary.get("comparison", {}).get("synthetic"):
@@ -69,6 +75,8 @@ def _header(found: Found) -> Element:
     if not found.summary["complete"]:
         notes.append(tag("li", "interrupted: the end of the recording is missing"))
     head.append(notes)
+    if review:
+        head.append(tag("p", tag("a", "Review these events", href=review), class_="screen-only"))
     return head
 
 
