@@ -98,7 +98,8 @@ def test_knows_how_long_ago_a_frame_arrived() -> None:
     capture.start()
     ages_s = [capture.since_arrival_s(index) for index in read_all(buffer)]
     capture.stop()
-    assert all(age_s > 0 for age_s in ages_s)
+    assert len(ages_s) == 10
+    assert min(ages_s) > 0
 
 
 def test_when_a_frame_came_may_be_asked_for_each_of_its_crops() -> None:

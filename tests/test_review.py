@@ -140,7 +140,8 @@ def test_the_dataset_is_one_that_training_reads(tmp_path: Path) -> None:
 def test_a_decision_about_what_is_not_there_is_refused(
     folder: Path, where: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    decide(folder, **{where: ACCEPT})
+    decided: dict[str, Any] = {where: ACCEPT}
+    decide(folder, **decided)
     assert main([str(folder), "--apply"]) == 1
     assert f"has no {where.replace('_', ' ')}, which is decided about" in capsys.readouterr().err
 
