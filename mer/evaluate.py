@@ -13,6 +13,7 @@ from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
 from mer.evaluation import paired
 from mer.evaluation.agreement.command import add_agreement
+from mer.evaluation.megc_command import add_strs, add_submission
 from mer.evaluation.network import OpenNetwork
 from mer.evaluation.report import Row, predictions_of_run, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
@@ -48,6 +49,8 @@ def parser(open_network: OpenNetwork) -> Parser:
     add_sensitivity(commands)
     add_agreement(commands)
     add_table1(commands)
+    add_strs(commands)
+    add_submission(commands)
     return options
 
 

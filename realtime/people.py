@@ -1,5 +1,6 @@
 """The people of a session: each has a spotter and counters of their own, as if there were nobody else."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from typing import Final
@@ -14,7 +15,9 @@ from mer.face.landmarker import Landmarker
 from mer.face.tracker import FaceTracker
 from mer.messages import FaceCrop
 from realtime.messages import Totals
+from realtime.quality.meter import QualityMeter
 from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
+from realtime.timing import Timing
 
 ALL: Final = MAX_PEOPLE
 """Follows everybody, as far as the tracker can."""
@@ -47,20 +50,23 @@ class Counted:
         self.totals = Totals()
         self._index = self._index_with_face = -1
         self._seen_from = inf
+        self._flagged: set[str] = set()
 
-    def add(self, crop: FaceCrop, spotting: Spotting) -> None:
-        """Take one crop and what it told the spotter."""
+    def add(self, crop: FaceCrop, spotting: Spotting, flags: Sequence[str]) -> None:
+        """Take one crop, what it told the spotter, and its quality flags."""
         totals = self.totals
         if totals.frames == 0:
             totals.first_time_s = crop.time_s
         totals.last_time_s = crop.time_s
         if crop.index != self._index:
-            self._index, self._seen_from = crop.index, inf
+            self._index, self._seen_from, self._flagged = crop.index, inf, set()
             totals.frames += 1
         if crop.state == "tracked":
             totals.eye_distances[round(crop.eye_distance_px)] += 1
             totals.frames_with_face += crop.index != self._index_with_face
             self._index_with_face = crop.index
+        totals.flags.update(set(flags) - self._flagged)
+        self._flagged.update(flags)
         if spotting.watchable is not None:
             for percent in totals.watchable:
                 totals.watchable[percent] += spotting.watchable <= percent < self._seen_from
@@ -78,6 +84,8 @@ class Watch:
     Attributes:
         person: Number.
         before: The last crop.
+        quality: What may be wrong with the pictures of the face.
+        flags: That of the last crop.
     """
 
     def __init__(self, person: int, config: SpotterConfig, *, alone: bool) -> None:
@@ -85,6 +93,8 @@ class Watch:
         self._alone = alone
         self.spotter = Spotter(config)
         self.before: FaceCrop | None = None
+        self.quality = QualityMeter()
+        self.flags: tuple[str, ...] = ()
         self._counted = Counted()
 
     @property
@@ -97,10 +107,13 @@ class Watch:
         """See `Spotter.regions`."""
         return self.spotter.regions
 
-    def step(self, crop: FaceCrop) -> tuple[Spotting, tuple[str, ...]]:
+    def step(self, crop: FaceCrop, timing: Timing) -> tuple[Spotting, tuple[str, ...]]:
         """Take the next crop; return what it told the spotter, and the news about the face."""
-        spotting = self._signed(self.spotter.step(crop))
-        self._counted.add(crop, spotting)
+        with timing.stage("spot"):
+            spotting = self._signed(self.spotter.step(crop))
+        with timing.stage("quality"):
+            self.flags = self.quality.add(crop, self.spotter.head)
+        self._counted.add(crop, spotting, self.flags)
         before, self.before = self.before, crop
         if self._alone:
             return spotting, (*face_news(before, crop), *crowd_news(before, crop))

@@ -7,6 +7,7 @@ spotted classified meanwhile; `results` hands out what has been classified. The 
 
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -114,9 +115,9 @@ class Pipeline:
     def step(self, crop: FaceCrop) -> Update:
         """Spot with one more crop and have what is found classified meanwhile; the update has no event yet."""
         self._arrived_s = time.perf_counter()
-        with self.timing.stage("spot"):
-            spotting, face_news = self.people[crop.person].step(crop)
-        self._counted.add(crop, spotting)
+        watch = self.people[crop.person]
+        spotting, face_news = watch.step(crop, self.timing)
+        self._counted.add(crop, spotting, watch.flags)
         self.totals.dropped = self.buffer.overruns
         return self._update(crop, spotting, (*self.news(), *face_news, *crop.notices))
 
@@ -183,10 +184,13 @@ class Pipeline:
     def _update(self, crop: FaceCrop, spotting: Spotting, notices: tuple[str, ...]) -> Update:
         for interval in spotting.intervals:
             if interval.verdict == "micro":
+                watch = self.people[interval.person]
                 crops = self.buffer.window(
                     interval.onset.time_s - REST_S, interval.offset.time_s, person=interval.person
                 )
-                self._classifier.add(Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s))
+                candidate = Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s)
+                flags = watch.quality.during(interval)
+                self._classifier.add(replace(candidate, watchable=spotting.watchable, flags=flags))
         rejected = tuple(interval for interval in spotting.intervals if interval.verdict != "micro")
         for interval in rejected:
             self._count_rejected(interval)
@@ -194,6 +198,7 @@ class Pipeline:
             crop=crop,
             spotting=spotting,
             regions=self.people[crop.person].regions,
+            flags=self.people[crop.person].flags,
             sensitivity=self._sensitivity,
             rejected=rejected,
             notices=notices,

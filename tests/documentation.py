@@ -1,5 +1,6 @@
 """The commands and examples of the documentation, how they are made short enough to be run, and what they assume."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import cv2
 import data_minis
 import numpy as np
 from numpy.typing import NDArray
+from xdf_files import write_xdf
 
 from mer.labels import CLASSES
 
@@ -149,6 +151,29 @@ def _study(folder: Path, recording: Path) -> None:
         shutil.copyfile(recording, folder / name)
 
 
+def _study_table(path: Path, recording: Path) -> None:
+    _study(path.parent, recording)
+    path.write_text("recording,participant,condition,stimulus_s\nday1/anna.mp4,P1,a,1\nday2/ben.mp4,P2,b,1\n")
+
+
+def _test_set(folder: Path, recording: Path) -> None:
+    folder.mkdir()
+    shutil.copyfile(recording, folder / "7_1.mp4")
+
+
+def _true_intervals(path: Path, _recording: Path) -> None:
+    path.write_text("subject,video,onset,offset,emotion\n7,7_1,40,50,negative\n")
+
+
+def _xdf(path: Path, _recording: Path) -> None:
+    said = {"event": 1, "label": "fear", "probability": 0.8, "apex_s": 2.0, "apex_lsl_s": 7.0}
+    write_xdf(path, [("mer-live markers", "Markers", [(7.0, json.dumps(said))])])
+
+
+def _no_events(path: Path, _recording: Path) -> None:
+    path.write_text("")
+
+
 def _frames(folder: Path, recording: Path) -> None:
     folder.mkdir()
     for number, picture in enumerate(face_pictures(recording)[:30]):
@@ -237,6 +262,11 @@ ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("mer-bench pipeline", "interview.mp4", _recording),
     ("frames/", "frames", _frames),
     ("study/", "study", _study),
+    ("study.csv", "study.csv", _study_table),
+    ("test-set/", "test-set", _test_set),
+    (" gt.csv", "gt.csv", _true_intervals),
+    ("session.xdf", "session.xdf", _xdf),
+    ("results/session/events.jsonl", "results/session/events.jsonl", _no_events),
     ("/data/MMEW", "data/MMEW", _mmew),
     ("/data/CASME2", "data/CASME2", _casme2),
     ("clips.csv", "clips.csv", _manifest),

@@ -16,6 +16,7 @@ from mer.data import backgrounds, from_reviews, megc2019
 from mer.data.datasets import READERS, check
 from mer.data.parts import Part, parts_from
 from mer.data.report import Report
+from mer.data.xdf_command import add_xdf
 from mer.errors import UsageError
 from mer.files import write_atomically
 from mer.parser import Parser
@@ -34,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(
         prog="mer-data",
-        description="Check annotated datasets, cut clips of ordinary motion for training, and make a dataset of "
-        "reviewed events.",
+        description="Check annotated datasets, cut clips of ordinary motion for training, make a dataset of reviewed "
+        "events, and read XDF recordings.",
         examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -78,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cutting.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     cutting.set_defaults(run=_backgrounds)
     _add_from_reviews(commands)
+    add_xdf(commands)
     arguments = parser.parse_args(argv)
     arguments.run(arguments)
     return 0

@@ -14,6 +14,7 @@ from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
 from realtime.people import Watch
+from realtime.quality.meter import FRAME_FLAGS
 from realtime.spotting.network import shipped
 from realtime.timing import Timing
 
@@ -85,6 +86,7 @@ def _seen(totals: Totals, *, frames: int) -> dict[str, Any]:
         "face_coverage": _share(totals.frames_with_face, frames),
         "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
         "watchable": {f"{percent:g}": _share(seen, frames) for percent, seen in totals.watchable.items()},
+        "flags": {name: _share(totals.flags[name], totals.frames_with_face) for name in FRAME_FLAGS},
         "events": totals.events,
         "rejected": dict(sorted(totals.rejected.items())),
     }

@@ -20,7 +20,7 @@ from realtime.sink import Sink
 
 PICTURES: Final = (REPORT_HTML, REVIEW_HTML, *CLIPS)
 """Patterns of files that show faces."""
-REPLACED: Final = (*(export.file for export in EXPORTS.values()), EXPLAIN_CSV, EXPLAIN_SVG, *PICTURES)
+REPLACED: Final = (*(name for export in EXPORTS.values() for name in export.names), EXPLAIN_CSV, EXPLAIN_SVG, *PICTURES)
 """Patterns of all files that may come from an earlier run and go with its results."""
 EXPORT_HELP: Final = (
     f"additional formats, separated by commas: {', '.join(EXPORTS)} "
@@ -159,5 +159,4 @@ def products(wanted: Wanted, folder: Path) -> list[Product]:
 
 def exported(wanted: Wanted, found: Found) -> dict[str, bytes]:
     """Return name and content of the exports that were asked for."""
-    chosen = [EXPORTS[name] for name in wanted.exports]
-    return {export.file: export.content(found) for export in chosen}
+    return {file: data for name in wanted.exports for file, data in EXPORTS[name].files(found).items()}

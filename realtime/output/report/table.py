@@ -25,7 +25,7 @@ def quality_flags(event: Event) -> list[str]:
         flags.append(CONTRADICTION)
     if quality.tracking < LOW_TRACKING:
         flags.append(f"unsteady tracking ({100 * quality.tracking:.0f} %)")
-    return flags
+    return [*flags, *quality.flags]
 
 
 def unit_words(event: Event) -> str:
