@@ -115,6 +115,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             args.out,
             args.sensitivity,
             args.people,
+            args.spotter,
         )
         for recording, truth in zip(recordings, truths)
     ]

@@ -28,6 +28,8 @@ from realtime.recordings.tally import Outcome
 from realtime.screen.log import closing_lines
 from realtime.session import deliver, replay
 from realtime.sink import Sink
+from realtime.spotting.network import loaded
+from realtime.spotting.spotter import SpotterConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Job:
         out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
         people: Maximum number of people that are followed.
+        spotter: Network of the spotter; None for the shipped one.
     """
 
     recording: Recording
@@ -57,6 +60,7 @@ class Job:
     out: Path
     sensitivity: float = 1.0
     people: int = 1
+    spotter: Path | None = None
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return what, beside the recording, decides the results."""
@@ -68,6 +72,7 @@ class Job:
             "fps": self.fps,
             "sensitivity": self.sensitivity,
             **({"people": self.people} if self.people > 1 else {}),
+            **({"spotter_sha256": loaded(self.spotter).sha256} if self.spotter else {}),
             **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
 
@@ -135,6 +140,7 @@ def _pipeline(job: Job, engine: Engine, rate_hz: float) -> Pipeline:
         rate_hz=rate_hz,
         engine=engine,
         face_model=job.face_model,
+        spotter=SpotterConfig(network=job.spotter),
         sensitivity=job.sensitivity,
         people=job.people,
     )
