@@ -7,12 +7,16 @@ frames that the source delivered, from 0. Intervals include both their first and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mer.facs import ActionUnit
+
 FaceState = Literal["tracked", "absent", "lost"]
+FIRST_PERSON: Final = 1
+"""Number of whoever came into view first: the only one, unless several people are followed."""
 
 
 class Coloured(Protocol):
@@ -65,6 +69,7 @@ class FaceCrop:
         notices: What became known about the faces in view with this frame, in plain words.
         depth_iod: (478,) float32 depth of the face-mesh points behind the eyes on the anchor frame, in inter-ocular
             distances, positive away from the camera; None for that of an average face.
+        person: Number of the person, counted from 1 in the order in which they came into view.
     """
 
     image: NDArray[np.uint8]
@@ -80,6 +85,7 @@ class FaceCrop:
     eye_distance_px: float = 0.0
     notices: tuple[str, ...] = ()
     depth_iod: NDArray[np.float32] | None = None
+    person: int = FIRST_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ class Interval:
         detail: What was measured and what else it may be, in words; empty if nothing was.
         expressions: Class name to probability by the spotter's own network, which sees the motion before and after as
             well; None if it was not asked.
+        person: Whose face moved; see `FaceCrop`.
+        units: Action units that moved, by number; None if that was not asked, as of rejected intervals.
     """
 
     onset: Moment
@@ -117,6 +125,8 @@ class Interval:
     reason: str = ""
     detail: str = ""
     expressions: Mapping[str, float] | None = None
+    person: int = FIRST_PERSON
+    units: tuple[ActionUnit, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from mer import option_help
 from mer.cli import command, print_line
 from mer.parser import Parser
 from mer.synth import corpus, curves, head_path, recording, script, series
+from mer.synth.company_command import add_people
 from mer.synth.conditions import CONDITIONS, SET_CONDITIONS
 from mer.synth.injection.command import add_head_path, add_inject
 from mer.synth.portrait import find_portraits, load_portrait
@@ -39,6 +40,7 @@ def _parser() -> Parser:
     _add_recording(commands)
     _add_set(commands)
     _add_corpus(commands)
+    add_people(commands)
     add_inject(commands)
     add_head_path(commands)
     return parser

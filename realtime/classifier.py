@@ -67,6 +67,11 @@ class Outcome:
     decided_index: int
     result: Event | Interval
 
+    @property
+    def person(self) -> int:
+        """Whose candidate it was."""
+        return self.result.person
+
 
 @dataclass(frozen=True, slots=True)
 class _Shares:

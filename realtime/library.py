@@ -30,6 +30,7 @@ def events(
     engine: str = "auto",
     face_model: Path | None = None,
     spotter: "SpotterConfig | None" = None,
+    people: int = 1,
 ) -> "Generator[Event, None, None]":
     """Find the micro-expressions of a recording or live source, one after the other as they are decided.
 
@@ -40,6 +41,7 @@ def events(
         engine: Name or path of the classifier, as `--engine` takes it.
         face_model: A face_landmarker.task; None looks for one.
         spotter: Thresholds of the spotter.
+        people: Maximum number of people that are followed, 1 to 6; `person` of an event says whose it is.
 
     Yields:
         Events, with their 13 pictures in `clip.images`.
@@ -47,7 +49,7 @@ def events(
     Raises:
         MerError: If the source, the engine or the face model cannot be used.
     """
-    for update in updates(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter):
+    for update in updates(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter, people=people):
         yield from update.events
 
 
@@ -58,6 +60,7 @@ def updates(
     engine: str = "auto",
     face_model: Path | None = None,
     spotter: "SpotterConfig | None" = None,
+    people: int = 1,
 ) -> "Generator[Update, None, None]":
     """Run a recording or live source and return what each frame shows: motion, state, events, rejected candidates.
 
@@ -67,11 +70,12 @@ def updates(
         engine: As for `events`.
         face_model: As for `events`.
         spotter: As for `events`.
+        people: As for `events`.
 
     Yields:
-        One update a frame, and one more if the end decides what was still open.
+        One update a frame and person, and one more if the end decides what was still open.
 
     Raises:
         MerError: If the source, the engine or the face model cannot be used.
     """
-    yield from _recognise(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter)
+    yield from _recognise(source, fps=fps, engine=engine, face_model=face_model, spotter=spotter, people=people)

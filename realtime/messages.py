@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+from mer.facs import ActionUnit, contradicts
 from mer.messages import Clip, Interval
 
 WATCHABLE_PERCENT: Final = (0.5, 1.0, 2.0, 3.0)
@@ -76,6 +77,21 @@ class Event:
     latency: Latency
     engine: str
     clip: Clip
+
+    @property
+    def person(self) -> int:
+        """Whose face it was."""
+        return self.interval.person
+
+    @property
+    def units(self) -> tuple[ActionUnit, ...]:
+        """Action units that moved, by number; empty if none is probable enough."""
+        return self.interval.units or ()
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether units moved and none of them is one of the label's, as with "happiness" without AU6 and AU12."""
+        return contradicts(self.label, self.units)
 
 
 @dataclass(frozen=True, slots=True)

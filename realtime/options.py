@@ -8,6 +8,7 @@ from typing import Any
 from mer import option_help
 from mer.parser import Parser
 from realtime.output.versions import component_versions, optional_versions
+from realtime.people import ALL
 from realtime.screen.graphics import MODES
 from realtime.spotting.sensitivity import sensitivity
 
@@ -46,6 +47,14 @@ def add_recognition(parser: argparse.ArgumentParser) -> None:
         metavar="LEVEL",
         help="low, normal, high or a number from 0.2 to 5; higher values detect weaker motion, at the cost of more "
         "false alarms (default: normal)",
+    )
+    group.add_argument(
+        "--people",
+        type=people,
+        default=1,
+        metavar="N",
+        help=f"how many people to follow, each with their own events: a number up to {ALL}, or all "
+        "(default: 1, whoever is there first)",
     )
 
 
@@ -126,6 +135,14 @@ def patience(text: str) -> float:
     number = float(text)
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a waiting time; give seconds, such as 60, or 0")
+    return number
+
+
+def people(text: str) -> int:
+    """Return a number of people given on the command line; `all` is as many as can be followed."""
+    number = ALL if text == "all" else int(text) if text.isdecimal() else 0
+    if not 0 < number <= ALL:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of people; give 1 to {ALL}, or all")
     return number
 
 

@@ -1,7 +1,7 @@
 """The stages in order: face, ring buffer, spotter, sampler, engine. One pipeline for live and replay.
 
-`crop` is the first half, written to `buffer`; `step` takes what is read from there and has what is spotted classified
-meanwhile; `results` hands out what has been classified. The drivers of both kinds of session are in
+`crops` is the first half, written to `buffer`; `step` takes what is read from there, crop by crop, and has what is
+spotted classified meanwhile; `results` hands out what has been classified. The drivers of both kinds of session are in
 `realtime.session`. Nothing here knows about terminals, files or cameras.
 """
 
@@ -15,18 +15,18 @@ from typing import Final
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.face.landmarker import Landmarker
-from mer.face.tracker import FaceTracker, Precrop
-from mer.messages import FaceCrop, Frame, Interval
+from mer.face.tracker import Precrop
+from mer.messages import FIRST_PERSON, FaceCrop, Frame, Interval
 from mer.preprocess import check_mode
 from mer.sampling import REST_S
 from realtime import face_size
 from realtime.capture.cadence import Cadence
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.classifier import Candidate, Classifier, Outcome
-from realtime.messages import Event, Totals
-from realtime.quality.meter import QualityMeter
+from realtime.messages import Event
+from realtime.people import Counted, People, faces_of, tracker_of
 from realtime.spotting.sensitivity import MAX_SENSITIVITY, MIN_SENSITIVITY, spotter_config
-from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
+from realtime.spotting.spotter import SpotterConfig, Spotting
 from realtime.timing import Timing
 from realtime.update import Update
 
@@ -37,7 +37,7 @@ BUFFER_S: Final = 4.0
 class Pipeline:
     """Frames in, updates out.
 
-    `crop` belongs to one thread and everything else to one thread; they may differ. Use as a context manager,
+    `crops` belongs to one thread and everything else to one thread; they may differ. Use as a context manager,
     or call `close`.
 
     Args:
@@ -47,9 +47,16 @@ class Pipeline:
         landmarker: Started before, to save time; closed with the pipeline. None starts one with `face_model`.
         spotter: Thresholds of the spotter at sensitivity 1.
         sensitivity: That of `realtime.spotting.sensitivity` at first.
+        people: Maximum number of people that are followed.
+
+    Attributes:
+        buffer: Where crops wait to be taken, and are kept for the clips.
+        people: What is watched of each person.
+        totals: Counters of the session: of frames, whoever was in them, and of everybody's events.
 
     Raises:
         MerError: If no face model is found or the engine's input cannot be had from grey crops.
+        UsageError: If so many people cannot be followed.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class Pipeline:
         landmarker: Landmarker | None = None,
         spotter: SpotterConfig | None = None,
         sensitivity: float = 1.0,
+        people: int = 1,
     ) -> None:
         mode = check_mode(engine.mode)
         if mode == "rgb":
@@ -68,18 +76,18 @@ class Pipeline:
                 f"engine {engine.name} needs colour frames, but live and replay keep grey ones; "
                 "use an engine trained with --input gray, residual or flow"
             )
-        self.buffer = RingBuffer(BUFFER_S, rate_hz)
+        faces = faces_of(people)
+        self.buffer = RingBuffer(BUFFER_S, rate_hz * people)
         self.timing = Timing()
-        self.totals = Totals()
         self.cadence = Cadence()
         self._classifier = Classifier(engine, mode=mode, timing=self.timing)
-        self._tracker = FaceTracker(landmarker or Landmarker(face_model))
-        self._spotter = Spotter(spotter)
-        self._thresholds = self._spotter.config
+        self._tracker = tracker_of(landmarker or Landmarker(face_model, faces=faces), people=people)
+        self._thresholds = spotter or SpotterConfig()
+        self.people = People(self._thresholds, most=people)
+        self.people[FIRST_PERSON]  # whose weights are loaded now, not on the first frame
+        self._counted = Counted()
+        self.totals = self._counted.totals
         self.sensitivity = sensitivity
-        self._quality = QualityMeter()
-        self._flags: tuple[str, ...] = ()
-        self._before: FaceCrop | None = None
         self._arrived_s = 0.0
         self._announced: deque[str] = deque()
 
@@ -91,30 +99,27 @@ class Pipeline:
     @sensitivity.setter
     def sensitivity(self, value: float) -> None:
         self._sensitivity = min(max(value, MIN_SENSITIVITY), MAX_SENSITIVITY)
-        self._spotter.config = spotter_config(self._sensitivity, self._thresholds)
+        self.people.config = spotter_config(self._sensitivity, self._thresholds)
 
     def precrop(self, frame: Frame) -> Precrop | None:
-        """Do of `crop` what can be done before a frame's turn, in another thread."""
+        """Do of `crops` what can be done before a frame's turn, in another thread."""
         with self.timing.stage("cut"):
             return self._tracker.precrop(frame)
 
-    def crop(self, frame: Frame, ahead: Precrop | None = None) -> FaceCrop:
-        """Find the face of one frame; `ahead` saves time and changes nothing."""
+    def crops(self, frame: Frame, ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
+        """Find the faces of one frame: one crop for each person; `ahead` saves time and changes nothing."""
         self.cadence.add(frame)
         with self.timing.stage("face"):
-            return self._tracker.crop(frame, ahead)
+            return self._tracker.crops(frame, ahead)
 
     def step(self, crop: FaceCrop) -> Update:
         """Spot with one more crop and have what is found classified meanwhile; the update has no event yet."""
         self._arrived_s = time.perf_counter()
-        with self.timing.stage("spot"):
-            spotting = self._spotter.step(crop)
-        with self.timing.stage("quality"):
-            self._flags = self._quality.add(crop, self._spotter.head)
-        self._count(crop, spotting)
-        notices = (*self.news(), *_notices(self._before, crop), *crop.notices)
-        self._before = crop
-        return self._update(crop, spotting, notices)
+        watch = self.people[crop.person]
+        spotting, face_news = watch.step(crop, self.timing)
+        self._counted.add(crop, spotting, watch.flags)
+        self.totals.dropped = self.buffer.overruns
+        return self._update(crop, spotting, (*self.news(), *face_news, *crop.notices))
 
     def results(self) -> list[Outcome]:
         """Return, once each, what came of the candidates that have been classified; never waits.
@@ -126,6 +131,7 @@ class Pipeline:
         for outcome in outcomes:
             if isinstance(outcome.result, Event):
                 self.totals.events += 1
+                self.people[outcome.result.person].totals.events += 1
             else:
                 self._count_rejected(outcome.result)
         return outcomes
@@ -157,9 +163,10 @@ class Pipeline:
 
     def finish(self) -> Update | None:
         """Decide what is still open when the source has ended; None if there was no frame. `results` has its events."""
-        if self._before is None:
+        first = self.people.get(FIRST_PERSON)
+        if first is None or first.before is None:
             return None
-        return self._update(self._before, self._spotter.finish(), ())
+        return self._update(first.before, self.people.finish(), ())
 
     def close(self) -> None:
         """Stop the threads of landmarks and classification; safe to call twice."""
@@ -177,9 +184,12 @@ class Pipeline:
     def _update(self, crop: FaceCrop, spotting: Spotting, notices: tuple[str, ...]) -> Update:
         for interval in spotting.intervals:
             if interval.verdict == "micro":
-                crops = self.buffer.window(interval.onset.time_s - REST_S, interval.offset.time_s)
+                watch = self.people[interval.person]
+                crops = self.buffer.window(
+                    interval.onset.time_s - REST_S, interval.offset.time_s, person=interval.person
+                )
                 candidate = Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s)
-                flags = self._quality.during(interval)
+                flags = watch.quality.during(interval)
                 self._classifier.add(replace(candidate, watchable=spotting.watchable, flags=flags))
         rejected = tuple(interval for interval in spotting.intervals if interval.verdict != "micro")
         for interval in rejected:
@@ -187,8 +197,8 @@ class Pipeline:
         return Update(
             crop=crop,
             spotting=spotting,
-            regions=self._spotter.regions,
-            flags=self._flags,
+            regions=self.people[crop.person].regions,
+            flags=self.people[crop.person].flags,
             sensitivity=self._sensitivity,
             rejected=rejected,
             notices=notices,
@@ -196,33 +206,5 @@ class Pipeline:
         )
 
     def _count_rejected(self, interval: Interval) -> None:
-        self.totals.rejected[interval.reason] = self.totals.rejected.get(interval.reason, 0) + 1
-
-    def _count(self, crop: FaceCrop, spotting: Spotting) -> None:
-        totals = self.totals
-        if totals.frames == 0:
-            totals.first_time_s = crop.time_s
-        totals.last_time_s = crop.time_s
-        totals.frames += 1
-        totals.frames_with_face += crop.state == "tracked"
-        if crop.state == "tracked":
-            totals.eye_distances[round(crop.eye_distance_px)] += 1
-        totals.flags.update(self._flags)
-        if spotting.watchable is not None:
-            for percent in totals.watchable:
-                totals.watchable[percent] += spotting.watchable <= percent
-        totals.dropped = self.buffer.overruns
-
-
-def _notices(before: FaceCrop | None, now: FaceCrop) -> tuple[str, ...]:
-    notices = []
-    was_tracked = before is not None and before.state == "tracked"
-    if now.state == "tracked" and not was_tracked:
-        notices.append("face found")
-    elif now.state != "tracked" and was_tracked:
-        notices.append("face lost")
-    elif now.state != "tracked" and before is None:
-        notices.append("no face in view")
-    if now.n_faces > 1 and (before is None or before.n_faces != now.n_faces):
-        notices.append(f"{now.n_faces} faces in view: following the one that was there first")
-    return tuple(notices)
+        for totals in (self.totals, self.people[interval.person].totals):
+            totals.rejected[interval.reason] = totals.rejected.get(interval.reason, 0) + 1

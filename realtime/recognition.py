@@ -23,28 +23,30 @@ def recognise(
     engine: str,
     face_model: Path | None,
     spotter: SpotterConfig | None,
+    people: int,
 ) -> Generator[Update, None, None]:
     """Run a source from start to end. Arguments and errors are those of `realtime.updates`.
 
     Yields:
-        One update a frame, and one more if the end decides what was still open.
+        One update a frame and person, and one more if the end decides what was still open.
     """
     with ExitStack() as stack:
         classifier = stack.enter_context(open_engine(engine))
+
+        def pipeline_at(rate_hz: float) -> Pipeline:
+            return stack.enter_context(
+                Pipeline(rate_hz=rate_hz, engine=classifier, face_model=face_model, spotter=spotter, people=people)
+            )
+
         if not isinstance(source, int) and not is_stream(str(source)):
             frames = stack.enter_context(FrameReader(Path(source), fps=fps, grey=True))
-            pipeline = stack.enter_context(
-                Pipeline(rate_hz=frames.rate_hz, engine=classifier, face_model=face_model, spotter=spotter)
-            )
-            yield from replay(frames, pipeline)
+            yield from replay(frames, pipeline_at(frames.rate_hz))
             return
         opened = open_source(str(source), fps=fps)
         stack.callback(opened.close)
-        pipeline = stack.enter_context(
-            Pipeline(rate_hz=opened.rate_hz, engine=classifier, face_model=face_model, spotter=spotter)
-        )
+        pipeline = pipeline_at(opened.rate_hz)
         if isinstance(opened, LiveSource):
             opened.skip_backlog()
         stop = threading.Event()
-        capture = Capture(opened, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(opened, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         yield from live(pipeline, capture, stop=stop)

@@ -3,7 +3,7 @@
 | | live | replay |
 |---|---|---|
 | frames | as they come; what is not reached in time is lost and counted | every one |
-| first half (`crop`) | in the capture thread | decoded and cut out ahead, followed in this thread |
+| first half (`crops`) | in the capture thread | decoded and cut out ahead, followed in this thread |
 | second half (`step`) | in this thread | in this thread |
 | an event is in the update | during which it became ready | of the frame on which it was decided |
 """
@@ -47,7 +47,8 @@ def live(
         duration_s: Maximum length in seconds on the source's clock, from the first frame.
 
     Yields:
-        One update a frame, one for news or events while there is none, and one more for what was open at the end.
+        One update a frame and person, one for news or events while there is none, and one more for what was open at the
+        end.
 
     Raises:
         BaseException: What went wrong in the capture thread.
@@ -92,16 +93,15 @@ def replay(frames: FrameReader, pipeline: Pipeline) -> Iterator[Update]:
         pipeline: Fresh; its totals and timing are filled.
 
     Yields:
-        One update a frame, and one more if the end decides what was still open.
+        One update a frame and person, and one more if the end decides what was still open.
     """
     held: list[Update] = []
     for frame, cut, before_s in ahead(_decoded(frames, pipeline), most=FRAMES_AHEAD, name="decode"):
         started_s = time.perf_counter()
-        pipeline.buffer.put(pipeline.crop(frame, cut))
-        crop = pipeline.buffer.get()
-        if crop is None:
-            raise RuntimeError(f"frame {frame.index} did not come back from the ring buffer")
-        held.append(pipeline.step(crop))
+        for made in pipeline.crops(frame, cut):
+            pipeline.buffer.put(made)
+        while (crop := pipeline.buffer.get()) is not None:
+            held.append(pipeline.step(crop))
         pipeline.timing.add("total", before_s + time.perf_counter() - started_s)
         if not pipeline.classifying or len(held) >= MAX_HELD:
             yield from _settled(pipeline, held)
@@ -136,8 +136,9 @@ def _settled(pipeline: Pipeline, held: Sequence[Update]) -> list[Update]:
     """
     pipeline.settle()
     settled = list(held)
+    places = {(update.crop.index, update.crop.person): place for place, update in enumerate(held)}
     for outcome in pipeline.results():
-        place = min(max(outcome.decided_index - settled[0].crop.index, 0), len(settled) - 1)
+        place = places.get((outcome.decided_index, outcome.person), 0)
         settled[place] = with_results(settled[place], [outcome.result])
     return settled
 

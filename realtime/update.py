@@ -1,4 +1,4 @@
-"""What one frame showed and what was decided on it: composed by the pipeline, handed to every sink."""
+"""What one frame showed of one person and what was decided on it: composed by the pipeline, handed to every sink."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ class Update:
     """What one frame changed.
 
     Attributes:
-        crop: The face in it.
+        crop: The face in it; `crop.person` says whose.
         spotting: What it told the spotter.
         regions: (13, 2) float64 motion of each of `realtime.spotting.motion.REGIONS` since the rest, percent of the
             inter-ocular distance, x to the right and y down; None without a face.

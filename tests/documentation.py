@@ -29,6 +29,7 @@ NOT_RUN = {
     r"make demo": "installs an environment first; a test of its own runs it without that",
     r"make test": "this test is a part of it",
     r"python -m realtime\.spotting\.training .*": "needs recordings; tests/test_spotter_network.py runs its parts",
+    r"python -m realtime\.spotting\.training\.units .*": "needs recordings; tests/test_units.py runs its parts",
     r"mer-train --clips \w+\.npz .*--backgrounds .*": "needs recordings; tests/test_backgrounds.py trains so",
     r"python -m engines\.export run2/best\.safetensors .*": "was not trained; the first export of the page is run",
     r"mer-(live|doctor) .*(basler|genicam).*": "needs a camera; tests/test_basler_camera.py runs pylon's emulator",
@@ -59,6 +60,7 @@ SHORTER = (
     (r"--folds ", "--protocol holdout --folds "),
     (r"--epochs \d+", ""),
     (r"mer-synth recording ([^;]*)", r"mer-synth recording \1 --fps 30 --seconds 4 --n-events 1 --size 320x240"),
+    (r"mer-synth people (.*)", r"mer-synth people \1 --fps 10 --iod 24"),
     (r"mer-synth set (.*)", r"mer-synth set \1 --rates 30 --seconds 4 --n-events 1"),
     (r"mer-synth corpus (.*)", r"mer-synth corpus \1 --rates 30"),
     (r"(--out runs/side-by-side)", r"--model mdmo \1"),  # fitted in a second

@@ -21,9 +21,10 @@ from realtime.capture.cameras.base import Clock, Mode
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.classifier import Outcome
 from realtime.messages import Event, Latency, Quality, Totals
+from realtime.people import People
 from realtime.pipeline import Pipeline
 from realtime.recordings import workers
-from realtime.spotting.spotter import Spotting
+from realtime.spotting.spotter import SpotterConfig, Spotting
 from realtime.timing import Timing
 from realtime.update import Update
 
@@ -143,6 +144,7 @@ class FakePipeline(Pipeline):
         self.buffer = RingBuffer(4.0, rate_hz)
         self.timing = Timing()
         self.totals = Totals()
+        self.people = People(SpotterConfig(), most=1)
         self.cadence = Cadence()
         self.announced: list[str] = []
         self.finished = False
@@ -169,9 +171,9 @@ class FakePipeline(Pipeline):
     def precrop(self, frame: Frame) -> None:
         return None
 
-    def crop(self, frame: Frame, ahead: Precrop | None = None) -> FaceCrop:
+    def crops(self, frame: Frame, ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
         self.cadence.add(frame)
-        return crop(frame.index, frame.time_s, shade=int(frame.image.flat[0]))
+        return (crop(frame.index, frame.time_s, shade=int(frame.image.flat[0])),)
 
     def step(self, crop: FaceCrop) -> Update:
         if self.totals.frames == 0:

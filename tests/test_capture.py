@@ -15,8 +15,8 @@ def frame(index: int) -> Frame:
     return Frame(np.zeros((4, 4, 3), np.uint8), index / 100.0, index)
 
 
-def crop_of(frame: Frame) -> FaceCrop:
-    return crop(frame.index, frame.time_s)
+def crops_of(frame: Frame) -> tuple[FaceCrop, ...]:
+    return (crop(frame.index, frame.time_s),)
 
 
 def read_all(buffer: RingBuffer) -> list[int]:
@@ -30,7 +30,7 @@ def read_all(buffer: RingBuffer) -> list[int]:
 
 def test_crops_every_frame_into_the_buffer_and_closes_it() -> None:
     buffer = RingBuffer(4.0, 100.0)
-    capture = Capture(map(frame, range(50)), crop=crop_of, buffer=buffer)
+    capture = Capture(map(frame, range(50)), crops=crops_of, buffer=buffer)
     capture.start()
     assert read_all(buffer) == list(range(50))
     capture.stop()
@@ -39,7 +39,7 @@ def test_crops_every_frame_into_the_buffer_and_closes_it() -> None:
 
 def test_stops_a_source_that_never_ends() -> None:
     buffer = RingBuffer(1.0, 100.0)
-    capture = Capture(map(frame, count()), crop=crop_of, buffer=buffer)
+    capture = Capture(map(frame, count()), crops=crops_of, buffer=buffer)
     capture.start()
     assert buffer.get(timeout_s=10.0) is not None
     capture.stop()
@@ -47,7 +47,7 @@ def test_stops_a_source_that_never_ends() -> None:
 
 
 def test_stop_is_harmless_before_start_and_twice() -> None:
-    capture = Capture(iter([]), crop=crop_of, buffer=RingBuffer(1.0, 100.0))
+    capture = Capture(iter([]), crops=crops_of, buffer=RingBuffer(1.0, 100.0))
     capture.stop()
     capture.start()
     capture.stop()
@@ -61,7 +61,7 @@ def test_an_error_of_the_source_is_raised_in_the_reader() -> None:
         raise OSError("unplugged")
 
     buffer = RingBuffer(1.0, 100.0)
-    capture = Capture(broken(), crop=crop_of, buffer=buffer)
+    capture = Capture(broken(), crops=crops_of, buffer=buffer)
     capture.start()
     assert buffer.get(timeout_s=10.0) is not None
     with pytest.raises(OSError, match="unplugged"):
@@ -70,11 +70,11 @@ def test_an_error_of_the_source_is_raised_in_the_reader() -> None:
 
 
 def test_an_error_of_the_face_stage_is_raised_in_the_reader() -> None:
-    def broken(frame: Frame) -> FaceCrop:
+    def broken(frame: Frame) -> tuple[FaceCrop, ...]:
         raise ValueError("no model")
 
     buffer = RingBuffer(1.0, 100.0)
-    capture = Capture(map(frame, range(3)), crop=broken, buffer=buffer)
+    capture = Capture(map(frame, range(3)), crops=broken, buffer=buffer)
     capture.start()
     with pytest.raises(ValueError, match="no model"):
         buffer.get(timeout_s=10.0)
@@ -83,7 +83,7 @@ def test_an_error_of_the_face_stage_is_raised_in_the_reader() -> None:
 
 def test_a_reader_that_is_too_slow_loses_frames_that_are_counted() -> None:
     buffer = RingBuffer(1.0, 20.0)
-    capture = Capture(map(frame, range(100)), crop=crop_of, buffer=buffer)
+    capture = Capture(map(frame, range(100)), crops=crops_of, buffer=buffer)
     capture.start()
     while capture.running:
         threading.Event().wait(0.001)
@@ -94,9 +94,20 @@ def test_a_reader_that_is_too_slow_loses_frames_that_are_counted() -> None:
 
 def test_knows_how_long_ago_a_frame_arrived() -> None:
     buffer = RingBuffer(4.0, 100.0)
-    capture = Capture(map(frame, range(10)), crop=crop_of, buffer=buffer)
+    capture = Capture(map(frame, range(10)), crops=crops_of, buffer=buffer)
     capture.start()
     ages_s = [capture.since_arrival_s(index) for index in read_all(buffer)]
     capture.stop()
     assert len(ages_s) == 10
     assert min(ages_s) > 0
+
+
+def test_when_a_frame_came_may_be_asked_for_each_of_its_crops() -> None:
+    buffer = RingBuffer(1.0, 200.0)
+    capture = Capture(map(frame, range(2)), crops=lambda one: crops_of(one) * 2, buffer=buffer)
+    capture.start()
+    indices = read_all(buffer)
+    capture.stop()
+
+    assert indices == [0, 0, 1, 1]
+    assert all(capture.since_arrival_s(index) > 0 for index in indices)

@@ -49,7 +49,7 @@ def found(*spans: tuple[int, int], rejected: tuple[dict[str, Any], ...] = ()) ->
 def rejected_row(first: int, last: int, reason: str) -> dict[str, Any]:
     a = interval(first, last)
     times = {"onset_s": a.onset.time_s, "apex_s": a.apex.time_s, "offset_s": a.offset.time_s}
-    return {"reason": reason, "onset_frame": first, "offset_frame": last, "score": 4.0, **times}
+    return {"reason": reason, "onset_frame": first, "offset_frame": last, "score": 4.0, "person": 1, **times}
 
 
 def read_srt(text: str) -> list[tuple[float, float, str]]:
@@ -112,7 +112,7 @@ def test_the_boris_table_has_the_columns_of_its_aggregated_events() -> None:
 
 def test_pympi_reads_the_elan_document_back(tmp_path: Path) -> None:
     document = read_eaf(eaf(found((100, 160), rejected=(rejected_row(200, 230, "blink"),))), tmp_path)
-    assert sorted(document.get_tier_names()) == ["apex", "event", "rejected"]
+    assert sorted(document.get_tier_names()) == ["apex", "event", "rejected", "units"]
     assert document.get_annotation_data_for_tier("event") == [(500, 800, "happiness 60 %")]
     assert document.get_annotation_data_for_tier("apex") == [(650, 651, "1")]
     assert document.get_annotation_data_for_tier("rejected") == [(1000, 1150, "blink")]

@@ -93,7 +93,7 @@ def test_what_was_captured_before_a_stop_is_still_processed(recording: Path) -> 
     stop = threading.Event()
     pipeline = FakePipeline()
     with FrameReader(recording) as frames:
-        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(frames, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         count = 0
         for _ in live(pipeline, capture, stop=stop):
             count += 1
@@ -110,7 +110,7 @@ def test_a_defect_in_the_capture_thread_ends_the_session_with_a_report(
     def broken(self: FakePipeline, frame: Any) -> Any:
         raise RuntimeError("the face stage broke")
 
-    monkeypatch.setattr(FakePipeline, "crop", broken)
+    monkeypatch.setattr(FakePipeline, "crops", broken)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert main(["--camera", str(recording)]) == 70
     assert "the face stage broke" in capsys.readouterr().err

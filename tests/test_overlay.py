@@ -14,7 +14,7 @@ from rich.console import Console
 
 from realtime.messages import Totals
 from realtime.screen import drawing
-from realtime.screen.history import History
+from realtime.screen.history import History, Tabs
 from realtime.screen.overlay import Header, Overlay
 from realtime.timing import Timing
 
@@ -193,10 +193,11 @@ def test_history_keeps_the_last_seconds_only() -> None:
 
 
 def test_history_is_bounded() -> None:
-    history = History()
+    tabs = Tabs()
     for n in range(200):
-        history.add(update(n, float(n), events=(event(n),), rejected=(interval(1, 9, reason="blink"),), notices=("x",)))
-    assert len(history.events) == len(history.rejected) == len(history.notices) == 32
+        tabs.add(update(n, float(n), events=(event(n),), rejected=(interval(1, 9, reason="blink"),), notices=("x",)))
+    history = tabs.history
+    assert len(history.events) == len(history.rejected) == len(tabs.events) == len(tabs.notices) == 32
     assert history.events[-1].number == 199
 
 

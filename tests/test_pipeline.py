@@ -73,7 +73,7 @@ def replayed(frames: Iterable[Frame], engine: FakeEngine | None = None) -> Run:
     with Pipeline(rate_hz=RATE_HZ, engine=engine or FakeEngine()) as pipeline:
         updates = []
         for frame in frames:
-            pipeline.buffer.put(pipeline.crop(frame))
+            pipeline.buffer.put(*pipeline.crops(frame))
             updates.append(settled(pipeline, pipeline.step(taken(pipeline))))
         if (last := pipeline.finish()) is not None:
             updates += [last] if (last := settled(pipeline, last)).events or last.rejected else []
@@ -166,7 +166,7 @@ def test_live_and_replay_agree(run: Any, recording: Any) -> Any:
 
     stop = threading.Event()
     with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
-        capture = Capture(paced(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(paced(frames), crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         updates = []
         for update in live(pipeline, capture, stop=stop):
             updates.append(update)
@@ -184,7 +184,7 @@ def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run
     engine = GatedEngine()
     with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
         for frame in frames:
-            pipeline.buffer.put(pipeline.crop(frame))
+            pipeline.buffer.put(*pipeline.crops(frame))
             pipeline.step(taken(pipeline))
             assert pipeline.results() == []
         engine.gate.set()
@@ -216,7 +216,7 @@ def test_an_event_that_is_ready_while_no_frame_comes_is_not_held_back(recording:
         assert told.wait(60.0)
 
     with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
-        capture = Capture(until_it_is_asked(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(until_it_is_asked(frames), crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         for update in live(pipeline, capture, stop=stop):
             handled.release()
             if update.events:
@@ -294,7 +294,7 @@ def test_what_is_announced_is_in_the_next_update_and_only_there() -> None:
 
     with Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
         pipeline.announce("engine a failed; going on with b")
-        updates = [pipeline.step(pipeline.crop(frame)) for frame in empty]
+        updates = [pipeline.step(*pipeline.crops(frame)) for frame in empty]
 
     assert updates[0].notices == ("engine a failed; going on with b", "no face in view")
     assert updates[1].notices == ()
@@ -310,7 +310,7 @@ def test_a_crash_of_mediapipe_is_said_and_costs_only_the_moment(recording: Any) 
         for frame in frames:
             if frame.index == 20:
                 os.kill(landmarker.pid, signal.SIGKILL)
-            pipeline.buffer.put(pipeline.crop(frame))
+            pipeline.buffer.put(*pipeline.crops(frame))
             updates.append(settled(pipeline, pipeline.step(taken(pipeline))))
 
     said = "the face landmarker was ended by signal 9 and was started again"

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 from fakes import crop
@@ -136,3 +137,15 @@ def test_an_error_that_came_before_anybody_looked_is_not_taken_for_the_end() -> 
 def test_refuses_an_impossible_size(seconds: float, rate_hz: float) -> None:
     with pytest.raises(MerError, match="not possible"):
         RingBuffer(seconds, rate_hz)
+
+
+def test_a_window_holds_the_crops_of_one_person() -> None:
+    buffer = RingBuffer(4.0, 10.0)
+    for index in range(3):
+        for person in (1, 2):
+            buffer.put(replace(crop(index, index / 10.0), person=person))
+    while buffer.get() is not None:
+        pass
+
+    assert [(c.index, c.person) for c in buffer.window(0.0, 0.1, person=2)] == [(0, 2), (1, 2)]
+    assert {c.person for c in buffer.window(0.0, 9.0)} == {1}

@@ -46,11 +46,11 @@ def pipeline() -> Iterator[Pipeline]:
 
 def test_keys_turn_the_dial_that_the_option_sets(pipeline: Pipeline) -> None:
     keys = Keys(pipeline, stop=threading.Event(), on_mark=lambda mark: None, source="0", save_dir=Path())
-    assert pipeline._spotter.config == spotter_config(1.5)
+    assert pipeline.people.config == spotter_config(1.5)
     assert keys("+") == "sensitivity 1.88"
-    assert pipeline._spotter.config == spotter_config(1.875)
+    assert pipeline.people.config == spotter_config(1.875)
     keys("-")
-    assert pipeline._spotter.config == spotter_config(1.5)
+    assert pipeline.people.config == spotter_config(1.5)
 
 
 def test_keys_stop_at_the_ends_of_the_range(pipeline: Pipeline) -> None:

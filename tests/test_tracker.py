@@ -10,8 +10,9 @@ import pytest
 from skimage import data
 
 from mer.face import geometry
+from mer.face.anchor import MAX_SHIFT
 from mer.face.landmarker import Borrowed, Landmarker
-from mer.face.tracker import KEY_INTERVAL_S, LOST_S, MAX_SHIFT, FaceTracker
+from mer.face.tracker import KEY_INTERVAL_S, LOST_S, FaceTracker
 from mer.messages import FaceCrop, Frame
 
 PORTRAIT = np.ascontiguousarray(data.astronaut()[:, :, ::-1])

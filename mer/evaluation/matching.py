@@ -6,12 +6,13 @@ found ones overlap it. Published evaluators that credit it several times report 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from mer.errors import MerError
 from mer.files import from_json
+from mer.messages import FIRST_PERSON
 
 HIT_IOU: Final = 0.5
 MOMENTS: Final = ("onset", "apex", "offset")
@@ -28,6 +29,7 @@ class Label:
         probability: Of the label, or of the best class where that is too improbable to be named; 1 for truth.
         amplitude_percent: True events: peak displacement in percent of the inter-ocular distance, where known.
         confirmed_s: Found events: time of the frame on which it was decided, where known.
+        person: Whose face it is.
     """
 
     label: str
@@ -36,6 +38,7 @@ class Label:
     probability: float = 1.0
     amplitude_percent: float | None = None
     confirmed_s: float | None = None
+    person: int = FIRST_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def _number(value: Any) -> float | None:
 
 def _event(entry: dict[str, Any]) -> Label:
     made = _label(str(entry["label"]), [entry[name] for name in MOMENTS])
-    return Label(made.label, made.frames, made.times_s, amplitude_percent=_number(entry.get("amplitude_percent")))
+    amplitude, person = _number(entry.get("amplitude_percent")), int(entry.get("person", FIRST_PERSON))
+    return replace(made, amplitude_percent=amplitude, person=person)
 
 
 def _distractor(entry: dict[str, Any]) -> Label:
@@ -149,7 +153,7 @@ def iou(a: Label, b: Label) -> float:
 
 
 def compare(truth: Truth, found: Sequence[Label]) -> list[Pair]:
-    """Pair true with found events, best overlap first, each at most once.
+    """Pair true with found events of the same person, best overlap first, each at most once.
 
     Args:
         truth: What was to be found.
@@ -159,7 +163,7 @@ def compare(truth: Truth, found: Sequence[Label]) -> list[Pair]:
         Hits, misses and false events in order of time.
     """
     candidates = sorted(
-        ((iou(t, f), i, j) for i, t in enumerate(truth.events) for j, f in enumerate(found)),
+        ((iou(t, f), i, j) for i, t in enumerate(truth.events) for j, f in enumerate(found) if t.person == f.person),
         key=lambda candidate: (-candidate[0], candidate[1], candidate[2]),
     )
     partner: dict[int, tuple[int, float]] = {}

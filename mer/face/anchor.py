@@ -13,6 +13,10 @@ from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
 
 CONSISTENT_PX: Final = 0.03 * IOD_PX
 """Distance from the head's motion, in crop pixels, up to which a point counts as consistent."""
+MAX_SHIFT: Final = 0.2 * IOD_PX
+"""Crop pixels the head may move before the crop is anchored again (its margin is 30)."""
+MAX_TURN: Final = 0.1
+"""Change of scale or rotation (radians) before the crop is anchored again."""
 
 _HALF: Final = 2
 _MAX_POINTS: Final = 60
@@ -100,6 +104,15 @@ class Anchor:
         since = geometry.compose(self.motion, geometry.invert(motion))
         return geometry.compose(geometry.invert(self.crop_from_source), geometry.compose(since, self.crop_from_source))
 
+    def is_off(self, mesh: NDArray[np.floating]) -> bool:
+        """Return whether a (478, 2 or 3) mesh in source pixels asks for another crop than this one."""
+        off = geometry.compose(geometry.crop_from_landmarks(mesh), geometry.invert(self.crop_from_source))
+        return _displacement(geometry.invert(off)) > MAX_SHIFT or _turn(off) > MAX_TURN
+
+    def has_left(self) -> bool:
+        """Return whether the head has moved so far that the crop may not hold it any more."""
+        return _displacement(self.motion) > 2.0 * MAX_SHIFT or _turn(self.motion) > 2.0 * MAX_TURN
+
     def mesh(self) -> NDArray[np.float64]:
         """Return where the (478, 2) mesh has moved to, in source pixels."""
         return geometry.apply(geometry.compose(geometry.invert(self.crop_from_source), self.motion), self.landmarks_px)
@@ -122,3 +135,12 @@ def _find_points(half: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDA
         cv2.fillPoly(mask, [outline], value)
     points = cv2.goodFeaturesToTrack(half, _MAX_POINTS, qualityLevel=0.005, minDistance=5, mask=mask, blockSize=5)
     return np.zeros((0, 1, 2), np.float32) if points is None else points.astype(np.float32)
+
+
+def _displacement(motion: Similarity) -> float:
+    centre = np.full((1, 2), CROP_SIZE / 2)
+    return float(np.hypot(*(geometry.apply(motion, centre) - centre)[0]))
+
+
+def _turn(motion: Similarity) -> float:
+    return abs(complex(motion[0, 0], motion[1, 0]) - 1.0)

@@ -18,11 +18,17 @@ of faces, compared with those of the same person in the seconds before; by 0.5 %
 15 % of pairs of 36 people in one studio's light."""
 NOT_SAME: Final = 0.55
 """Likeness below which a face where the other one was is another person's (1 % of faces of the same person)."""
+LIKELY: Final = 0.65
+"""Likeness from which a face that nobody else claims is taken for that of somebody who was there before."""
 REACH_IOD: Final = 1.0
 """Distance from where a face was expected, in its inter-ocular distances, up to which it may be the same, ..."""
 REACH_SIZE: Final = 1.5
 """... and the ratio of their sizes."""
 
+_PLACE_WEIGHT: Final = 0.3
+"""How much being where one was expected counts beside likeness, both from 0 to 1."""
+_NEW_LOOK: Final = 0.92
+"""A look that is less like all known ones is worth remembering."""
 _SIDE: Final = 24
 _LIGHT_PX: Final = 6.0
 _LOOKS: Final = 8
@@ -72,15 +78,52 @@ class Person:
 
     def nearest(self, meshes: Sequence[NDArray[np.float32]]) -> int | None:
         """Return which of several (478, 2) meshes is where this face was, None if none is within reach."""
-        offs = [self._off(mesh) for mesh in meshes]
+        offs = [self.off(mesh) for mesh in meshes]
         place = int(np.argmin(offs)) if offs else 0
         return place if offs and offs[place] < 1.0 else None
 
-    def _off(self, mesh: NDArray[np.float32]) -> float:
+    def remember(self, look: Look) -> None:
+        """Take note of a look, if it is this person's for certain and tells something new."""
+        if not self.looks or SAME <= self.likeness(look) < _NEW_LOOK:
+            self.looks.append(look)
+
+    def off(self, mesh: NDArray[np.float32]) -> float:
         """Return how far off a mesh is in place or size, 1 at the limit."""
         apart = float(np.hypot(*(_centre(mesh) - self.centre_px))) / (REACH_IOD * self.eyes_px)
         ratio = abs(float(np.log(geometry.inter_ocular_px(mesh) / self.eyes_px))) / float(np.log(REACH_SIZE))
         return max(apart, ratio)
+
+
+def matched(
+    people: Sequence[Person],
+    meshes: Sequence[NDArray[np.float32]],
+    looks: Sequence[Look],
+    *,
+    expected: Sequence[bool],
+) -> dict[int, int]:
+    """Return whose the faces of a frame are: index of the person to that of the mesh, each at most once.
+
+    The assignment that makes the most of likeness and place together, over all faces at once (Kuhn 1955). A face where
+    somebody was expected may look as different as heads do that turn; elsewhere it has to look the same.
+
+    Args:
+        people: Everybody known.
+        meshes: (478, 2 or 3) each.
+        looks: Those of the meshes.
+        expected: Whether each person should be where `Person` says.
+    """
+    from scipy.optimize import linear_sum_assignment  # only where several people are followed
+
+    if not people or not meshes:
+        return {}
+    like = np.array([[person.likeness(look) for look in looks] for person in people])
+    off = np.array([[person.off(mesh) for mesh in meshes] for person in people])
+    near = (off < 1.0) & np.array(expected)[:, np.newaxis]
+    best_of_all = (like >= like.max(axis=0)) & (len(meshes) == 1)  # a turned head on its own
+    possible = (like >= SAME) | (near & ((like >= NOT_SAME) | best_of_all))
+    worth = np.where(possible, 1.0 + like + _PLACE_WEIGHT * np.where(near, 1.0 - off, 0.0), 0.0)
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    return {int(row): int(column) for row, column in zip(rows, columns) if possible[row, column]}
 
 
 def _centre(mesh: NDArray[np.floating]) -> NDArray[np.float64]:

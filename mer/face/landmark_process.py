@@ -4,7 +4,7 @@
 pictures into shared memory and sends one request a picture. Messages are fixed binary layouts in the machine's byte
 order; nothing is pickled. The process ends when the other end of its channel is closed, also by a kill -9.
 
-    python -m mer.face.landmark_process MODEL MIN_CONFIDENCE CHANNEL_FD PICTURES_FD
+    python -m mer.face.landmark_process MODEL MIN_CONFIDENCE FACES CHANNEL_FD PICTURES_FD
 """
 
 import mmap
@@ -21,8 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_FACES: Final = 3
-"""Faces that are looked for in a picture."""
+FACES: Final = 3
+"""Faces that are looked for in a picture if one of them is followed: others must be seen to be told from it."""
 REQUEST: Final = struct.Struct("=qii")
 """Time stamp in milliseconds, strictly increasing, or `STILL`; height and width of the (H, W, 3) uint8 RGB picture."""
 STILL: Final = -1
@@ -43,11 +43,11 @@ Find = Callable[[NDArray[np.uint8], int], list[Any]]
 
 def main(arguments: list[str]) -> None:
     """Answer requests until the channel is closed."""
-    model, confidence, channel_fd, pictures_fd = arguments
+    model, confidence, faces, channel_fd, pictures_fd = arguments
     channel = Connection(int(channel_fd))
     try:
         try:
-            find = _face_finder(Path(model), float(confidence))
+            find = _face_finder(Path(model), float(confidence), int(faces))
         except Exception as error:  # told to the user by the process that asked
             channel.send_bytes(f"{type(error).__name__}: {error}".encode())
             return
@@ -70,7 +70,7 @@ def _serve(channel: Connection, pictures_fd: int, find: Find) -> None:
         channel.send_bytes(ANSWER.pack(time.process_time()) + meshes.tobytes())
 
 
-def _face_finder(model: Path, min_confidence: float) -> Find:
+def _face_finder(model: Path, min_confidence: float, faces: int) -> Find:
     """Return mediapipe's face landmarker: its VIDEO mode, and its IMAGE mode once it is asked for."""
     for name in _NOT_NEEDED:
         sys.modules[name] = types.ModuleType(name)
@@ -81,7 +81,7 @@ def _face_finder(model: Path, min_confidence: float) -> Find:
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
             running_mode=mode,
-            num_faces=MAX_FACES,
+            num_faces=faces,
             min_face_detection_confidence=min_confidence,
             min_face_presence_confidence=min_confidence,
             min_tracking_confidence=min_confidence,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.errors import MerError
-from mer.face.landmark_process import ANSWER, READY, REQUEST, STILL
+from mer.face.landmark_process import ANSWER, FACES, READY, REQUEST, STILL
 from mer.face.model_file import find_face_model
 
 N_LANDMARKS: Final = 478
@@ -52,6 +52,7 @@ class Landmarker:
     Args:
         model: A face_landmarker.task, or None to look for one as `find_face_model` says.
         min_confidence: mediapipe's detection, presence and tracking confidence, 0 to 1.
+        faces: Maximum number of faces that are looked for in a picture.
 
     Attributes:
         processor_s: Processor time that the process of mediapipe has used, seconds.
@@ -60,9 +61,9 @@ class Landmarker:
         MerError: If no genuine model file can be found.
     """
 
-    def __init__(self, model: Path | None = None, *, min_confidence: float = 0.5) -> None:
+    def __init__(self, model: Path | None = None, *, min_confidence: float = 0.5, faces: int = FACES) -> None:
         self.processor_s = 0.0
-        self._arguments = (str(find_face_model(model)), str(min_confidence))
+        self._arguments = (str(find_face_model(model)), str(min_confidence), str(faces))
         self._pictures = _SharedPictures()
         self._deaths: deque[float] = deque(maxlen=MAX_DEATHS + 1)
         self._news: deque[str] = deque()

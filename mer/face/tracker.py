@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from mer.face import geometry, orientation
 from mer.face.anchor import Anchor
+from mer.face.crops import faceless, tracked
 from mer.face.cutting import Cutter, cut
-from mer.face.geometry import CROP_SIZE, IOD_PX, Similarity
+from mer.face.geometry import Similarity
 from mer.face.identity import NOT_SAME, SAME, Person, look_of
 from mer.face.mosaic import is_pixelated
 from mer.face.tracker_notes import TrackerNotes
@@ -40,10 +41,6 @@ CROWD_S: Final = 2.0
 PATIENCE_S: Final = 3.0
 """... and is waited for so long before somebody else is followed."""
 
-MAX_SHIFT: Final = 0.2 * IOD_PX
-"""Crop pixels the head may move before the crop is anchored again (its margin is 30)."""
-MAX_TURN: Final = 0.1
-"""Change of scale or rotation (radians) before the crop is anchored again."""
 MIN_QUALITY: Final = 0.35
 """Share of consistent points below which the track is given up and landmarks are asked at once."""
 
@@ -138,11 +135,15 @@ class FaceTracker:
         ready = ahead is not None and ahead.cutter is anchor.cutter
         image = ahead.image if ahead is not None and ready else anchor.cutter.cut(frame.image)
         quality = anchor.follow(image)
-        if quality < MIN_QUALITY or self._off_crop(anchor.motion):
+        if quality < MIN_QUALITY or anchor.has_left():
             return self._find_again(frame)
         if frame.time_s >= self._next_key_s and self._request is None:
             self._ask(frame, anchor)
         return self._tracked(frame, anchor, image, quality)
+
+    def crops(self, frame: Frame, ahead: Precrop | None = None) -> tuple[FaceCrop, ...]:
+        """Return the same for those who may follow several people: the crop of the only one."""
+        return (self.crop(frame, ahead),)
 
     def close(self) -> None:
         """Stop the landmark thread and free mediapipe."""
@@ -244,7 +245,7 @@ class FaceTracker:
         if mine is None:
             self._lose(frame)
             self._turning.look_at(frame)
-        elif self._should_anchor_again(anchor, meshes[mine]):
+        elif anchor.is_off(meshes[mine]):
             self._anchor_again(frame, meshes[mine], person)
 
     def _anchor_again(self, frame: Frame, mesh: NDArray[np.float32], person: Person) -> None:
@@ -254,13 +255,6 @@ class FaceTracker:
                 self._lose(frame)
                 return
         self._set_anchor(frame, mesh)
-
-    def _should_anchor_again(self, anchor: Anchor, mesh: NDArray[np.float32]) -> bool:
-        off = geometry.compose(geometry.crop_from_landmarks(mesh), geometry.invert(anchor.crop_from_source))
-        return _displacement(geometry.invert(off)) > MAX_SHIFT or _turn(off) > MAX_TURN
-
-    def _off_crop(self, motion: Similarity) -> bool:
-        return _displacement(motion) > 2.0 * MAX_SHIFT or _turn(motion) > 2.0 * MAX_TURN
 
     def _set_anchor(self, frame: Frame, mesh: NDArray[np.float32]) -> FaceCrop:
         self._anchor, image = Anchor.at(mesh, frame.image, number=self._anchorings)
@@ -286,51 +280,8 @@ class FaceTracker:
         return faces
 
     def _tracked(self, frame: Frame, anchor: Anchor, image: NDArray[np.uint8], quality: float) -> FaceCrop:
-        image.flags.writeable = False
-        return FaceCrop(
-            image=image,
-            crop_from_source=anchor.crop_from_source,
-            crop_from_anchor=anchor.motion,
-            landmarks_px=anchor.landmarks_px,
-            time_s=frame.time_s,
-            index=frame.index,
-            anchor=anchor.number,
-            state="tracked",
-            quality=quality,
-            n_faces=self._n_faces,
-            eye_distance_px=anchor.eye_distance_px,
-            depth_iod=anchor.depth_iod,
-            notices=self.notes.fresh(),
-        )
+        return tracked(frame, anchor, image, quality=quality, n_faces=self._n_faces, notices=self.notes.fresh())
 
     def _faceless(self, frame: Frame) -> FaceCrop:
         state: FaceState = "lost" if frame.time_s - self._gone_since_s < LOST_S else "absent"
-        return FaceCrop(
-            image=_BLACK,
-            crop_from_source=_IDENTITY,
-            crop_from_anchor=_IDENTITY,
-            landmarks_px=_NO_LANDMARKS,
-            time_s=frame.time_s,
-            index=frame.index,
-            anchor=-1,
-            state=state,
-            quality=0.0,
-            n_faces=0,
-            notices=self.notes.fresh(),
-        )
-
-
-_BLACK: Final = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
-_IDENTITY: Final = geometry.identity()
-_NO_LANDMARKS: Final = np.zeros((478, 2), np.float32)
-for _constant in (_BLACK, _IDENTITY, _NO_LANDMARKS):
-    _constant.flags.writeable = False
-
-
-def _displacement(motion: Similarity) -> float:
-    centre = np.full((1, 2), CROP_SIZE / 2)
-    return float(np.hypot(*(geometry.apply(motion, centre) - centre)[0]))
-
-
-def _turn(motion: Similarity) -> float:
-    return abs(complex(motion[0, 0], motion[1, 0]) - 1.0)
+        return faceless(frame, state, notices=self.notes.fresh())

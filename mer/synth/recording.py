@@ -68,7 +68,7 @@ def render(
         path, size_wh=settings.size_wh, fps=settings.fps, codec=codec, quality=quality, key_every=key_every
     ) as video:
         _expose(plan, video, progress)
-    _write_truth(path.with_suffix(".json"), truth)
+    write_truth(path.with_suffix(".json"), truth)
     return truth
 
 
@@ -229,7 +229,12 @@ def _moment(time_s: float, times_s: NDArray[np.float64]) -> dict[str, float]:
     return {"index": index, "time_s": round(float(times_s[index]), 6)}
 
 
-def _write_truth(path: Path, truth: dict[str, Any]) -> None:
+def write_truth(path: Path, truth: dict[str, Any]) -> None:
+    """Write the truth about a recording.
+
+    Raises:
+        MerError: If it cannot be written.
+    """
     try:
         path.write_text(json.dumps(truth, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:

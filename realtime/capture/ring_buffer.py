@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from mer.errors import MerError
-from mer.messages import FaceCrop
+from mer.messages import FIRST_PERSON, FaceCrop
 
 UNREAD_SHARE: Final = 0.5
 """Share of the slots that may wait to be read; the rest keeps what was read, for sampling events."""
@@ -20,7 +20,7 @@ class RingBuffer:
 
     Args:
         seconds: Length of the buffer.
-        rate_hz: Frames a second of the source.
+        rate_hz: Crops a second: frames of the source times people.
 
     Attributes:
         overruns: Crops that were given up before they were read.
@@ -84,12 +84,13 @@ class RingBuffer:
                 raise self._error
             return None
 
-    def window(self, first_s: float, last_s: float) -> list[FaceCrop]:
-        """Return the crops up to the last one read whose times lie in [first_s, last_s], both included.
+    def window(self, first_s: float, last_s: float, person: int = FIRST_PERSON) -> list[FaceCrop]:
+        """Return a person's crops up to the last one read whose times lie in [first_s, last_s], both included.
 
         Args:
             first_s: Start in seconds on the source's clock.
             last_s: End in seconds on the source's clock.
+            person: Whose.
 
         Returns:
             Crops in order of time; what is no longer kept is missing.
@@ -100,7 +101,7 @@ class RingBuffer:
                 crop = self._crops[number % self._slots]
                 if crop is None or crop.time_s < first_s:
                     break
-                if crop.time_s <= last_s:
+                if crop.time_s <= last_s and crop.person == person:
                     found.append(crop)
         return found[::-1]
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from mer.messages import FaceCrop, Frame
@@ -15,13 +15,13 @@ _ARRIVALS_KEPT: Final = 4096
 
 
 class Capture:
-    """Runs `frames -> crop -> buffer` in a thread of its own until the frames end or it is stopped.
+    """Runs `frames -> crops -> buffer` in a thread of its own until the frames end or it is stopped.
 
     An error in the thread closes the buffer and is raised in the reader by the buffer's `get`.
 
     Args:
         frames: The source; iterated in the thread.
-        crop: Cuts the face out of a frame.
+        crops: Cuts the faces out of a frame.
         buffer: Where the crops go; closed when the frames end.
         stop: Set by `stop`, or by others, to end the thread after the frame at hand.
     """
@@ -30,12 +30,12 @@ class Capture:
         self,
         frames: Iterable[Frame],
         *,
-        crop: Callable[[Frame], FaceCrop],
+        crops: Callable[[Frame], Sequence[FaceCrop]],
         buffer: RingBuffer,
         stop: threading.Event | None = None,
     ) -> None:
         self._frames = frames
-        self._crop = crop
+        self._crops = crops
         self._buffer = buffer
         self._stop = stop or threading.Event()
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
@@ -60,13 +60,11 @@ class Capture:
         """Return how long ago a frame came out of the source, in seconds.
 
         Args:
-            index: Of the frame; ask in increasing order, for frames that were written to the buffer.
+            index: Of the frame; ask in order, for frames that were written to the buffer.
         """
-        while self._arrivals:
-            arrived_index, arrived_s = self._arrivals.popleft()
-            if arrived_index >= index:
-                return time.perf_counter() - arrived_s
-        return 0.0
+        while self._arrivals and self._arrivals[0][0] < index:
+            self._arrivals.popleft()
+        return time.perf_counter() - self._arrivals[0][1] if self._arrivals else 0.0
 
     def _run(self) -> None:
         try:
@@ -74,7 +72,8 @@ class Capture:
                 if self._stop.is_set():
                     break
                 self._arrivals.append((frame.index, time.perf_counter()))
-                self._buffer.put(self._crop(frame))
+                for crop in self._crops(frame):
+                    self._buffer.put(crop)
         except BaseException as error:  # handed to the reader, which raises it
             self._buffer.fail(error)
         else:

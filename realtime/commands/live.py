@@ -38,6 +38,7 @@ from realtime.output.lsl import Outlets
 from realtime.output.lsl_network import EVERYWHERE, LOOPBACK, interface_of
 from realtime.output.records import STDOUT, Lines, Records, say
 from realtime.output.session_recording import SessionRecording
+from realtime.people import faces_of
 from realtime.pipeline import Pipeline
 from realtime.screen.graphics import choose
 from realtime.screen.keys import Keys
@@ -178,7 +179,7 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         if session.recording is not None:
             session.recording.describe(session.feed.start)
             frames = session.recording.passing(frames)
-        capture = Capture(frames, crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
+        capture = Capture(frames, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         lines, keys = _lines_and_keys(session, args, stop)
         sent: list[Sink] = [session.outlets] if session.outlets is not None else []
         with _screen(args, session, console, keys) as screen:
@@ -211,7 +212,8 @@ def _opened(
         failures.append(text)
         pipeline.announce(text)
 
-    landmarker = stack.enter_context(Landmarker(args.face_model))  # starts while engine and source are opened
+    # starts while engine and source are opened
+    landmarker = stack.enter_context(Landmarker(args.face_model, faces=faces_of(args.people)))
     outlets = stack.enter_context(_outlets(args)) if args.lsl else None
     engine = stack.enter_context(_engine(args.engine, on_failure=failed))
     feed = Feed(functools.partial(_open, args, landmarker), patience_s=args.reconnect, stop=stop)
@@ -226,13 +228,16 @@ def _opened(
             landmarker=landmarker,
             spotter=SpotterConfig(network=args.spotter),
             sensitivity=args.sensitivity,
+            people=args.people,
         )
     )
     return _Session(feed, engine, pipeline, records, outlets, recording, failures)
 
 
 def _outlets(args: argparse.Namespace) -> Outlets:
-    return Outlets(args.lsl, source=source_name(args.camera), interface=interface_of(args.lsl_interface))
+    return Outlets(
+        args.lsl, source=source_name(args.camera), interface=interface_of(args.lsl_interface), people=args.people
+    )
 
 
 def _lines_and_keys(session: _Session, args: argparse.Namespace, stop: threading.Event) -> tuple[Lines, Keys]:
@@ -268,6 +273,7 @@ def _say_how_it_ended(session: _Session, args: argparse.Namespace) -> list[str]:
         timing=pipeline.timing,
         notes=(str(rhythm), *session.feed.notes, *face_notes, *kept, *session.failures),
         missing=rhythm.missing,
+        people=pipeline.people,
     ):
         say(line, path=args.events)
     told = (session.feed.error, session.records.error, recording.error if recording else "")
@@ -308,7 +314,9 @@ def _engine(choice: str, *, on_failure: Callable[[str], None]) -> Engine:
 def _screen(args: argparse.Namespace, session: _Session, console: Console, keys: Keys) -> AbstractContextManager[Sink]:
     source, engine, pipeline = session.feed.source, session.engine, session.pipeline
     if args.no_overlay or args.events == STDOUT or not console.is_terminal:
-        return closing(Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events)))
+        return closing(
+            Log(totals=pipeline.totals, say=lambda line: say(line, path=args.events), several=args.people > 1)
+        )
     camera = source if isinstance(source, LiveSource) and not is_stream(args.camera) else None
     header = Header(
         source=source.description,

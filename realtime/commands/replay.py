@@ -114,6 +114,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             wanted,
             args.out,
             args.sensitivity,
+            args.people,
             args.spotter,
         )
         for recording, truth in zip(recordings, truths)

@@ -74,7 +74,7 @@ class Videos:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._crops: deque[tuple[float, NDArray[np.uint8]]] = deque()
+        self._crops: deque[tuple[float, int, NDArray[np.uint8]]] = deque()
         self._files: dict[str, bytes] = {}
 
     def update(self, update: Update) -> None:
@@ -84,7 +84,7 @@ class Videos:
             MerError: If this OpenCV has no encoder for videos, or one did not come out whole.
         """
         crop = update.crop
-        self._crops.append((crop.time_s, crop.image))
+        self._crops.append((crop.time_s, crop.person, crop.image))
         while self._crops[0][0] < crop.time_s - _KEPT_S:
             self._crops.popleft()
         for event in update.events:
@@ -100,7 +100,7 @@ class Videos:
     def _film(self, event: Event) -> bytes:
         first_s = event.interval.onset.time_s - MARGIN_S
         last_s = event.interval.offset.time_s + MARGIN_S
-        crops = [crop for time_s, crop in self._crops if first_s <= time_s <= last_s]
+        crops = [crop for time_s, who, crop in self._crops if first_s <= time_s <= last_s and who == event.person]
         size = crops[0].shape[1], crops[0].shape[0]
         path = self._folder / VIDEO_PART
         try:

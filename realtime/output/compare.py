@@ -73,6 +73,7 @@ def label_from_event(event: Event, *, start_s: float = 0.0) -> Label:
         (onset, apex, offset),
         max(event.probabilities.values()),
         confirmed_s=offset + event.latency.confirm_ms / 1000.0,
+        person=event.person,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mer.messages import Interval
+from mer.messages import FIRST_PERSON, Interval
 from mer.text import csv_text
 from realtime.output.found import Found
 from realtime.spotting.face_shape import REGIONS
@@ -11,7 +11,7 @@ from realtime.update import Update
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"
 COLUMNS: Final = (
-    *("frame", "time_s", "face", "state", "motion", "threshold", "watchable", "flags", "decided"),
+    *("frame", "time_s", "person", "face", "state", "motion", "threshold", "watchable", "flags", "decided"),
     *(f"{name.replace(' ', '_')}_{axis}" for name in REGIONS for axis in ("x", "y")),
 )
 """Motion in percent of the inter-ocular distance since the last rest, x to the right of the picture and y down."""
@@ -26,7 +26,7 @@ class Explainer:
 
     def __init__(self) -> None:
         self._rows: list[list[object]] = []
-        self._points: list[tuple[float, float, float]] = []
+        self._points: dict[int, list[tuple[float, float, float]]] = {}
         self._decided: list[Interval] = []
 
     def update(self, update: Update) -> None:
@@ -34,10 +34,10 @@ class Explainer:
         crop, spotting, regions = update.crop, update.spotting, update.regions
         decided = [*(event.interval for event in update.events), *update.rejected]
         self._decided += decided
-        self._points.append((crop.time_s, spotting.motion, spotting.threshold))
+        self._points.setdefault(crop.person, []).append((crop.time_s, spotting.motion, spotting.threshold))
         numbers = [""] * (2 * len(REGIONS)) if regions is None else [f"{value:.4f}" for value in regions.ravel()]
         what = "; ".join(_words(interval) for interval in decided)
-        head = (crop.index, f"{crop.time_s:.6f}", crop.state, spotting.state)
+        head = (crop.index, f"{crop.time_s:.6f}", crop.person, crop.state, spotting.state)
         seen = "" if spotting.watchable is None else f"{spotting.watchable:.3f}"
         flags = " ".join(update.flags)
         self._rows.append([*head, f"{spotting.motion:.4f}", f"{spotting.threshold:.4f}", seen, flags, what, *numbers])
@@ -53,9 +53,26 @@ class Explainer:
         return csv_text(COLUMNS, [dict(zip(COLUMNS, row)) for row in self._rows])
 
     def _picture(self) -> str:
-        first_s = self._points[0][0] if self._points else 0.0
-        last_s = self._points[-1][0] if self._points else 1.0
-        width = max(320.0, (last_s - first_s) * _PX_PER_S)
+        """Return the curves of everybody, one person below the other."""
+        points = self._points or {FIRST_PERSON: []}
+        times_s = [point[0] for line in points.values() for point in line]
+        first_s, last_s = min(times_s, default=0.0), max(times_s, default=1.0)
+        width, height = max(320.0, (last_s - first_s) * _PX_PER_S), _HEIGHT * len(points)
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+            'font-family="sans-serif" font-size="10">',
+            f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>',
+        ]
+        for number, person in enumerate(points):
+            whose = f"person {person}: " if len(points) > 1 else ""
+            parts.append(f'<g transform="translate(0 {number * _HEIGHT:.0f})">')
+            parts += self._curve(person, whose, first_s, last_s)
+            parts.append("</g>")
+        return "\n".join([*parts, "</svg>", ""])
+
+    def _curve(self, person: int, whose: str, first_s: float, last_s: float) -> list[str]:
+        points = self._points.get(person, [])
+        decided = [interval for interval in self._decided if interval.person == person]
 
         def x(time_s: float) -> float:
             return (time_s - first_s) * _PX_PER_S
@@ -64,13 +81,10 @@ class Explainer:
             return _HEIGHT - 20.0 - min(motion / _TOP, 1.0) * (_HEIGHT - 60.0)
 
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{_HEIGHT:.0f}" '
-            'font-family="sans-serif" font-size="10">',
-            f'<rect width="{width:.0f}" height="{_HEIGHT:.0f}" fill="white"/>',
-            '<text x="4" y="12">motion (blue) and what stands out from the usual (grey), % of the eye distance, '
-            f"up to {_TOP:g}</text>",
+            f'<text x="4" y="12">{whose}motion (blue) and what stands out from the usual (grey), '
+            f"% of the eye distance, up to {_TOP:g}</text>",
         ]
-        for number, interval in enumerate(self._decided):
+        for number, interval in enumerate(decided):
             left, right = x(interval.onset.time_s), x(interval.offset.time_s)
             colour = _COLOURS[interval.verdict]
             parts += [
@@ -80,13 +94,12 @@ class Explainer:
                 f"{interval.reason or interval.verdict}</text>",
             ]
         for k, colour in ((2, "#888"), (1, "#0550ae")):
-            line = " ".join(f"{x(point[0]):.1f},{y(point[k]):.1f}" for point in self._points)
+            line = " ".join(f"{x(point[0]):.1f},{y(point[k]):.1f}" for point in points)
             parts.append(f'<polyline fill="none" stroke="{colour}" points="{line}"/>')
-        parts += [
+        return parts + [
             f'<text x="{x(first_s + second):.1f}" y="{_HEIGHT - 6:.0f}">{first_s + second:.0f} s</text>'
             for second in range(int(last_s - first_s) + 1)
         ]
-        return "\n".join([*parts, "</svg>", ""])
 
 
 def _words(interval: Interval) -> str:

@@ -6,6 +6,7 @@ The fields are documented in `docs/reference`; SCHEMA changes whenever their mea
 from collections.abc import Sequence
 from typing import Any, Final
 
+from mer.facs import codes
 from mer.messages import Interval
 from realtime.messages import Event, Mark
 
@@ -21,7 +22,9 @@ _INTERVAL_COLUMNS: Final = (
     *(f"{moment}_{unit}" for moment in _MOMENTS for unit in ("frame", "s")),
     "duration_ms",
     "score",
+    "person",
 )
+_UNIT_COLUMNS: Final = ("facs", "units_percent", "units_contradict")
 REJECTED_COLUMNS: Final = ("reason", *_INTERVAL_COLUMNS)
 
 
@@ -40,6 +43,18 @@ def record_from_event(event: Event, *, source: str) -> dict[str, Any]:
         "label": event.label,
         "probabilities": {name: round(p, 4) for name, p in event.probabilities.items()},
         **interval_fields(event.interval),
+        "units": [
+            {
+                "au": unit.number,
+                "name": unit.name,
+                "side": unit.side,
+                "percent": round(unit.percent, 3),
+                "probability": round(unit.probability, 4),
+            }
+            for unit in event.units
+        ],
+        "facs": codes(event.units),
+        "units_contradict": event.contradicts,
         "quality": {
             "interpolated": quality.interpolated,
             "gap": quality.gap,
@@ -72,7 +87,8 @@ def record_from_mark(mark: Mark, *, source: str) -> dict[str, Any]:
 
 def row_from_record(record: dict[str, Any]) -> dict[str, Any]:
     """Return one event as a flat row of `events.csv`, which holds nothing that differs from run to run."""
-    row = {key: value for key, value in record.items() if not isinstance(value, dict)}
+    row = {key: value for key, value in record.items() if not isinstance(value, (dict, list))}
+    row["units_percent"] = " ".join(f"{unit['percent']:.2f}" for unit in record["units"])
     row.update({f"p_{name}": p for name, p in record["probabilities"].items()}, **record["quality"])
     row["flags"] = " ".join(record["quality"].get("flags", ()))
     row["confirm_ms"] = record["latency"]["confirm_ms"]
@@ -81,7 +97,7 @@ def row_from_record(record: dict[str, Any]) -> dict[str, Any]:
 
 def event_columns(classes: Sequence[str]) -> list[str]:
     """Return the columns of `events.csv`."""
-    head = ["schema", "source", "number", "label", *_INTERVAL_COLUMNS, "engine"]
+    head = ["schema", "source", "number", "label", *_INTERVAL_COLUMNS, *_UNIT_COLUMNS, "engine"]
     quality = ("interpolated", "gap", "tracking", "rate_hz", "watchable", "flags")
     return [*head, *(f"p_{name}" for name in classes), *quality, "confirm_ms"]
 
@@ -94,4 +110,4 @@ def interval_fields(interval: Interval) -> dict[str, Any]:
         fields[f"{name}_frame"] = moment.index
         fields[f"{name}_s"] = round(moment.time_s, 6)
     fields["duration_ms"] = round(1000.0 * (interval.offset.time_s - interval.onset.time_s), 2)
-    return fields | {"score": round(interval.score, 3)}
+    return fields | {"score": round(interval.score, 3), "person": interval.person}

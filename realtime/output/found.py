@@ -32,6 +32,11 @@ class Found:
     absolute_paths: bool = False
 
     @property
+    def several(self) -> bool:
+        """Whether more than one person was in view and followed."""
+        return len(self.summary.get("people", ())) > 1
+
+    @property
     def media(self) -> str:
         """How a file in the folder names the recording."""
         return shared_path(self.source, beside=self.folder, absolute=self.absolute_paths)

@@ -1,6 +1,6 @@
 """The figures of one session: what came in, what was found, how long each stage took."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
+from realtime.people import Watch
 from realtime.quality.meter import FRAME_FLAGS
 from realtime.spotting.network import shipped
 from realtime.timing import Timing
@@ -23,6 +24,7 @@ def summarise(
     *,
     frames: FrameReader,
     totals: Totals,
+    people: Mapping[int, Watch],
     timing: Timing,
     engine: Engine,
     wall_s: float,
@@ -36,6 +38,7 @@ def summarise(
         source: Full path of the recording.
         frames: The reader, after reading.
         totals: Counters of the pipeline.
+        people: Everybody who was in view, by number.
         timing: Durations of its stages.
         engine: What classified.
         wall_s: Seconds the work took.
@@ -61,6 +64,7 @@ def summarise(
         "notes": listed([*frames.notes, *face_notes]),
         **_seen(totals, frames=totals.frames),
         "watchable_steepness": round(shipped().visibility.amplitude, 4),
+        "people": [{"person": n, **_seen(watch.totals, frames=totals.frames)} for n, watch in people.items()],
         "stages": timing.summary(),
         "wall_seconds": round(wall_s, 3),
         "frames_per_second": round(totals.frames / wall_s, 1) if wall_s > 0 else 0.0,
@@ -76,7 +80,7 @@ def summarise(
 
 
 def _seen(totals: Totals, *, frames: int) -> dict[str, Any]:
-    """Return what was seen of the face in so many frames."""
+    """Return what was seen of one person, or of anybody, in so many frames."""
     eyes = median_and_minimum(totals.eye_distances)
     return {
         "face_coverage": _share(totals.frames_with_face, frames),

@@ -46,6 +46,7 @@ class Job:
         wanted: What to write beyond the usual four files.
         out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
+        people: Maximum number of people that are followed.
         spotter: Network of the spotter; None for the shipped one.
     """
 
@@ -58,6 +59,7 @@ class Job:
     wanted: Wanted
     out: Path
     sensitivity: float = 1.0
+    people: int = 1
     spotter: Path | None = None
 
     def settings(self, engine: Engine) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class Job:
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
             "sensitivity": self.sensitivity,
+            **({"people": self.people} if self.people > 1 else {}),
             **({"spotter_sha256": loaded(self.spotter).sha256} if self.spotter else {}),
             **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
@@ -139,6 +142,7 @@ def _pipeline(job: Job, engine: Engine, rate_hz: float) -> Pipeline:
         face_model=job.face_model,
         spotter=SpotterConfig(network=job.spotter),
         sensitivity=job.sensitivity,
+        people=job.people,
     )
 
 
@@ -162,6 +166,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             recording.path,
             frames=frames,
             totals=pipeline.totals,
+            people=pipeline.people,
             timing=pipeline.timing,
             engine=engine,
             wall_s=time.perf_counter() - started_s,
@@ -189,6 +194,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
             timing=pipeline.timing,
             notes=(*frames.notes, *pipeline.face_notes()),
             missing=summary["missing"],
+            people=pipeline.people,
         )
         lines.append(f"  {summary['frames_per_second']:.0f} frames/s; results in {recording.folder}")
     return Outcome(

@@ -132,6 +132,7 @@ KEYS: Final = (
     Key(" ", "space", "mark", "mark this moment", Keys.mark),
     Key("+=-_", "+ -", "sensitivity", "sensitivity", Keys.change_sensitivity),
     Key("s", "s", "save", "save the last event", Keys.save),
+    Key("\t", "tab", "person", "show the next of several people", None),
     Key("h", "h", "help", "this help", None),
 )
 """All keys, in the order in which they are shown."""

@@ -22,7 +22,7 @@ from realtime.face_size import ADVISED_PX
 from realtime.messages import Event, Totals
 from realtime.screen.curve import Curve
 from realtime.screen.graphics import Mode, Pictures, Placed
-from realtime.screen.history import History
+from realtime.screen.history import Tabs
 from realtime.screen.keys import KEYS
 from realtime.screen.panels import Picture, Probabilities, ShownAs, Strip, events_table, help_table
 from realtime.screen.terminal import Terminal
@@ -77,7 +77,7 @@ class Overlay:
         totals: Counters of the pipeline; read only.
         timing: Durations of its stages; read only.
         console: Terminal to draw on.
-        keys: Asked about each key but `p` and `h`, which only concern the screen; None for no keys.
+        keys: Asked about each key but `p`, `h` and tab, which only concern the screen; None for no keys.
         pictures: How pictures are shown, see `realtime.screen.graphics.choose`.
     """
 
@@ -96,10 +96,10 @@ class Overlay:
         self._timing = timing
         self._console = console
         self._keys = keys
-        self._history = History()
+        self._tabs = Tabs()
         self._pictures = Pictures(pictures, console)
         self._terminal = Terminal(console, forget_pictures=self._pictures.forgotten)
-        self._held: History | None = None
+        self._held: Tabs | None = None
         self._helping = False
         self._said: tuple[float, str] = (0.0, "")
         self._stop = threading.Event()
@@ -114,7 +114,7 @@ class Overlay:
         """
         if self._error is not None:
             raise self._error
-        self._history.add(update)
+        self._tabs.add(update)
 
     def render(self, *, width: int, height: int, in_pixels: bool = False) -> Layout:
         """Return the screen of this moment, made for `width` x `height` cells.
@@ -130,7 +130,8 @@ class Overlay:
         strip_rows = min(_STRIP_ROWS, max(4, middle_rows // 4)) if roomy else 0
         event_rows = max(2, (middle_rows - strip_rows) // 5)
         body_rows = max(4, middle_rows - strip_rows - event_rows)
-        history = self._held or self._history
+        tabs = self._shown
+        history = tabs.history
         last: Event | None = history.events[-1] if history.events else None
         screen = Layout()
         parts = [
@@ -139,7 +140,7 @@ class Overlay:
             Layout(
                 Strip(last, shown_as=shown_as) if last and roomy else Text(" "), name="strip", size=max(1, strip_rows)
             ),
-            Layout(events_table(history.events, rows=event_rows, width=width)),
+            Layout(events_table(tabs.events, rows=event_rows, width=width, several=len(tabs.people) > 1)),
             Layout(self._bottom(), size=_BOTTOM_ROWS),
         ]
         screen.split_column(*(part for part in parts if strip_rows or part.name != "strip"))
@@ -174,8 +175,13 @@ class Overlay:
         console.print(self.render(width=width, height=height), height=height)
         write_atomically(path, console.export_svg(title="mer-live"), private=True)  # it shows the face
 
+    @property
+    def _shown(self) -> Tabs:
+        return self._held or self._tabs
+
     def _top(self) -> Text:
-        header, history = self._header, self._held or self._history
+        header, tabs = self._header, self._shown
+        history = tabs.history
         latest, stretch = history.latest, history.last(1.0)
         line = Text.assemble(
             (" mer-live ", "bold reverse"), " ", (printable(header.source), "bold"), no_wrap=True, overflow="ellipsis"
@@ -190,6 +196,9 @@ class Overlay:
             return line
         crop, spotter = latest.crop, latest.spotting.state
         line.append(f" {crop.time_s:7.2f}" + (f" / {header.total_s:.2f} s  " if header.total_s else " s  "))
+        if len(tabs.people) > 1:
+            line.append(f"person {tabs.shown} of {len(tabs.people)}", "bold reverse")
+            line.append("  ")
         line.append("face ")
         line.append(crop.state, _STATE_STYLES[crop.state])
         if crop.state == "tracked" and crop.eye_distance_px:
@@ -203,7 +212,7 @@ class Overlay:
         for warning in header.warnings:
             line.append(f" {printable(warning)} ", "black on yellow")
             line.append(" ")
-        for time_s, notice in history.notices[-1:]:
+        for time_s, notice in tabs.notices[-1:]:
             if crop.time_s - time_s < CURVE_S:
                 line.append(f" {printable(notice)}", "yellow")
         return line
@@ -280,7 +289,7 @@ class Overlay:
         """Return the pictures of a screen that has been laid out."""
         if not self._pictures.in_pixels:
             return []
-        history = self._held or self._history
+        history = self._shown.history
         places = {layout.name: drawn.region for layout, drawn in screen.map.items()}
         face = self._pictures.face(history.latest, places["face"])
         last = history.events[-1] if history.events else None
@@ -290,7 +299,9 @@ class Overlay:
         if self._keys is None:
             return
         if key == "p":
-            self._held = None if self._held else self._history.copy()
+            self._held = None if self._held else self._tabs.copy()
+        elif key == "\t":
+            self._shown.turn()
         elif key == "h":
             self._helping = not self._helping
         elif said := self._keys(key):

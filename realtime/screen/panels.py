@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from mer.facs import CONTRADICTION, codes
 from mer.labels import NONE_LABEL
 from mer.text import printable
 from realtime.messages import Event
@@ -135,13 +136,17 @@ class Probabilities:
             style = "green" if name == event.label else ""
             shown = printable(name)[: _NAME - 1]
             yield Text(f"{shown:<{_NAME}}{drawn} {100 * p:3.0f}%", style, no_wrap=True, overflow="crop")
+        if event.units:
+            yield Text(f"AU {codes(event.units)}", "bold yellow" if event.contradicts else "bold", no_wrap=True)
+        if event.contradicts:
+            yield Text(CONTRADICTION, "yellow", no_wrap=True, overflow="ellipsis")
         if self._none_threshold > 0:
             label = f"none < {100 * self._none_threshold:.0f}%"
             yield Text(" " * max(0, min(_NAME + line, options.max_width - len(label) - 2)) + f"┊{label}", "dim")
 
 
-def events_table(events: Sequence[Event], *, rows: int, width: int) -> RenderableType:
-    """Return the last events, newest first, one a line."""
+def events_table(events: Sequence[Event], *, rows: int, width: int, several: bool = False) -> RenderableType:
+    """Return the last events, newest first, one a line; of several people with whose they are."""
     if not events:
         return Text(" no micro-expression yet", style="dim")
     drawn = Table.grid(padding=(0, 1), pad_edge=True)
@@ -151,6 +156,7 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
         flags = [name for name in ("gap", "interpolated") if getattr(event.quality, name)]
         cells: list[RenderableType] = [
             Text(f"{event.number:>3}", "dim"),
+            *([Text(f"person {event.person}")] if several else []),
             Text(f"{interval.apex.time_s:8.2f} s"),
             Text(f"{1000 * (interval.offset.time_s - interval.onset.time_s):3.0f} ms"),
             Text(f"{printable(event.label):<9}", "bold green" if event.label in event.probabilities else "dim"),
@@ -158,6 +164,8 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
         ]
         if width >= 60:
             cells.append(Text(f"score {interval.score:.1f}", "dim"))
+        if width >= 76:
+            cells.append(Text(f"AU {codes(event.units) or '-'}", "yellow" if event.contradicts else ""))
         if width >= 100:
             latency = event.latency
             parts = {

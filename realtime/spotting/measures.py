@@ -120,7 +120,12 @@ def window(filters: MatchedFilter, amplitude: float, *, ago: int) -> NDArray[np.
         amplitude: Of the peak, percent of the inter-ocular distance.
         ago: Samples since what the filter measured last.
     """
-    recent = filters.recent[: len(filters.recent) - ago, :MOVING]
+    return windowed(filters.recent[: len(filters.recent) - ago], amplitude)
+
+
+def windowed(recent: NDArray[np.float64], amplitude: float) -> NDArray[np.float32]:
+    """Return the same of (n, N_VALUES or MOVING) rows that end LAG samples after the middle."""
+    recent = recent[:, :MOVING]
     middle = len(recent) - 1 - LAG
     rows = recent[middle - BEFORE : middle + LAG].reshape(WINDOW, 2, MOVING).mean(axis=1)
     rows = (rows - rows.mean(axis=0)) / max(amplitude, _MIN_PERCENT)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mer.messages import FaceCrop, Interval
 from realtime.messages import SpotterState
+from realtime.spotting import units
 from realtime.spotting.candidate import Peak, PeakFinder
 from realtime.spotting.features import row_of
 from realtime.spotting.judge import Limits, judged, strength
@@ -86,6 +87,7 @@ class Spotter:
     def __init__(self, config: SpotterConfig | None = None) -> None:
         self.config = config or SpotterConfig()
         self._network = loaded(self.config.network) if self.config.network else shipped()
+        self._units = units.shipped()
         self._track: MotionTrack | None = None
         self._finder = self._new_finder()
         self._state: SpotterState = "no-face"
@@ -202,7 +204,8 @@ class Spotter:
         least = self._network.threshold
         odds = self.config.odds * least / (1.0 - least)
         threshold, said = odds / (1.0 + odds), self._network.judge(peak)
-        return judged(peak, said, track, threshold=threshold, limits=self.config.limits)
+        interval = judged(peak, said, track, threshold=threshold, limits=self.config.limits)
+        return replace(interval, units=self._units.measure(peak)) if interval.verdict == "micro" else interval
 
     def _abandon(self, track: MotionTrack, reason: str) -> list[Interval]:
         """Name a movement of which the end was not seen."""

@@ -64,7 +64,7 @@ def floor(face: NDArray[np.uint8], *, light: float, bits: int, stretch: bool, de
             _DEEP.clear()
             if deep:
                 _DEEP[id(image)] = levels.astype(np.float32)
-            pipeline.buffer.put(pipeline.crop(Frame(image, index / RATE_HZ, index)))
+            pipeline.buffer.put(*pipeline.crops(Frame(image, index / RATE_HZ, index)))
             crop = pipeline.buffer.get()
             assert crop is not None
             motion = pipeline.step(crop).spotting.motion

@@ -165,7 +165,7 @@ def process_costs(recording: Path) -> tuple[list[float], list[float]]:
     """Return the seconds of each frame in mediapipe's own process, and in this one."""
     apart, here = [], []
     with FrameReader(recording) as frames, Landmarker() as landmarker:
-        find = landmark_process._face_finder(mer.face.model_file.find_face_model(), 0.5)
+        find = landmark_process._face_finder(mer.face.model_file.find_face_model(), 0.5, landmark_process.FACES)
         landmarker.wait()
         for number, frame in zip(range(COMPARED), frames):
             for own in (number % 2, not number % 2):

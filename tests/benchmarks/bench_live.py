@@ -1,6 +1,6 @@
 """What a live session at a high rate loses and how late it answers: mer-live on a paced stream over loopback.
 
-    python tests/benchmarks/bench_live.py [--fps 200] [--minutes 10] [--recording FILE]
+    python tests/benchmarks/bench_live.py [--fps 200] [--minutes 10] [--recording FILE] [--people 3]
 
 A server in a process of its own sends a synthetic recording as Motion JPEG over HTTP, again and again, and notes when
 it sent each picture; `mer-live --json` reads it in another. Capture to decision counts from the sending of a
@@ -125,10 +125,11 @@ class Session:
     said: str
 
 
-def session(url: str, folder: Path) -> Session:
+def session(url: str, folder: Path, *, people: int) -> Session:
     """Run mer-live until the server hangs up."""
     saved = folder / "decided.npy"
     command = [sys.executable, "-c", WATCHED, str(saved), "--camera", url, "--reconnect", "0", "--json"]
+    command += ["--people", str(people)] if people > 1 else []
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         environment.pop(name, None)
@@ -165,7 +166,7 @@ def figures(sending: Sending, ran: Session, truth: dict[str, Any], *, fps: float
     """
     index, decided_s = ran.decided[:, 0].astype(int), ran.decided[:, 1]
     first = len(sending.numbers) - 1 - int(index.max())
-    fresh = np.concatenate([[True], np.diff(index) > 0])  # not the updates without a frame
+    fresh = np.concatenate([[True], np.diff(index) > 0])  # not those without a frame, or of further people
     captured = np.arange(first, len(sending.numbers))
     latency_ms = 1000.0 * (decided_s - sending.times_s[first + index])[fresh]
     counted = latency_ms[sending.times_s[first + index][fresh] >= sending.times_s[first] + WARM_UP_S]
@@ -233,7 +234,7 @@ def _iou(one: Sequence[float], other: Sequence[float]) -> float:
     return max(common, 0.0) / (max(one[1], other[1]) - min(one[0], other[0]))
 
 
-def measure(path: Path, *, fps: float, seconds: float) -> dict[str, Any]:
+def measure(path: Path, *, fps: float, seconds: float, people: int = 1) -> dict[str, Any]:
     """Serve a recording for some seconds and return what mer-live made of it."""
     truth = json.loads(path.with_suffix(".json").read_text())
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
@@ -241,7 +242,7 @@ def measure(path: Path, *, fps: float, seconds: float) -> dict[str, Any]:
     server = multiprocessing.get_context("spawn").Process(target=send, args=(path, fps, total, theirs))
     server.start()
     with tempfile.TemporaryDirectory() as folder:
-        ran = session(ours.recv(), Path(folder))
+        ran = session(ours.recv(), Path(folder), people=people)
     ours.send("done")
     numbers, times_s = ours.recv()
     server.join()
@@ -253,15 +254,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--fps", type=float, default=200.0)
     parser.add_argument("--minutes", type=float, default=0.3, help="that the stream lasts (default 0.3)")
     parser.add_argument("--recording", type=Path, help="that mer-synth wrote at this rate (default: a new one of 8 s)")
+    parser.add_argument("--people", type=int, default=1, help="to render and to follow (default 1)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         path = given.recording or Path(folder) / "stream.mp4"
         if given.recording is None:
-            options = ["--fps", str(given.fps), "--seconds", "8", "--n-events", "3"]
-            if synthesise(["recording", str(path), *options]):
+            options = ["--fps", str(given.fps)]
+            of_one, of_several = ["--seconds", "8", "--n-events", "3"], ["--n-people", str(given.people)]
+            kind, more = ("recording", of_one) if given.people == 1 else ("people", of_several)
+            if synthesise([kind, str(path), *options, *more]):
                 raise SystemExit("no synthetic recording could be made")
-        shown = measure(path, fps=given.fps, seconds=60.0 * given.minutes)
+        shown = measure(path, fps=given.fps, seconds=60.0 * given.minutes, people=given.people)
     if given.json:
         print(json.dumps(shown, indent=2))
         return

@@ -42,10 +42,17 @@ class Export:
         return made if self.beside_content is None else {**made, self.beside: self.beside_content(found)}
 
 
-def title(record: Record) -> str:
-    """Return label and probability of an event; what a coder named has none."""
+def title(record: Record, *, several: bool = False) -> str:
+    """Return label and probability of an event (what a coder named has none); of several people, whose it is."""
+    whose = f"{subject(record)}: " if several else ""
     probabilities = record["probabilities"].values()
-    return f"{record['label']} {100 * max(probabilities):.0f} %" if probabilities else str(record["label"])
+    share = f" {100 * max(probabilities):.0f} %" if probabilities else ""
+    return f"{whose}{record['label']}{share}"
+
+
+def subject(record: Record) -> str:
+    """Return how a person is called in the files of other programs."""
+    return f"person {record['person']}"
 
 
 def milliseconds(seconds: float) -> int:

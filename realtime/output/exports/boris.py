@@ -3,7 +3,8 @@
 from typing import Final
 
 from mer.text import csv_text
-from realtime.output.found import Found
+from realtime.output.exports.base import subject
+from realtime.output.found import Found, Record
 
 _BORIS_COLUMNS: Final = (
     "Observation id",
@@ -40,11 +41,14 @@ def boris(found: Found) -> bytes:
     modifiers and independent variables.
 
     Events are state events of the category "micro-expression", rejected candidates of the category
-    "rejected", their apex and score in the comment.
+    "rejected", their apex and score in the comment. People are its subjects where several were followed.
     """
     rows = []
     seconds = f"{found.summary['seconds']:.3f}"
-    coded_s = sum(record["offset_s"] - record["onset_s"] for record in (*found.events, *found.rejected))
+    coded_s = {
+        number: sum(r["offset_s"] - r["onset_s"] for r in (*found.events, *found.rejected) if r["person"] == number)
+        for number in {r["person"] for r in (*found.events, *found.rejected)}
+    }
     for category, records in (("micro-expression", found.events), ("rejected", found.rejected)):
         for record in records:
             start_s, stop_s = record["onset_s"], record["offset_s"]
@@ -56,8 +60,8 @@ def boris(found: Found) -> bytes:
                 "Coding duration": seconds,
                 "Media duration (s)": seconds,
                 "FPS (frame/s)": f"{found.summary['measured_fps']:.3f}",
-                "Subject": "No focal subject",
-                "Observation duration by subject by observation": f"{coded_s:.3f}",
+                "Subject": subject(record) if found.several else "No focal subject",
+                "Observation duration by subject by observation": f"{coded_s[record['person']]:.3f}",
                 "Behavior": record["label"] if category == "micro-expression" else record["reason"],
                 "Behavioral category": category,
                 "Behavior type": "STATE",
@@ -67,8 +71,12 @@ def boris(found: Found) -> bytes:
                 "Media file name": found.source.name,
                 "Image index start": record["onset_frame"],
                 "Image index stop": record["offset_frame"],
-                "Comment start": f"apex {record['apex_s']:.3f} s, score {record['score']}",
+                "Comment start": f"apex {record['apex_s']:.3f} s, score {record['score']}{_units(record)}",
             }
             rows.append(row)
     rows.sort(key=lambda row: float(row["Start (s)"]))
     return csv_text(_BORIS_COLUMNS, rows, newline="\r\n").encode()  # as BORIS ends lines
+
+
+def _units(record: Record) -> str:
+    return f", AU {record['facs']}" if record.get("facs") else ""

@@ -18,7 +18,9 @@ def srt(found: Found) -> bytes:
         end_ms = max(milliseconds(record["offset_s"]), onset_ms + round(1000 * SUBTITLE_S))
         if i + 1 < len(onsets_ms):
             end_ms = max(onset_ms + 1, min(end_ms, onsets_ms[i + 1]))
-        text = f"{printable(title(record))}, {record['duration_ms']:.0f} ms, apex {record['apex_s']:.3f} s"
+        named = printable(title(record, several=found.several))
+        units = f", AU {record['facs']}" if record["facs"] else ""
+        text = f"{named}{units}, {record['duration_ms']:.0f} ms, apex {record['apex_s']:.3f} s"
         blocks.append(f"{i + 1}\n{_srt_time(onset_ms)} --> {_srt_time(end_ms)}\n{text}\n")
     return "\n".join(blocks).encode()
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.messages import Interval
+from mer.messages import FIRST_PERSON, Interval
 from realtime.messages import Event
 from realtime.spotting.motion_track import SMOOTHING_S
 from realtime.update import Update
@@ -45,27 +45,21 @@ class Finding:
     curve: Curve
 
 
-class Gatherer:
-    """Takes every update of a replay.
+class _Recorder:
+    """The curve of one person.
 
-    The curve is kept as the maxima of at most 2048 equal spans of time, whose width doubles whenever
+    It is kept as the maxima of at most 2048 equal spans of time, whose width doubles whenever
     they are full. Its times are set back by the delay of the smoothing, so that it fits the intervals.
-
-    Attributes:
-        findings: Events in order.
-        rejected: Candidates turned down, in order.
     """
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
-        self.rejected: list[Interval] = []
         self._start_s: float | None = None
         self._width_s = _FIRST_WIDTH_S
         self._bins = np.full((4, BINS), -np.inf)  # motion, threshold, 1 with a face, watchable
         self._recent: deque[tuple[float, float, float, bool, float]] = deque()
 
-    def update(self, update: Update) -> None:
-        """Take in one update."""
+    def add(self, update: Update) -> None:
+        """Take in what one frame shows."""
         crop, spotting = update.crop, update.spotting
         time_s = crop.time_s - SMOOTHING_S / 2.0
         watchable = np.inf if spotting.watchable is None else spotting.watchable
@@ -80,8 +74,6 @@ class Gatherer:
             self._bins = np.concatenate([pairs, np.full_like(pairs, -np.inf)], axis=1)
             self._width_s *= 2.0
         np.maximum(self._bins[:, place], point[1:], out=self._bins[:, place])
-        self.rejected += update.rejected
-        self.findings += [Finding(event, self._around(event.interval)) for event in update.events]
 
     def curve(self) -> Curve:
         """Return the curve of the whole recording; spans without a frame are left out."""
@@ -90,7 +82,39 @@ class Gatherer:
         times_s = (self._start_s or 0.0) + (known + 0.5) * self._width_s
         return Curve(np.asarray(times_s, np.float64), motion, threshold, face > 0, watchable)
 
-    def _around(self, interval: Interval) -> Curve:
+    def around(self, interval: Interval) -> Curve:
+        """Return what was seen shortly before, during and after an interval of the last seconds."""
         first_s, last_s = interval.onset.time_s - _AROUND_S, interval.offset.time_s + _AROUND_S
         points = np.array([p for p in self._recent if first_s <= p[0] <= last_s], np.float64).reshape(-1, 5)
         return Curve(points[:, 0], points[:, 1], points[:, 2], points[:, 3] > 0, points[:, 4])
+
+
+class Gatherer:
+    """Takes every update of a replay.
+
+    Attributes:
+        findings: Events in order.
+        rejected: Candidates turned down, in order.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.rejected: list[Interval] = []
+        self._recorders: dict[int, _Recorder] = {}
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Numbers of those who were followed."""
+        return tuple(self._recorders)
+
+    def update(self, update: Update) -> None:
+        """Take in one update."""
+        self._recorders.setdefault(update.crop.person, _Recorder()).add(update)
+        self.rejected += update.rejected
+        self.findings += [
+            Finding(event, self._recorders[event.person].around(event.interval)) for event in update.events
+        ]
+
+    def curve(self, person: int = FIRST_PERSON) -> Curve:
+        """Return the curve of a person over the whole recording; spans without a frame are left out."""
+        return self._recorders.get(person, _Recorder()).curve()

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from mer.messages import FIRST_PERSON
 from mer.sampling import APEX, N_FRAMES
 from realtime.messages import WATCHABLE_PERCENT, Event
 from realtime.output.found import Found
 from realtime.output.report import chart, pictures
 from realtime.output.report.gather import Finding, Gatherer
 from realtime.output.report.markup import Element, extend, page, tag
-from realtime.output.report.table import findings_table, quality_flags
+from realtime.output.report.table import findings_table, quality_flags, unit_words
 
 REPORT_HTML: Final = "report.html"
 _LIMITS: Final = (
@@ -40,9 +41,7 @@ def report(found: Found, gathered: Gatherer, *, review: str | None = None) -> by
         tag(
             "section",
             tag("h2", "Motion over time", id="timeline"),
-            tag(
-                "div", _overview(gathered, colours), class_="scroll", tabindex="0", role="region", aria_label="timeline"
-            ),
+            *_overviews(gathered, colours),
             _legend(),
             aria_labelledby="timeline",
         ),
@@ -52,8 +51,19 @@ def report(found: Found, gathered: Gatherer, *, review: str | None = None) -> by
     return page(f"{name}: micro-expressions", _header(found, review), main, _footer(found))
 
 
-def _overview(gathered: Gatherer, colours: dict[str, int]) -> Element:
-    return chart.overview(gathered.curve(), gathered.findings, gathered.rejected, colours)
+def _overviews(gathered: Gatherer, colours: dict[str, int]) -> list[Element]:
+    """Return the timeline of each person, under a heading if there are several."""
+    people = gathered.people or (FIRST_PERSON,)
+    made = []
+    for person in people:
+        findings = [finding for finding in gathered.findings if finding.event.person == person]
+        rejected = [interval for interval in gathered.rejected if interval.person == person]
+        name = f"timeline of person {person}" if len(people) > 1 else "timeline"
+        if len(people) > 1:
+            made.append(tag("h3", f"Person {person}"))
+        curve = chart.overview(gathered.curve(person), findings, rejected, colours)
+        made.append(tag("div", curve, class_="scroll", tabindex="0", role="region", aria_label=name))
+    return made
 
 
 def _header(found: Found, review: str | None) -> Element:
@@ -147,6 +157,7 @@ def _event(finding: Finding, found: Found, colours: dict[str, int]) -> Element:
     best = max(event.probabilities, key=lambda name: event.probabilities[name])
     sure = f"{100 * event.probabilities[best]:.0f} %"
     title = f"{event.number}. {event.label} " + (sure if event.label == best else f"(most likely {best}, {sure})")
+    title += f", person {event.person}" if found.several else ""
     duration_ms = 1000 * (interval.offset.time_s - interval.onset.time_s)
     times = (
         f"onset {interval.onset.time_s:.3f} s (frame {interval.onset.index}), apex {interval.apex.time_s:.3f} s "
@@ -161,6 +172,7 @@ def _event(finding: Finding, found: Found, colours: dict[str, int]) -> Element:
         "article",
         tag("div", tag("h2", title, id=f"title-{event.number}"), jump, class_="head"),
         tag("p", times, class_="times"),
+        tag("p", unit_words(event), class_="times"),
         tag("ul", *(tag("li", flag) for flag in flags), class_="badges") if flags else tag("span"),
         _strip(event),
         tag(

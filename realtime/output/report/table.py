@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from mer.facs import CONTRADICTION
 from mer.messages import Interval
 from realtime.messages import Event
 from realtime.output.report.gather import Gatherer
@@ -20,9 +21,19 @@ def quality_flags(event: Event) -> list[str]:
         flags.append(f"fewer than 13 frames at {quality.rate_hz:.0f}/s: frames are blended")
     if quality.gap:
         flags.append("frames are missing")
+    if event.contradicts:
+        flags.append(CONTRADICTION)
     if quality.tracking < LOW_TRACKING:
         flags.append(f"unsteady tracking ({100 * quality.tracking:.0f} %)")
     return [*flags, *quality.flags]
+
+
+def unit_words(event: Event) -> str:
+    """Return which action units moved, on which side and how far, and whether they contradict the class."""
+    if not event.units:
+        return "Action units: none that is certain"
+    said = "Action units: " + "; ".join(unit.words for unit in event.units)
+    return f"{said}. {CONTRADICTION[0].upper()}{CONTRADICTION[1:]}." if event.contradicts else said
 
 
 def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str, int]) -> Element:
@@ -39,13 +50,13 @@ def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str
         label = tag("span", event.label, class_=f"chip c{colours.get(event.label, 9)}")
         best = max(event.probabilities.values())
         quality = "; ".join(quality_flags(event)) or "good"
-        row = tag("tr", cell(link, event.number), cell("event", "event"), cell(label, event.label))
+        row = tag("tr", cell(link, event.number), _kind("event", event.interval, gathered), cell(label, event.label))
         row.extend([cell(f"{100 * best:.0f} %", best), *_times(event.interval), cell(quality, quality)])
         row.set("data-kind", "event")
         row.set("data-label", event.label)
         body.append(row)
     for interval in gathered.rejected:
-        row = tag("tr", cell("", 1e9), cell("rejected", "rejected"), cell(interval.reason, interval.reason))
+        row = tag("tr", cell("", 1e9), _kind("rejected", interval, gathered), cell(interval.reason, interval.reason))
         row.extend([cell("", -1), *_times(interval), cell("", "~")])
         row.set("data-kind", "rejected")
         row.set("data-label", interval.reason)
@@ -61,6 +72,12 @@ def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str
         tag("div", table, class_="scroll", tabindex="0", role="region", aria_label="table"),
         aria_labelledby="found",
     )
+
+
+def _kind(kind: str, interval: Interval, gathered: Gatherer) -> Element:
+    """Return the cell that says what a row is, and of several people whose."""
+    text = f"{kind}, person {interval.person}" if len(gathered.people) > 1 else kind
+    return cell(text, text)
 
 
 def sortable(columns: Sequence[str], caption: str, *, sorted_by: int) -> Element:
