@@ -43,8 +43,8 @@ def parser() -> tuple[Parser, Any]:
     """Return the options of `mer-data`, and the group of its subcommands for programs that add their own."""
     parser = Parser(
         prog="mer-data",
-        description="Check annotated datasets, cut clips out of recordings, make a dataset of reviewed events, read XDF "
-        "recordings.",
+        description="Check annotated datasets, cut clips out of recordings, make a dataset of reviewed events, and "
+        "read XDF recordings.",
         examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
