@@ -1,0 +1,18 @@
+"""Ctrl-C while the library of a laboratory camera is being loaded."""
+
+import os
+import signal
+
+import pytest
+
+from realtime.capture.cameras.library import library
+
+
+def test_ctrl_c_waits_until_the_library_is_loaded() -> None:
+    loaded = False
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), library("--camera basler:0"):
+        os.kill(os.getpid(), signal.SIGINT)
+        loaded = True
+    assert loaded
+    assert signal.getsignal(signal.SIGINT) is before
