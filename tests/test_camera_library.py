@@ -9,10 +9,15 @@ from realtime.capture.cameras.library import library
 
 
 def test_ctrl_c_waits_until_the_library_is_loaded() -> None:
-    loaded = False
+    loaded: list[bool] = []
+
+    def load() -> None:
+        with library("--camera basler:0"):
+            os.kill(os.getpid(), signal.SIGINT)
+            loaded.append(True)
+
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), library("--camera basler:0"):
-        os.kill(os.getpid(), signal.SIGINT)
-        loaded = True
+    with pytest.raises(KeyboardInterrupt):
+        load()
     assert loaded
     assert signal.getsignal(signal.SIGINT) is before

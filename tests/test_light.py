@@ -25,7 +25,9 @@ def watched(
     random, watch = np.random.default_rng(3), LightWatch()
     for index in range(round((SECONDS + 0.1) * fps)):
         time_s = index / fps
-        gain = (light or Light()).gain(time_s + rows_s * np.arange(len(FACE)))[:, np.newaxis]
+        gain = (light or Light()).gain(np.float64(time_s) + rows_s * np.arange(len(FACE), dtype=np.float64))[
+            :, np.newaxis
+        ]
         shift = 0.0 if move_px is None else move_px[index]
         part = np.roll(FACE, round(shift), axis=0) if shift else FACE
         noisy = brightness * part * gain + random.normal(0.0, 1.5, FACE.shape)

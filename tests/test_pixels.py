@@ -13,7 +13,7 @@ SAMPLES = np.array([[0.0, 0.25, 0.5, 1.0], [1.0, 0.75, 0.1, 0.0]])
 
 
 def levels(bits: int) -> NDArray[np.uint16]:
-    return np.rint(SAMPLES * (2**bits - 1)).astype(np.uint16)
+    return np.asarray(np.rint(SAMPLES * (2**bits - 1)), np.uint16)
 
 
 def stream_of_bits(samples: NDArray[np.uint16], bits: int) -> bytes:
