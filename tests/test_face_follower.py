@@ -20,11 +20,11 @@ SIZE_WH = (240, 256)
 class Followed:
     """A follower and where it moved to; the face is 100 pixels wide and high."""
 
-    def __init__(self) -> None:
+    def __init__(self, size_wh: tuple[int, int] = SIZE_WH) -> None:
         self.moves: list[tuple[int, int]] = []
         self.said: list[str] = []
         self._follower = FaceFollower(
-            lambda dx, dy: self.moves.append((dx, dy)), size_wh=SIZE_WH, announce=self.said.append
+            lambda dx, dy: self.moves.append((dx, dy)), size_wh=size_wh, announce=self.said.append
         )
 
     def see(self, left: float, top: float, *, time_s: float = 0.0, state: FaceState = "tracked") -> "Followed":
@@ -54,17 +54,7 @@ def test_it_does_not_go_on_before_pictures_of_the_new_place_have_come() -> None:
 
 
 def test_a_face_too_large_for_more_room_moves_nothing_once_it_is_central() -> None:
-    moves: list[tuple[int, ...]] = []
-    follower = FaceFollower(lambda *by: moves.append(by), size_wh=(110, 110), announce=lambda text: None)
-    shown = fakes.update(0, 0.0)
-    corners = np.array([[4.0, 5.0], [104.0, 105.0]], np.float32)
-    identity = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    follower.update(
-        replace(
-            shown, crop=replace(shown.crop, landmarks_px=corners, crop_from_source=identity, crop_from_anchor=identity)
-        )
-    )
-    assert moves == []
+    assert Followed(size_wh=(110, 110)).see(4.0, 5.0).moves == []
 
 
 def test_a_face_that_is_lost_moves_nothing() -> None:

@@ -23,14 +23,14 @@ def watched(
 ) -> LightWatch:
     """Watch FACE under a light; each row is exposed `rows_s` after the one above it (rolling shutter)."""
     random, watch = np.random.default_rng(3), LightWatch()
+    noise = random.normal(0.0, 1.5, (31, *FACE.shape))  # drawn anew for each picture it takes longer than all else
     for index in range(round((SECONDS + 0.1) * fps)):
         time_s = index / fps
-        gain = (light or Light()).gain(np.float64(time_s) + rows_s * np.arange(len(FACE), dtype=np.float64))[
-            :, np.newaxis
-        ]
+        rows = time_s + rows_s * np.arange(len(FACE), dtype=np.float64)
+        gain = (light or Light()).gain(rows)[:, np.newaxis]
         shift = 0.0 if move_px is None else move_px[index]
         part = np.roll(FACE, round(shift), axis=0) if shift else FACE
-        noisy = brightness * part * gain + random.normal(0.0, 1.5, FACE.shape)
+        noisy = brightness * part * gain + noise[index * 7 % len(noise)]
         image = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         watch.add(Frame(image, time_s + jitter_s * random.uniform(-1.0, 1.0), index))
     assert watch.done

@@ -142,7 +142,7 @@ def weak_movements(paths: Sequence[Path], *, light: float, depth: Depth) -> str:
 
 def recordings(folder: Path, *, count: int, events: int) -> list[Path]:
     """Render recordings of weak movements: a face with 91 pixels between the eyes, at rest otherwise."""
-    paths = [folder / f"{seed}.mp4" for seed in range(count)]
+    paths = [folder / f"{seed}.avi" for seed in range(count)]
     for seed, path in enumerate(paths):
         shape = ["--fps", f"{RATE_HZ:g}", "--seconds", f"{3.0 + 2.0 * events:g}", "--size", "400x360", "--iod", "91"]
         content = ["--n-events", str(events), "--amplitude", *WEAK_PERCENT, "--distractors", "none", "--codec", "ffv1"]
