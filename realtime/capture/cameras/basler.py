@@ -199,7 +199,12 @@ class PylonFeatures:
 
     def has(self, name: str) -> bool:
         """Return whether it can be read now."""
-        return int(self._nodes.GetNode(name).GetAccessMode()) >= _READABLE
+        from pypylon import genicam
+
+        try:
+            return int(self._nodes.GetNode(name).GetAccessMode()) >= _READABLE
+        except genicam.GenericException:  # before pypylon 26, if there is none of this name
+            return False
 
     def value(self, name: str) -> Any:
         """Return it."""
