@@ -10,7 +10,7 @@ WORKERS = 2
 DEMO = demo
 
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
-EXTRAS = train rtx eaf camera basler genicam record dev docs lsl pictures completion cluster
+EXTRAS = train rtx eaf camera basler genicam record dev docs lsl xdf edf pictures completion cluster
 # torch's builds for processors and for GPUs differ from index to index, so it is pinned by constraints.txt only, and
 # so is what its GPU build brings along.
 UNHASHED = torch triton cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime \
@@ -34,7 +34,7 @@ demo: $(CORE) $(DEMO)/recording.mp4  ## record synthetic micro-expressions, find
 	$(BIN)/mer-replay $(DEMO)/recording.mp4 --out $(DEMO)/results --truth $(DEMO)/recording.json --overlay
 
 test: check  ## check the code and run all tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-environments: $(ALL)  ## try the wheel in fresh environments: Python x (oldest, pinned, newest) dependencies
 	$(BIN)/python tests/environments.py
@@ -49,7 +49,7 @@ docs: $(ALL)  ## build the documentation as a site in site/; every warning is an
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 coverage: $(ALL)  ## run all tests and print which lines and branches they do not reach
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(PYTEST)
 
 bench: $(ALL)  ## measure and print tables
 	for benchmark in tests/benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done

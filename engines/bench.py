@@ -26,7 +26,7 @@ from engines.runtime.registry import runner_of, runners
 from engines.select import SHIPPED_MODEL
 from engines.source import Source, read_source
 from mer import option_help
-from mer.errors import UsageError
+from mer.errors import MerError, UsageError
 from mer.files import from_json
 from mer.terminal import open_console
 
@@ -287,7 +287,10 @@ def _rows(
     built: dict[str, Any] = {}
     runtime = runner_of(runner)
     if runtime.suffix == ".onnx":
-        job = replace(job, engine=str(_write_onnx(source, precision, folder)))
+        try:
+            job = replace(job, engine=str(_write_onnx(source, precision, folder)))
+        except MerError as refusal:  # not every model can be written in every precision
+            built = {"unmeasured": str(refusal)}
     elif runtime.built:
         plan = plan_path(settings.plans or folder, source, runner, precision)
         job = replace(job, engine=str(plan.absolute()))
@@ -315,10 +318,12 @@ def plan_path(folder: Path, source: Source, runner: str, precision: Precision) -
 
 
 def _write_onnx(source: Source, precision: Precision, folder: Path) -> Path:
-    from engines.graph import OPSET, build_graph
+    from engines.graph import LAYOUTS, OPSET, build_graph
 
     described = source.manifest
-    graph = build_graph(source.arrays, model=described.model, mode=described.mode, precision=precision, layout="gates")
+    graph = build_graph(
+        source.arrays, model=described.model, mode=described.mode, precision=precision, layout=LAYOUTS[precision]
+    )
     content: bytes = graph.SerializeToString()
     path = folder / f"{precision}.onnx"
     manifest = replace(described, file=path.name, sha256=sha256(content), precision=precision, opset=OPSET)

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +34,8 @@ class BuildOptions:
 
     Attributes:
         precision: Of the arithmetic; the head always works in single precision.
-        max_batch: Largest batch, 1 to 1024.
+        max_batch: Largest batch, 1 to 1024. More than one adds a profile, which takes as long to build as the first,
+            and memory.
         level: The library's optimisation level, 0 to 5; None for its default.
         workspace_bytes: GPU memory that tactics may use; None for no limit.
         timing_cache: File that makes rebuilding fast; None for none.
@@ -42,7 +44,7 @@ class BuildOptions:
     """
 
     precision: Literal["fp16", "fp32"] = "fp16"
-    max_batch: int = 8
+    max_batch: int = 1
     level: int | None = None
     workspace_bytes: int | None = None
     timing_cache: Path | None = None
@@ -140,17 +142,16 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     _parse(api, network, log, graph.SerializeToString())
     ports = read_ports(network)
     _check_ports(ports, described)
-    config = builder.create_builder_config()
-    tensorrt_api.configure(
-        api, config, half=options.precision == "fp16", level=options.level, workspace_bytes=options.workspace_bytes
-    )
-    tensorrt_api.set_compute_capabilities(api, config, options.compute_capabilities)
-    _add_profile(builder, config, described, options.max_batch)
+    config = _configured(api, builder, network, described, options)
     cache = tensorrt_api.open_timing_cache(api, config, options.timing_cache)
     tensorrt_api.set_progress_monitor(api, config, listener)
-    plan = _build(builder, network, config)
-    if cache is not None and options.timing_cache is not None:  # what was timed before an interruption, too
-        write_atomically(options.timing_cache, bytes(cache.serialize()))
+
+    def keep_times() -> None:
+        if cache is not None and options.timing_cache is not None:
+            write_atomically(options.timing_cache, bytes(cache.serialize()))
+
+    plan = _build(builder, network, config, listener, keep_times)
+    keep_times()  # of a build that was ended, too
     if plan is None:
         raise MerError(f"{api.backend} {api.version} built nothing: {log.reason()}")
     content = bytes(plan)
@@ -171,6 +172,18 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
     return Built(content, manifest, ports, _layers(network), parity_skipped_reason)
+
+
+def _configured(api: Api, builder: Any, network: Any, manifest: Manifest, options: BuildOptions) -> Any:
+    """Return a builder configuration with precision, effort, GPUs and profiles set."""
+    config = builder.create_builder_config()
+    half = options.precision == "fp16"
+    tensorrt_api.configure(api, config, half=half, level=options.level, workspace_bytes=options.workspace_bytes)
+    if half:
+        tensorrt_api.obey_half(api, config, network)
+    tensorrt_api.set_compute_capabilities(api, config, options.compute_capabilities)
+    _add_profiles(builder, config, manifest, options.max_batch)
+    return config
 
 
 def _parse(api: Api, network: Any, log: tensorrt_api.Log, graph: bytes) -> None:
@@ -213,12 +226,19 @@ def _target(api: Api, options: BuildOptions, device: cuda.Device | None, *, sour
     )
 
 
-def _build(builder: Any, network: Any, config: Any) -> Any:
-    """Build in a thread of its own: the library takes minutes, and no signal is heard by the thread that is in it."""
+def _build(builder: Any, network: Any, config: Any, listener: BuildListener, keep_times: Callable[[], None]) -> Any:
+    """Build in a thread of its own: the library takes minutes, and no signal is heard by the thread that is in it.
+
+    Where a build cannot be ended halfway, a second signal ends the process: what was timed is kept at the first.
+    """
+    kept = False
     with ThreadPoolExecutor(1, thread_name_prefix="build") as worker:
         building = worker.submit(builder.build_serialized_network, network, config)
         while not building.done():
             wait([building], LOOK_EVERY_S)
+            if listener.stopping and listener.monitor is None and not kept:
+                keep_times()
+                kept = True
         return building.result()
 
 
@@ -238,13 +258,14 @@ def _check_ports(ports: tuple[Port, ...], manifest: Manifest) -> None:
         raise MerError(f"TensorRT sees inputs and outputs {ports}, expected {expected}; export the model again")
 
 
-def _add_profile(builder: Any, config: Any, manifest: Manifest, max_batch: int) -> None:
-    """One clip is the rule, so the kernels are chosen for it; larger batches run too."""
-    profile = builder.create_optimization_profile()
+def _add_profiles(builder: Any, config: Any, manifest: Manifest, max_batch: int) -> None:
+    """One clip is the rule and has a profile of its own, of fixed shape; larger batches have the second."""
     shape = clip_shape(manifest.mode)
-    profile.set_shape(INPUT, (1, *shape), (1, *shape), (max_batch, *shape))
-    if config.add_optimization_profile(profile) < 0:
-        raise MerError(f"TensorRT refuses batches of 1 to {max_batch}; choose another --max-batch")
+    for batches in ((1, 1, 1), (1, max_batch, max_batch))[: 1 if max_batch == 1 else 2]:
+        profile = builder.create_optimization_profile()
+        profile.set_shape(INPUT, *((batch, *shape) for batch in batches))
+        if config.add_optimization_profile(profile) < 0:
+            raise MerError(f"TensorRT refuses batches of {batches[0]} to {batches[2]}; choose another --max-batch")
 
 
 def _layers(network: Any) -> tuple[tuple[str, str, str, str], ...]:
@@ -274,7 +295,13 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
                 return None, str(error)
             raise
         with engine:
+            wide, convolutions = engine.wide_convolutions()
             found = engine.classify(clips)
+    if manifest.precision == "fp16" and wide:
+        raise MerError(
+            f"{len(wide)} of {convolutions} convolutions of the plan are not in half precision, {wide[0]} for example; "
+            "nothing was written. Build with another --level, or with --precision fp32"
+        )
     return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), ""
 
 

@@ -26,8 +26,8 @@ from mer.text import printable
 
 _ENDING: Final = "ending at the library's next step; the same signal again ends at once, and what was timed is lost"
 _NOT_ENDING: Final = (
-    "this TensorRT cannot be ended halfway (10 and newer can): it builds on to its end, and what it times is kept; "
-    "the same signal again ends at once, and what was timed is lost"
+    "this TensorRT cannot be ended halfway (10 and newer can): it builds on to its end; the same signal again ends at "
+    "once; what was timed so far is kept"
 )
 
 
@@ -56,6 +56,11 @@ class BuildProgress:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
         self._depth: dict[str | None, int] = {None: -1}
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a signal asked for the end."""
+        return bool(self.cancelled_by)
 
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         """Add a bar below its parent's."""
@@ -91,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="mer-build-trt",
         description="Build a TensorRT plan with its manifest from a checkpoint or an ONNX file.",
-        examples=("mer-build-trt", "mer-build-trt runs/mmew/best.safetensors --out mmew.plan --max-batch 1"),
+        examples=("mer-build-trt", "mer-build-trt runs/mmew/best.safetensors --out mmew.plan --max-batch 8"),
     )
     parser.add_argument(
         "model",
@@ -117,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="library that builds the plan; 'auto' takes the one that is installed",
     )
     plan.add_argument("--precision", choices=("fp16", "fp32"), default="fp16", help=option_help.PRECISION)
-    plan.add_argument("--max-batch", type=int, default=8, metavar="N", help="maximum batch size, 1 to 1024")
+    plan.add_argument("--max-batch", type=int, default=1, metavar="N", help="maximum batch size, 1 to 1024")
     plan.add_argument(
         "--compute-capability",
         action="append",

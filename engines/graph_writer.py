@@ -14,7 +14,7 @@ class GraphWriter:
     """One method a kind of thing: operators, constants, weights by name.
 
     Args:
-        arrays: The weights, which keep their names in the file.
+        arrays: The weights, which keep their names in the file; an attribute, too.
         compute: Element type of the arithmetic, TensorProto.FLOAT or FLOAT16.
         stored: Element type in which large weights lie in the file.
     """
@@ -24,7 +24,7 @@ class GraphWriter:
 
     def __init__(self, arrays: Arrays, *, compute: int, stored: int) -> None:
         self.compute = compute
-        self._arrays = arrays
+        self.arrays = arrays
         self._stored = stored
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
@@ -44,8 +44,8 @@ class GraphWriter:
     def weight(self, name: str, to: int | None = None) -> str:
         """Return a weight in the element type of the arithmetic, or in `to`."""
         wanted = self.compute if to is None else to
-        array = self._arrays[name]
-        stored = self._stored if array.size >= self.HALF_FROM else TensorProto.FLOAT
+        array = self.arrays[name]
+        stored = self._stored_type(name)
         if wanted == TensorProto.FLOAT16:
             stored = wanted
         if (name, wanted) not in self._cast:
@@ -55,9 +55,19 @@ class GraphWriter:
             self._cast[name, wanted] = name if same else self.op("Cast", name, name=f"{name}.cast", to=wanted)
         return self._cast[name, wanted]
 
+    def keep(self, *names: str) -> None:
+        """Store weights that no operator reads, for those who read the file."""
+        for name in names:
+            half = self._stored_type(name) == TensorProto.FLOAT16
+            self.constant(name, self.arrays[name].astype(np.float16 if half else np.float32))
+
+    def constant(self, name: str, array: Any) -> str:
+        """Return a constant of the element type that it has; the first of a name stays."""
+        return self._add(name, np.asarray(array))
+
     def has(self, name: str) -> bool:
         """Say whether there is such a weight."""
-        return name in self._arrays
+        return name in self.arrays
 
     def integers(self, *values: int) -> str:
         """Return an int64 constant, for shapes and axes."""
@@ -71,6 +81,9 @@ class GraphWriter:
     def finish(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto], name: str) -> Any:
         """Return the graph."""
         return helper.make_graph(self._nodes, name, inputs, outputs, list(self._constants.values()))
+
+    def _stored_type(self, name: str) -> int:
+        return self._stored if self.arrays[name].size >= self.HALF_FROM else TensorProto.FLOAT
 
     def _add(self, name: str, array: NDArray[Any]) -> str:
         self._constants.setdefault(name, numpy_helper.from_array(np.ascontiguousarray(array), name))

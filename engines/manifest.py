@@ -30,9 +30,9 @@ MAX_ENGINE_BYTES: Final = 2 << 30
 MAX_MANIFEST_BYTES: Final = 1_000_000
 
 Backend = Literal["onnx", "tensorrt", "tensorrt-rtx"]
-Precision = Literal["fp32", "fp16", "fp16-weights"]
-"""fp16-weights: stored in half, computed in single precision."""
-Layout = Literal["gates", "joint"]
+Precision = Literal["fp32", "fp16", "fp16-weights", "int8"]
+"""fp16-weights: stored in half, computed in single precision; int8: recurrence in whole numbers, the rest as that."""
+Layout = Literal["gates", "joint", "bytes"]
 """How a graph is written; see `engines.graph`."""
 
 

@@ -4,7 +4,7 @@
 |---|---|---|---|---|
 | module | tensorrt | tensorrt | tensorrt | tensorrt_rtx |
 | network flag | EXPLICIT_BATCH | STRONGLY_TYPED | STRONGLY_TYPED | STRONGLY_TYPED |
-| half precision | builder flag FP16 | in the ONNX file | in the ONNX file | in the ONNX file |
+| half precision | flags, and by layer | in the ONNX file | in the ONNX file | in the ONNX file |
 | progress monitor, so a build can be ended | no | yes | yes | yes |
 | reads the layout "gates" | no | yes | yes | yes |
 | timing cache | yes | yes | yes | nothing is timed at build |
@@ -28,12 +28,14 @@ from typing import Any, Final, Literal, Protocol
 
 from engines.manifest import Layout
 from mer.errors import MerError
-from mer.files import write_atomically
+from mer.files import from_json, write_atomically
 
 TrtBackend = Literal["tensorrt", "tensorrt-rtx"]
 MODULES: Final[dict[TrtBackend, str]] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 _EXTRAS: Final[dict[TrtBackend, str]] = {"tensorrt": "trt", "tensorrt-rtx": "rtx"}
 OLDEST: Final = (8, 6)
+_HALVED: Final = frozenset({"CONVOLUTION", "ELEMENTWISE", "ACTIVATION"})
+"""Kinds of layers of the recurrence; all have kernels in half precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,21 @@ def configure(api: Api, config: Any, *, half: bool, level: int | None, workspace
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
 
 
+def obey_half(api: Api, config: Any, network: Any) -> None:
+    """Have TensorRT 8.6 compute in half what the ONNX file has in half; its flag FP16 only allows it to.
+
+    Where it may choose, it takes the first kernel that fits or the fastest of many that it times: fewer are left.
+    """
+    trt = api.module
+    if api.strongly_typed:
+        return
+    config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    for layer in (network.get_layer(i) for i in range(network.num_layers)):
+        if layer.type.name in _HALVED and layer.get_output(0).dtype == trt.DataType.HALF:
+            layer.precision = trt.DataType.HALF
+            layer.set_output_type(0, trt.DataType.HALF)
+
+
 def check_layout(api: Api, model: str, layout: Layout) -> None:
     """Refuse a graph that the version cannot read, before minutes are spent.
 
@@ -235,6 +252,10 @@ class BuildListener(Protocol):
 
     monitor: Any
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the build was asked to end."""
+
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         """A phase begins, inside another one or at the top (`parent` None)."""
 
@@ -282,3 +303,23 @@ def layer_table(api: Api, engine: Any) -> str:
     """Return the library's own description of a deserialized engine's layers, one a line."""
     text: str = engine.create_engine_inspector().get_engine_information(api.module.LayerInformationFormat.ONELINE)
     return text
+
+
+def wide_convolutions(api: Api, engine: Any) -> tuple[list[str], int]:
+    """Return the convolutions of a deserialized engine that do not work in half precision, and how many there are."""
+    text = engine.create_engine_inspector().get_engine_information(api.module.LayerInformationFormat.JSON)
+    layers = [layer for layer in from_json(text).get("Layers", []) if isinstance(layer, dict)]
+    convolutions = [layer for layer in layers if _is_convolution(layer)]
+    return [str(layer.get("Name")) for layer in convolutions if _is_wide(layer)], len(convolutions)
+
+
+def _is_convolution(layer: dict[str, Any]) -> bool:
+    kinds = f"{layer.get('LayerType')} {layer.get('ParameterType')} {layer.get('TacticName')}".lower()
+    return "convolution" in kinds or "fprop" in kinds
+
+
+def _is_wide(layer: dict[str, Any]) -> bool:
+    """By the format of what enters, or, where the shape is not fixed and no format is told, by the kernel's name."""
+    formats = " ".join(str(port.get("Format/Datatype")) for port in layer.get("Inputs", []))
+    tactic = str(layer.get("TacticName")).lower()
+    return "FP32" in formats or "Float" in formats or any(word in tactic for word in ("tf32", "f32f32", "sgemm"))

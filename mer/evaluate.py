@@ -12,6 +12,8 @@ from mer import class_map, option_help
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
 from mer.evaluation import paired
+from mer.evaluation.agreement.command import add_agreement
+from mer.evaluation.megc_command import add_strs, add_submission
 from mer.evaluation.network import OpenNetwork
 from mer.evaluation.report import Row, predictions_of_run, row_of_run, show, to_json, write_files
 from mer.evaluation.sensitivity_command import add_sensitivity
@@ -38,14 +40,17 @@ def parser(open_network: OpenNetwork) -> Parser:
     """
     options = Parser(
         prog="mer-evaluate",
-        description="Evaluate training runs, trained models and spotting.",
+        description="Evaluate training runs, trained models, spotting and coders.",
         examples=("mer-evaluate recognition runs/mmew", "mer-evaluate spotting --set set"),
     )
     commands = options.add_subparsers(required=True, metavar="COMMAND")
     add_recognition(commands, open_network)
     add_spotting(commands)
     add_sensitivity(commands)
+    add_agreement(commands)
     add_table1(commands)
+    add_strs(commands)
+    add_submission(commands)
     return options
 
 

@@ -7,6 +7,7 @@ AS_IN_PAPER: Final = "train as the paper does where it differs from the defaults
 CACHE: Final = "file that keeps cut clips between runs; flow and features go to a folder beside it"
 CLASSES: Final = "classes to use, separated by commas"
 CLIPS: Final = ".npz file with the arrays clips, labels and subjects, instead of --dataset and --root"
+CODER: Final = "whose decisions count, where several coders reviewed"
 CONDITIONS: Final = "capture conditions: light, noise, compression and head motion"
 CONFIG: Final = "TOML file with options, their long names as keys; the command line takes precedence"
 DATASET: Final = "dataset and its folder, repeated for several together; or a single one whose folder is --root"

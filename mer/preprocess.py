@@ -4,6 +4,7 @@ A clip has one crop transform for all its pictures: the crop is never fitted aga
 because landmark jitter is larger than a micro-expression.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
@@ -25,6 +26,8 @@ FLOW_STEPS_PER_PX: Final = 24.0
 """Encoded flow: one step of uint8 is 1/24 pixel, 128 is no motion; 5 pixels either way."""
 STRAIN_STEPS: Final = 600.0
 """Encoded optical strain: one step of uint8 is 1/600 pixel per pixel, 0 is none."""
+_AT_ONCE: Final = 4
+"""Crops warped in one call, as the channels of one picture: OpenCV does four in little more than the time of one."""
 
 
 def check_mode(mode: str) -> InputMode:
@@ -63,16 +66,27 @@ def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
     first = crops[plan.onset]
     at_rest = geometry.compose(geometry.invert(first.crop_from_anchor), first.crop_from_source)
     square_from_source = geometry.compose(geometry.square_from_crop(), at_rest)
-    pictures = {i: _square(crops[i], square_from_source) for i in needed}
-    images = np.stack([_mean([pictures[i] for i in at], w) for at, w in zip(plan.positions, plan.weights)])
+    pictures = _squares([crops[i] for i in needed], square_from_source)
+    of_frame = dict(zip(needed, pictures))
+    images = np.stack([_mean([of_frame[i] for i in at], w) for at, w in zip(plan.positions, plan.weights)])
     images.flags.writeable = False
     times_s.flags.writeable = False
     return Clip(images, times_s, interval, plan.interpolated)
 
 
-def _square(crop: FaceCrop, square_from_source: Similarity) -> NDArray[np.uint8]:
-    transform = geometry.compose(square_from_source, geometry.invert(crop.crop_from_source))
-    return shrink(warp(crop.image, transform, CLIP_SIDE_PX))
+def _squares(crops: Sequence[FaceCrop], square_from_source: Similarity) -> list[NDArray[np.uint8]]:
+    """Return the N (90, 90) pictures of crops, whose transforms change only where the face was anchored anew."""
+    pictures: list[NDArray[np.uint8]] = []
+    for _, group in itertools.groupby(crops, key=lambda crop: crop.crop_from_source.tobytes()):
+        alike = list(group)
+        transform = geometry.compose(square_from_source, geometry.invert(alike[0].crop_from_source))
+        for first in range(0, len(alike), _AT_ONCE):
+            together = np.asarray(cv2.merge([crop.image for crop in alike[first : first + _AT_ONCE]]), np.uint8)
+            squares = cv2.split(warp(together, transform, CLIP_SIDE_PX))
+            pictures += [
+                shrink(np.asarray(square, np.uint8)) for square in squares
+            ]  # one by one: two channels would be rounded otherwise
+    return pictures
 
 
 def _mean(pictures: Sequence[NDArray[np.uint8]], weights: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -135,21 +149,31 @@ def encode_flow(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     dense.setFinestScale(0)
     dense.setPatchSize(16)
     dense.setPatchStride(8)
+    flows = np.zeros((len(images) - 1, *images.shape[1:], 2), np.float32)
+    for flow, image in zip(flows, images[1:]):
+        dense.calc(images[0], image, flow)
+    planes = np.array(cv2.split(flows.reshape(-1, *flows.shape[2:])), np.float32).reshape(2, *flows.shape[:3])
+    _subtract_head_motion(planes)
+    for plane in planes.reshape(-1, *images.shape[1:]):
+        cv2.GaussianBlur(plane, (0, 0), 1.5, dst=plane)
+    u, v = (_bytes(plane, FLOW_STEPS_PER_PX, 128.0) for plane in planes)
+    size = _bytes(strain(np.moveaxis(planes, 0, -1)), STRAIN_STEPS, 0.0)
     coded = np.empty((*images.shape, 3), np.uint8)
     coded[0] = (128, 128, 0)
-    onset = np.ascontiguousarray(images[0])
-    for i in range(1, len(images)):
-        raw = dense.calc(onset, np.ascontiguousarray(images[i]), np.zeros((*onset.shape, 2), np.float32))
-        flow = cv2.GaussianBlur(_without_head_motion(np.asarray(raw, np.float32)), (0, 0), 1.5).astype(np.float32)
-        coded[i, ..., :2] = np.clip(np.rint(128.0 + FLOW_STEPS_PER_PX * flow), 0, 255)
-        coded[i, ..., 2] = np.clip(np.rint(STRAIN_STEPS * strain(flow)), 0, 255)
+    coded[1:] = np.asarray(cv2.merge([u, v, size])).reshape(coded[1:].shape)
     return coded
 
 
+def _bytes(values: NDArray[np.float32], steps: float, zero: float) -> NDArray[np.uint8]:
+    """Return (N H, W) bytes of (N, H, W) values, rounded and saturated."""
+    flat = values.reshape(-1, values.shape[-1])
+    return np.asarray(cv2.addWeighted(flat, steps, flat, 0.0, zero, dtype=cv2.CV_8U), np.uint8)
+
+
 def strain(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (H, W) optical strain of a (H, W, 2) flow, pixel per pixel (Shreve et al. 2011)."""
-    uy, ux = np.gradient(flow[..., 0])
-    vy, vx = np.gradient(flow[..., 1])
+    """Return (..., H, W) optical strain of a (..., H, W, 2) flow, pixel per pixel (Shreve et al. 2011)."""
+    uy, ux = np.gradient(flow[..., 0], axis=(-2, -1))
+    vy, vx = np.gradient(flow[..., 1], axis=(-2, -1))
     size: NDArray[np.float32] = np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2)
     return size
 
@@ -158,13 +182,12 @@ _GRID_STEP: Final = 3
 _MIN_SCALE_PX: Final = 0.02
 
 
-def _without_head_motion(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Subtract the similarity that most of the face follows."""
-    height, width = flow.shape[:2]
-    y, x = np.mgrid[0:height, 0:width]
-    position = np.stack([x, y], axis=-1).astype(np.float64)
-    sample = position[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
-    moved = sample + flow[::_GRID_STEP, ::_GRID_STEP].reshape(-1, 2)
-    head, _ = geometry.fit_similarity_robustly(sample, moved, least_scale=_MIN_SCALE_PX)
-    rigid = geometry.apply(head, position.reshape(-1, 2)).reshape(position.shape) - position
-    return flow - rigid.astype(np.float32)
+def _subtract_head_motion(planes: NDArray[np.float32]) -> None:
+    """Take from N flows, as (2, N, H, W) planes, the similarity that most of the face follows, in place."""
+    y, x = (np.arange(side, dtype=np.float64) for side in planes.shape[2:])
+    grid = np.stack(np.meshgrid(x[::_GRID_STEP], y[::_GRID_STEP]), axis=-1).reshape(-1, 2)
+    sampled = planes[:, :, ::_GRID_STEP, ::_GRID_STEP].reshape(*planes.shape[:2], -1)
+    heads = geometry.fit_motions_robustly(grid, sampled, least_scale=_MIN_SCALE_PX)
+    for plane, head in zip(planes, np.moveaxis(heads, 1, 0)):  # x, then y
+        linear_x, linear_y, shift = (part[:, None, None] for part in head.T)
+        plane -= linear_x * x + (linear_y * y[:, None] + shift)

@@ -75,7 +75,11 @@ def _add_recording(commands: Any) -> None:
         help="speech, expressions and blinks: 'measured', a CSV file with ARKit's names, or one of "
         f"{', '.join(curves.built_in())} (default: none)",
     )
-    video = parser.add_argument_group("video")
+    _add_video(parser.add_argument_group("video"), defaults)
+
+
+def _add_video(video: Any, defaults: script.Settings) -> None:
+    """Add the options that say how a recording is filmed and compressed."""
     video.add_argument("--fps", type=float, default=defaults.fps, help=option_help.FPS)
     video.add_argument("--size", type=_size, default="640x480", metavar="WxH", help="frame size in pixels")
     video.add_argument(
@@ -84,6 +88,13 @@ def _add_recording(commands: Any) -> None:
     video.add_argument("--clock", choices=script.CLOCKS, default=defaults.clock, help="regularity of the time stamps")
     video.add_argument(
         "--duplicates", type=float, default=0.0, metavar="SHARE", help="share of frames that repeat the one before"
+    )
+    video.add_argument(
+        "--noise",
+        type=float,
+        default=defaults.noise,
+        metavar="FACTOR",
+        help="sensor noise, relative to a well-lit room; 2 corresponds to a quarter of the light",
     )
     video.add_argument(
         "--codec",
@@ -201,6 +212,7 @@ def _recording(arguments: argparse.Namespace) -> None:
         curves=arguments.curves,
         iod_px=arguments.iod,
         duplicates=arguments.duplicates,
+        noise=arguments.noise,
         seed=arguments.seed,
     )
     settings.check()

@@ -22,6 +22,7 @@ from mer.labels import NONE_LABEL
 from mer.messages import Clip, FaceCrop, Interval
 from mer.preprocess import InputMode, encode, make_clip
 from realtime.messages import Event, Latency, Quality
+from realtime.quality.recording import rate_flags
 from realtime.timing import Timing
 
 MAX_WAITING: Final = 8
@@ -41,6 +42,8 @@ class Candidate:
         decided_s: Time of the frame on which it was decided, on the source's clock.
         decided_index: Index of that frame.
         arrived_s: When that frame came to the spotter, by `time.perf_counter`.
+        watchable: See `Quality`.
+        flags: Those of its frames.
     """
 
     interval: Interval
@@ -48,6 +51,8 @@ class Candidate:
     decided_s: float
     decided_index: int
     arrived_s: float
+    watchable: float | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class _Shares:
+    """What a batch took, and when it began."""
+
+    begun_s: float
+    sample_ms: float
+    engine_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     """Everything of an event but its number and when it was handed out."""
 
@@ -72,7 +86,7 @@ class _Answer:
     probabilities: dict[str, float]
     quality: Quality
     engine: str
-    engine_ms: float
+    shares: _Shares
     clip: Clip
 
 
@@ -85,7 +99,8 @@ class Classifier:
     Args:
         engine: Not owned; nobody else may use it until `close`.
         mode: Encoding of its clips.
-        timing: Gets the stages "sample" and "classify", one duration a batch.
+        timing: Gets the stages "sample" and "classify", one duration a batch, and "evidence", "queue" and "event", one
+            an event: from its offset to the frame of the decision, from there to its turn, and to the finished event.
     """
 
     def __init__(self, engine: Engine, *, mode: InputMode, timing: Timing) -> None:
@@ -146,11 +161,17 @@ class Classifier:
             latency=Latency(
                 confirm_ms=1000.0 * (candidate.decided_s - candidate.interval.offset.time_s),
                 compute_ms=1000.0 * (time.perf_counter() - candidate.arrived_s),
-                engine_ms=answer.engine_ms,
+                queue_ms=1000.0 * (answer.shares.begun_s - candidate.arrived_s),
+                sample_ms=answer.shares.sample_ms,
+                engine_ms=answer.shares.engine_ms,
             ),
             engine=answer.engine,
             clip=answer.clip,
         )
+        latency = event.latency
+        self._timing.add("evidence", latency.confirm_ms / 1000.0)
+        self._timing.add("queue", latency.queue_ms / 1000.0)
+        self._timing.add("event", (latency.confirm_ms + latency.compute_ms) / 1000.0)
         return Outcome(candidate.decided_index, event)
 
     def _run(self) -> list[_Answer | Outcome]:
@@ -158,6 +179,7 @@ class Classifier:
         candidates = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not candidates:
             return []
+        begun_s = time.perf_counter()
         with self._timing.stage("sample"):
             clips = [_clip(candidate) for candidate in candidates]
             encoded = [encode(clip.images, self._mode) for clip in clips if clip is not None]
@@ -165,17 +187,16 @@ class Classifier:
         if encoded:
             with self._timing.stage("classify"):
                 rows = iter(self._engine.classify(np.stack(encoded)))
-        engine_ms = 1000.0 * (time.perf_counter() - started_s)
+        ended_s = time.perf_counter()
+        shares = _Shares(begun_s, 1000.0 * (started_s - begun_s), 1000.0 * (ended_s - started_s))
         return [
             Outcome(candidate.decided_index, replace(candidate.interval, verdict="rejected", reason="gap"))
             if clip is None
-            else self._answer(candidate, clip, next(rows), engine_ms=engine_ms)
+            else self._answer(candidate, clip, next(rows), shares)
             for candidate, clip in zip(candidates, clips)
         ]
 
-    def _answer(
-        self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], *, engine_ms: float
-    ) -> _Answer:
+    def _answer(self, candidate: Candidate, clip: Clip, probabilities: NDArray[np.float32], shares: _Shares) -> _Answer:
         classes = self._engine.classes
         weight = self._engine.manifest.spotter_weight
         probabilities = pooled(probabilities, classes, candidate.interval.expressions, weight=weight)
@@ -187,7 +208,7 @@ class Classifier:
             probabilities={name: float(p) for name, p in zip(classes, probabilities)},
             quality=_quality(candidate, interpolated=clip.interpolated),
             engine=self._engine.name,
-            engine_ms=engine_ms,
+            shares=shares,
             clip=clip,
         )
 
@@ -237,4 +258,6 @@ def _quality(candidate: Candidate, *, interpolated: bool) -> Quality:
         gap=bool((indices > 1).any() or ((steps > 1.8 * usual_s).any() and missing > 0.7)),
         tracking=min(crop.quality for crop in crops),
         rate_hz=1.0 / usual_s,
+        watchable=candidate.watchable,
+        flags=(*candidate.flags, *rate_flags(1.0 / usual_s)),
     )

@@ -15,6 +15,8 @@ from mer.errors import MerError, UsageError
 from mer.files import from_toml
 from mer.media.source_name import holds_secret
 
+PROVENANCE: Final = "provenance"
+"""Table of a file that `mer-study` wrote: what its numbers were made from, not options."""
 _NOT_IN_FILES: Final = frozenset({"help", "version", "config", "save-config", "completion", "list-cameras"})
 
 
@@ -59,7 +61,7 @@ def save(parser: argparse.ArgumentParser, args: argparse.Namespace, path: Path) 
     options = chosen(parser, args)
     left_out = [name for name, value in options.items() if isinstance(value, str) and holds_secret(value)]
     text = "".join(f"# {name} was left out: it holds a password or token\n" for name in left_out)
-    text += "".join(f"{name} = {_toml(value)}\n" for name, value in options.items() if name not in left_out)
+    text += "".join(f"{name} = {toml(value)}\n" for name, value in options.items() if name not in left_out)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -80,6 +82,8 @@ def _with_file(parser: argparse.ArgumentParser, given: list[str]) -> list[str]:
     options = _options(parser)
     added: list[str] = []
     for key, value in _read(path).items():
+        if key == PROVENANCE and isinstance(value, dict):
+            continue
         action = options.get(key.replace("_", "-"))
         if action is None:
             raise UsageError(
@@ -140,9 +144,10 @@ def _shown(value: object) -> str:
     return "[...]" if isinstance(value, (dict, list)) else json.dumps(value, default=str)
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """Return a value as TOML writes it."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     return json.dumps(str(value), ensure_ascii=False)

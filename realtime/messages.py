@@ -20,11 +20,15 @@ class Latency:
     Attributes:
         confirm_ms: From the offset frame to the frame on which the spotter decided (source time).
         compute_ms: From the arrival of that frame to the finished event (wall clock).
-        engine_ms: The classifier's share of it (wall clock).
+        queue_ms: Share of it before the sampling began: of the spotter, and of events that came before.
+        sample_ms: Share of it for sampling and encoding the frames.
+        engine_ms: Share of it for the classifier.
     """
 
     confirm_ms: float
     compute_ms: float
+    queue_ms: float
+    sample_ms: float
     engine_ms: float
 
 
@@ -37,12 +41,16 @@ class Quality:
         gap: Frames are missing inside the interval.
         tracking: Lowest share of consistent tracking points inside the interval, 0 to 1.
         rate_hz: Measured frame rate around the interval.
+        watchable: Smallest micro-expression that would have been found there, see `realtime.spotting.spotter.Spotting`.
+        flags: What a study may exclude it by: those of `realtime.quality.meter` of any frame inside, and "low-rate".
     """
 
     interpolated: bool
     gap: bool
     tracking: float
     rate_hz: float
+    watchable: float | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,7 @@ class Totals:
         events: Events found.
         rejected: Rejected candidates by reason.
         watchable: Frames in which a micro-expression of each of WATCHABLE_PERCENT would have been found.
+        flags: Frames with each flag of `realtime.quality.meter`.
     """
 
     frames: int = 0
@@ -110,3 +119,4 @@ class Totals:
     events: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     watchable: dict[float, int] = field(default_factory=lambda: dict.fromkeys(WATCHABLE_PERCENT, 0))
+    flags: Counter[str] = field(default_factory=Counter)

@@ -7,6 +7,7 @@ meanwhile; `results` hands out what has been classified. The drivers of both kin
 
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -23,6 +24,7 @@ from realtime.capture.cadence import Cadence
 from realtime.capture.ring_buffer import RingBuffer
 from realtime.classifier import Candidate, Classifier, Outcome
 from realtime.messages import Event, Totals
+from realtime.quality.meter import QualityMeter
 from realtime.spotting.sensitivity import MAX_SENSITIVITY, MIN_SENSITIVITY, spotter_config
 from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
 from realtime.timing import Timing
@@ -75,6 +77,8 @@ class Pipeline:
         self._spotter = Spotter(spotter)
         self._thresholds = self._spotter.config
         self.sensitivity = sensitivity
+        self._quality = QualityMeter()
+        self._flags: tuple[str, ...] = ()
         self._before: FaceCrop | None = None
         self._arrived_s = 0.0
         self._announced: deque[str] = deque()
@@ -105,6 +109,8 @@ class Pipeline:
         self._arrived_s = time.perf_counter()
         with self.timing.stage("spot"):
             spotting = self._spotter.step(crop)
+        with self.timing.stage("quality"):
+            self._flags = self._quality.add(crop, self._spotter.head)
         self._count(crop, spotting)
         notices = (*self.news(), *_notices(self._before, crop), *crop.notices)
         self._before = crop
@@ -172,7 +178,9 @@ class Pipeline:
         for interval in spotting.intervals:
             if interval.verdict == "micro":
                 crops = self.buffer.window(interval.onset.time_s - REST_S, interval.offset.time_s)
-                self._classifier.add(Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s))
+                candidate = Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s)
+                flags = self._quality.during(interval)
+                self._classifier.add(replace(candidate, watchable=spotting.watchable, flags=flags))
         rejected = tuple(interval for interval in spotting.intervals if interval.verdict != "micro")
         for interval in rejected:
             self._count_rejected(interval)
@@ -180,6 +188,7 @@ class Pipeline:
             crop=crop,
             spotting=spotting,
             regions=self._spotter.regions,
+            flags=self._flags,
             sensitivity=self._sensitivity,
             rejected=rejected,
             notices=notices,
@@ -198,6 +207,7 @@ class Pipeline:
         totals.frames_with_face += crop.state == "tracked"
         if crop.state == "tracked":
             totals.eye_distances[round(crop.eye_distance_px)] += 1
+        totals.flags.update(self._flags)
         if spotting.watchable is not None:
             for percent in totals.watchable:
                 totals.watchable[percent] += spotting.watchable <= percent

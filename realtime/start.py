@@ -42,6 +42,8 @@ def _start(program: str, module: str, argv: Sequence[str] | None = None) -> int:
 
 live = partial(_start, "mer-live", "realtime.commands.live")
 replay = partial(_start, "mer-replay", "realtime.commands.replay")
+review = partial(_start, "mer-review", "realtime.commands.review")
+study = partial(_start, "mer-study", "realtime.commands.study")
 doctor = partial(_start, "mer-doctor", "realtime.commands.doctor")
 bench = partial(_start, "mer-bench", "realtime.commands.bench")
 data = partial(_start, "mer-data", "mer.data.cli")

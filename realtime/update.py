@@ -20,6 +20,7 @@ class Update:
         spotting: What it told the spotter.
         regions: (13, 2) float64 motion of each of `realtime.spotting.motion.REGIONS` since the rest, percent of the
             inter-ocular distance, x to the right and y down; None without a face.
+        flags: What a study may exclude the frame by, see `realtime.quality.meter`.
         sensitivity: That of the spotter, 1 is normal.
         events: Events finished on this frame.
         rejected: Candidates rejected on this frame, each with its reason.
@@ -30,6 +31,7 @@ class Update:
     crop: FaceCrop
     spotting: Spotting
     regions: NDArray[np.float64] | None = None
+    flags: tuple[str, ...] = ()
     sensitivity: float = 1.0
     events: tuple[Event, ...] = ()
     rejected: tuple[Interval, ...] = ()

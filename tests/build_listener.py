@@ -7,6 +7,7 @@ class Silent:
     """Keeps the phases that began; `going=False` ends the build at its next step."""
 
     monitor = None
+    stopping = False
 
     def __init__(self, *, going: Any = True) -> None:
         self.going = going

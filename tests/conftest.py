@@ -1,17 +1,26 @@
 """Shared fixtures, and `--strict-skips`: a skipped test fails the run unless `allowed_skips.txt` explains it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import fake_cuda
 import pytest
 
 from engines.runtime import cuda
+from mer.face.landmarker import Landmarker
 
 ALLOWED = Path(__file__).with_name("allowed_skips.txt")
+FIRST = ("test_documentation", "test_cluster", "test_train", "test_network", "test_pipeline", "test_signals")
+"""Files that take longest, begun first: with `--dist loadfile` a worker takes a whole file, so that what tests share is
+made once, and none should be left with one of these at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-skips", action="store_true", help="fail if a test is skipped for no listed reason")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 def allowed_reasons(text: str) -> list[str]:
@@ -46,6 +55,13 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> fake_cuda.FakeRuntime:
     """A machine with a GPU, of which the driver is a stand-in."""
     return fake_cuda.install(monkeypatch, fake_cuda.FakeRuntime())
+
+
+@pytest.fixture(scope="session")
+def landmarker() -> Iterator[Landmarker]:
+    """mediapipe's process, which takes a second to start: to be borrowed by one test after the other."""
+    with Landmarker() as landmarker:
+        yield landmarker
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The commands and examples of the documentation, how they are made short enough to be run, and what they assume."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import cv2
 import data_minis
 import numpy as np
 from numpy.typing import NDArray
+from xdf_files import write_xdf
 
 from mer.labels import CLASSES
 
@@ -35,6 +37,8 @@ NOT_RUN = {
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"mer-(train|data check) --dataset casme2=.*": "licensed datasets; tests/test_datasets_together.py runs some",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
+    r"mer-review results": "serves until Ctrl-C; tests/test_review_browser.py opens what it serves",
+    r"mer-train .*reviewed\.csv.*": "trains convlstm on what was reviewed; tests/test_fine_tuning.py does with clips",
     r"\. \.venv/bin/activate": "the environment is the one that runs the tests",
     r"python tests/benchmarks/\w+\.py.*": "measures for minutes to an hour; that it exists is tested instead",
 }
@@ -145,6 +149,29 @@ def _study(folder: Path, recording: Path) -> None:
         shutil.copyfile(recording, folder / name)
 
 
+def _study_table(path: Path, recording: Path) -> None:
+    _study(path.parent, recording)
+    path.write_text("recording,participant,condition,stimulus_s\nday1/anna.mp4,P1,a,1\nday2/ben.mp4,P2,b,1\n")
+
+
+def _test_set(folder: Path, recording: Path) -> None:
+    folder.mkdir()
+    shutil.copyfile(recording, folder / "7_1.mp4")
+
+
+def _true_intervals(path: Path, _recording: Path) -> None:
+    path.write_text("subject,video,onset,offset,emotion\n7,7_1,40,50,negative\n")
+
+
+def _xdf(path: Path, _recording: Path) -> None:
+    said = {"event": 1, "label": "fear", "probability": 0.8, "apex_s": 2.0, "apex_lsl_s": 7.0}
+    write_xdf(path, [("mer-live markers", "Markers", [(7.0, json.dumps(said))])])
+
+
+def _no_events(path: Path, _recording: Path) -> None:
+    path.write_text("")
+
+
 def _frames(folder: Path, recording: Path) -> None:
     folder.mkdir()
     for number, picture in enumerate(face_pictures(recording)[:30]):
@@ -206,6 +233,22 @@ def _two_datasets(root: Path, _recording: Path) -> None:
     data_minis.casme_sq(root, [1, "disgust1_1", 10, 16, 22, "4", "negative", "micro-expression", "disgust"])
 
 
+def _reviewed(path: Path, _recording: Path) -> None:
+    from review_samples import write_reviews
+
+    write_reviews(path)
+
+
+def _elan(path: Path, _recording: Path) -> None:
+    from pympi.Elan import Eaf, to_eaf
+
+    document = Eaf(author=path.stem)
+    document.add_tier("emotion")
+    for second in (1, 4, 7):
+        document.add_annotation("emotion", 1000 * second, 1000 * second + 400, "fear" if second > 1 else "anger")
+    to_eaf(str(path), document)
+
+
 def _checkpoint(path: Path, _recording: Path) -> None:
     from engine_models import save_random
 
@@ -217,9 +260,18 @@ ASSUMED: tuple[tuple[str, str, Callable[[Path, Path], None]], ...] = (
     ("mer-bench pipeline", "interview.mp4", _recording),
     ("frames/", "frames", _frames),
     ("study/", "study", _study),
+    ("study.csv", "study.csv", _study_table),
+    ("test-set/", "test-set", _test_set),
+    (" gt.csv", "gt.csv", _true_intervals),
+    ("session.xdf", "session.xdf", _xdf),
+    ("results/session/events.jsonl", "results/session/events.jsonl", _no_events),
     ("/data/MMEW", "data/MMEW", _mmew),
     ("/data/CASME2", "data/CASME2", _casme2),
     ("clips.csv", "clips.csv", _manifest),
+    ("mer-review results --apply", "results/talk", _reviewed),
+    ("anna=results", "results/talk", _reviewed),
+    ("anna.eaf", "anna.eaf", _elan),
+    ("ben.eaf", "ben.eaf", _elan),
     ("SAMM-LV", "SAMM-LV", _samm_lv),
     ("CASME_SQ", "CASME_SQ", _casme_sq),
     ("me.jpg", "me.jpg", _portrait),

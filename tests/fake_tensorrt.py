@@ -6,6 +6,7 @@ ONNX Runtime; what is tested is our code around the library: flags, caches, buff
 """
 
 import enum
+import json
 import sys
 import types
 from typing import Any
@@ -57,17 +58,39 @@ class Tensor:
         self.shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in port.type.tensor_type.shape.dim)
 
 
+class Layer:
+    def __init__(self, node: Any, dtype: Any) -> None:
+        self.name = node.name
+        kinds = {"Conv": "CONVOLUTION", "Add": "ELEMENTWISE", "Mul": "ELEMENTWISE", "Sigmoid": "ACTIVATION"}
+        self.type = types.SimpleNamespace(name=kinds.get(node.op_type, "SHUFFLE"))
+        self.precision = self.output_type = None
+        self._output = types.SimpleNamespace(dtype=dtype, shape=())
+
+    def get_output(self, index: Any) -> Any:
+        return self._output
+
+    def set_output_type(self, index: Any, dtype: Any) -> None:
+        self.output_type = dtype
+
+
 class Network:
     def __init__(self, flags: Any) -> None:
         self.flags = flags
         self.content = b""
         self.num_layers = 0
+        self.layers: list[Layer] = []
 
     def load(self, content: Any) -> None:
         self.content = content
         graph = onnx.load_model_from_string(content).graph
         self._inputs, self._outputs = [Tensor(p) for p in graph.input], [Tensor(p) for p in graph.output]
         self.num_inputs, self.num_outputs = len(self._inputs), len(self._outputs)
+        half = any(item.data_type == onnx.TensorProto.FLOAT16 for item in graph.initializer)
+        self.layers = [Layer(node, DataType.HALF if half else DataType.FLOAT) for node in graph.node]
+        self.num_layers = len(self.layers)
+
+    def get_layer(self, index: Any) -> Any:
+        return self.layers[index]
 
     def get_input(self, index: Any) -> Any:
         return self._inputs[index]
@@ -96,6 +119,7 @@ class Config:
         self.progress_monitor = None
         self.refused_cache = b"other GPU"
         self.preview: set[Any] = set()
+        self.profiles: list[Any] = []
 
     def set_flag(self, flag: Any) -> None:
         self.flags.add(flag)
@@ -111,7 +135,8 @@ class Config:
 
     def add_optimization_profile(self, profile: Any) -> Any:
         self.profile = profile
-        return 0
+        self.profiles.append(profile)
+        return len(self.profiles) - 1
 
     def create_timing_cache(self, content: Any) -> Any:
         return types.SimpleNamespace(content=content, serialize=lambda: b"timed")
@@ -168,10 +193,15 @@ class Context:
         self._has_profile = has_profile
         self._addresses: dict[Any, Any] = {}
         self._shape = None
+        self._profile = 0
+
+    def set_optimization_profile_async(self, index: Any, stream: Any) -> Any:
+        self._profile = index
+        return not self._engine.fixed
 
     def set_input_shape(self, name: Any, shape: Any) -> Any:
         self._shape = shape
-        return name == "clips" and (shape[0] == 1 or not self._engine.fixed)
+        return name == "clips" and (shape[0] == 1 or self._profile == 1)
 
     def set_tensor_address(self, name: Any, address: Any) -> Any:
         self._addresses[name] = address
@@ -197,9 +227,11 @@ class Context:
 class Engine:
     num_io_tensors = 2
     last: Any = None
+    layers: list[Any] = []  # noqa: RUF012 - set by tests
 
     def __init__(self, content: Any, logger: Any, *, shared: Any, fixed: Any) -> None:
         self.fixed = fixed
+        self.num_optimization_profiles = 1 if fixed else 2
         self.failing = False
         Engine.last = self
         self.logger = logger
@@ -220,6 +252,9 @@ class Engine:
     def get_tensor_shape(self, name: Any) -> Any:
         shape = next(p.shape for p in self._ports if p.name == name)
         return (1, *shape[1:]) if self.fixed else shape
+
+    def create_engine_inspector(self) -> Any:
+        return types.SimpleNamespace(get_engine_information=lambda _format: json.dumps({"Layers": Engine.layers}))
 
     def create_execution_context(self) -> Any:
         self._profiles -= 1
@@ -261,7 +296,9 @@ def module(version: Any) -> Any:
         11: {"STRONGLY_TYPED": 1},
     }
     fake.NetworkDefinitionCreationFlag = _enum("NetworkDefinitionCreationFlag", network_flags[major])
-    fake.BuilderFlag = _enum("BuilderFlag", {"DEBUG": 2} if major > 10 else {"FP16": 0, "DEBUG": 2})
+    flags = {"FP16": 0, "DEBUG": 2, "OBEY_PRECISION_CONSTRAINTS": 11}
+    fake.BuilderFlag = _enum("BuilderFlag", {"DEBUG": 2} if major > 10 else flags)
+    fake.LayerInformationFormat = _enum("LayerInformationFormat", {"ONELINE": 0, "JSON": 1})
     if major < 9:
         fake.PreviewFeature = _enum("PreviewFeature", {"PROFILE_SHARING_0806": 2})
     fake.MemoryPoolType = _enum("MemoryPoolType", {"WORKSPACE": 0})

@@ -236,7 +236,7 @@ def event(number: int, *, first: int = 100, last: int = 160, label: str = "happi
         label=label,
         probabilities=probabilities,
         quality=Quality(interpolated=False, gap=False, tracking=0.97, rate_hz=200.0),
-        latency=Latency(confirm_ms=40.0, compute_ms=3.0, engine_ms=2.0),
+        latency=Latency(confirm_ms=40.0, compute_ms=3.0, queue_ms=0.1, sample_ms=0.8, engine_ms=2.0),
         engine="fake",
         clip=clip,
     )

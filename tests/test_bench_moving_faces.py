@@ -20,9 +20,9 @@ def motion(course: np.ndarray, cut: np.ndarray | None = None) -> measured_faces.
     """Return motion of 13 regions that all move to the right along a course, at 100 frames a second."""
     regions = np.zeros((len(course), 26))
     regions[:, ::2] = course[:, np.newaxis]
-    return measured_faces.Motion(
-        np.arange(len(course)) / 100, regions, np.zeros(len(course), bool) if cut is None else cut
-    )
+    still = np.zeros(len(course), bool)
+    unknown = np.full(len(course), np.nan)
+    return measured_faces.Motion(np.arange(len(course)) / 100, regions, still if cut is None else cut, unknown)
 
 
 def strata(background: float, *, cut: bool = False) -> dict[str, list[bool]]:

@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+import types
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,108 @@ def test_a_build_that_is_ended_keeps_what_was_timed(
         )
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
     assert (tmp_path / "cache").read_bytes() == b"timed"
+
+
+def test_a_build_that_cannot_be_ended_keeps_what_was_timed_when_a_signal_comes(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+) -> None:
+    """Against a stand-in that builds until the cache is there: the second signal would end the process."""
+    fake = fake_tensorrt.install(monkeypatch, "8.6.0")
+    kept = threading.Event()
+
+    def serialize() -> bytes:
+        kept.set()
+        return b"timed"
+
+    cache = types.SimpleNamespace(content=b"", serialize=serialize)
+    monkeypatch.setattr(fake_tensorrt.Config, "create_timing_cache", lambda *_: cache)
+    built = fake.Builder.build_serialized_network
+    monkeypatch.setattr(
+        fake.Builder, "build_serialized_network", lambda *given: built(*given) if kept.wait(30.0) else None
+    )
+    listener = Silent()
+    listener.stopping = True
+    options = BuildOptions(timing_cache=tmp_path / "cache")
+
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, listener)
+    assert (tmp_path / "cache").read_bytes() == b"timed"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_half_precision_is_set_and_obeyed_where_the_file_does_not_decide(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, version: Any, precision: Any
+) -> None:
+    """Against a stand-in."""
+    fake = fake_tensorrt.install(monkeypatch, version)
+    options = BuildOptions(precision=precision)
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+    builder = fake.Builder.last
+    halved = [layer for layer in builder.network.layers if layer.precision == layer.output_type == fake.DataType.HALF]
+
+    assert any(layer.type.name == "CONVOLUTION" for layer in halved) is (version == "8.6.0" and precision == "fp16")
+    assert (11 in builder.config.flags) is bool(halved)
+
+
+WIDE = {
+    "by its input": {
+        "LayerType": "CaskConvolution",
+        "Inputs": [{"Format/Datatype": "Row major linear FP32"}],
+        "TacticName": "sm80_xmma_fprop_implicit_gemm_f16f16",
+    },
+    "by its kernel": {
+        "LayerType": "CaskConvolution",
+        "Inputs": [{"Format/Datatype": "N/A due to dynamic shapes"}],
+        "TacticName": "sm80_xmma_fprop_implicit_gemm_f32f32_tf32f32_f32_nhwckrsc_nhwc",
+    },
+}
+HALF = {
+    "Name": "half",
+    "LayerType": "CaskConvolution",
+    "Inputs": [{"Format/Datatype": "Channel major FP16 format where channel % 8 == 0"}],
+    "TacticName": "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc",
+}
+
+
+@pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
+def test_a_plan_whose_convolutions_are_not_half_is_not_called_fp16(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, wide: Any
+) -> None:
+    """Against a stand-in, with layers as TensorRT 8.6 describes them."""
+    fake_tensorrt.install(monkeypatch, "8.6.0")
+    monkeypatch.setattr(fake_tensorrt.Engine, "layers", [HALF, {"Name": "step1", **wide}])
+
+    with pytest.raises(MerError, match=r"1 of 2 convolutions .* not in half precision, step1 .*nothing was written"):
+        build.build_plan(
+            read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_whose_convolutions_are_half_is_written(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+) -> None:
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "8.6.0")
+    other = {"Name": "head", "LayerType": "MatrixMultiply", "Inputs": [{"Format/Datatype": "Row major linear FP32"}]}
+    monkeypatch.setattr(fake_tensorrt.Engine, "layers", [HALF, other, "a layer without details"])
+
+    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+    assert (tmp_path / "m.plan").is_file()
+
+
+@pytest.mark.parametrize(("max_batch", "expected"), [(1, [(1, 1, 1)]), (8, [(1, 1, 1), (1, 8, 8)])])
+def test_one_clip_has_a_profile_of_its_own(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, max_batch: Any, expected: Any
+) -> None:
+    """Against a stand-in."""
+    fake = fake_tensorrt.install(monkeypatch, "10.3.0")
+    options = BuildOptions(max_batch=max_batch)
+    built = build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), options, Silent())
+    profiles = fake.Builder.last.config.profiles
+
+    assert [tuple(shape[0] for shape in profile.shapes) for profile in profiles] == expected
+    assert built.manifest.deviation is not None
 
 
 def test_the_library_builds_in_a_thread_that_signals_do_not_wait_for(

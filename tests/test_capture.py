@@ -98,4 +98,5 @@ def test_knows_how_long_ago_a_frame_arrived() -> None:
     capture.start()
     ages_s = [capture.since_arrival_s(index) for index in read_all(buffer)]
     capture.stop()
-    assert all(age_s > 0 for age_s in ages_s)
+    assert len(ages_s) == 10
+    assert min(ages_s) > 0

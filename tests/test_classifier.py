@@ -85,6 +85,22 @@ def test_the_latency_counts_from_the_arrival_of_the_deciding_frame_to_the_collec
     assert event.latency.compute_ms > event.latency.engine_ms > 0.0
 
 
+def test_the_parts_of_the_latency_are_told_and_counted(gated: GatedEngine) -> None:
+    timing = Timing()
+    ours = Classifier(gated, mode="gray", timing=timing)
+    gated.gate.set()
+    ours.add(candidate(100))
+    (outcome,) = settled(ours)
+    ours.close()
+    assert isinstance(outcome.result, Event)
+    latency = outcome.result.latency
+
+    assert min(latency.queue_ms, latency.sample_ms, latency.engine_ms) > 0.0
+    assert latency.queue_ms + latency.sample_ms + latency.engine_ms <= latency.compute_ms
+    assert list(timing.summary()) == ["sample", "classify", "evidence", "queue", "event"]
+    assert timing.summary()["event"]["max_ms"] == pytest.approx(latency.confirm_ms + latency.compute_ms, abs=0.01)
+
+
 LATE = {20: 0.0045}
 
 

@@ -32,11 +32,11 @@ def heading(watchable: float | None, *, width: int) -> str:
 
 
 def test_the_heading_says_what_can_be_seen() -> None:
-    assert heading(0.83, width=100).endswith("threshold 0.20; sees from 0.8 %")
+    assert heading(0.83, width=100).endswith("stands out from 0.20; sees from 0.8 %")
     assert heading(7.0, width=100).endswith("; too much movement")
     assert heading(0.83, width=60) == "motion to 0.5 %, from 0.20; sees from 0.8 %"
     assert heading(0.83, width=30) == "sees from 0.8 %"
-    assert heading(None, width=100).endswith("threshold 0.20")
+    assert heading(None, width=100).endswith("stands out from 0.20")
 
 
 def test_a_name_stands_behind_its_interval() -> None:

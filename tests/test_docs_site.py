@@ -60,13 +60,11 @@ def pages(site: Path) -> Iterator[tuple[str, str]]:
         yield path.relative_to(site).as_posix(), path.read_text(encoding="utf-8")
 
 
-@pytest.mark.xdist_group("site")
 def test_every_page_is_in_the_site(site: Path) -> None:
     written = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     assert {path for path in written if not (site / path).is_file()} == set()
 
 
-@pytest.mark.xdist_group("site")
 def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
     for name, text in pages(site):
         assets = Assets()
@@ -74,19 +72,16 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
         assert [address for address in assets.found if is_elsewhere(address)] == [], name
 
 
-@pytest.mark.xdist_group("site")
 def test_no_style_fetches_anything_from_elsewhere(site: Path) -> None:
     for path in site.rglob("*.css"):
         found = re.findall(r"(?:url\(|@import )[\"']?([^\"')]+)", path.read_text(encoding="utf-8"))
         assert [address for address in found if is_elsewhere(address)] == [], path.name
 
 
-@pytest.mark.xdist_group("site")
 def test_no_page_has_what_the_theme_would_fetch_a_library_for(site: Path) -> None:
     assert [name for name, text in pages(site) if re.search(r'class="[^"]*\b(?:mermaid|arithmatex)\b', text)] == []
 
 
-@pytest.mark.xdist_group("site")
 def test_the_reference_shows_the_help_of_every_command(site: Path) -> None:
     text = (site / "reference/commands.html").read_text(encoding="utf-8")
     assert "{{" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)

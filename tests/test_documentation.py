@@ -94,7 +94,6 @@ def environment(home: Path, stream: str) -> dict[str, str]:
 
 
 @pytest.mark.timeout(3600)  # a page holds up to a dozen commands, and the machine may be busy
-@pytest.mark.xdist_group("documentation")
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)
 def test_the_commands_of_a_page_work_one_after_the_other(
     page: Path, recording: Path, environment: dict[str, str], home: Path, already_run: set[str]
@@ -172,7 +171,6 @@ def test_a_command_that_is_not_run_is_accepted_at_least(command: str, monkeypatc
         getattr(importlib.import_module(module), function)(options)
 
 
-@pytest.mark.xdist_group("documentation")
 def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
     """With the environment that is there in place of the one it installs, and a shorter recording."""
     folder = tmp_path / "checkout"
@@ -191,7 +189,6 @@ def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
     assert "1 of 1 found" in output
 
 
-@pytest.mark.xdist_group("documentation")
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
 def test_the_python_examples_of_a_page_work(
     page: Path, recording: Path, environment: dict[str, str], home: Path

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.manifest import load_pair
-from engines.parity import parity_clips
+from engines.graph import build_graph, read_arrays
+from engines.manifest import INPUT, load_pair
+from engines.parity import deviation, parity_clips
+from engines.runtime.onnx import new_session
 from engines.select import SHIPPED_MODEL, open_engine
 from mer.labels import CLASSES
 
@@ -27,7 +29,22 @@ def test_it_was_trained_on_synthetic_data_and_says_so(manifest: Any) -> None:
 
 def test_its_error_was_measured(manifest: Any) -> None:
     assert manifest.deviation.reference == "torch float64"
-    assert 0 < manifest.deviation.relative < 1e-2
+    assert 0 < manifest.deviation.relative < 3e-2
+
+
+def test_whole_numbers_answer_as_the_weights_in_the_file_do() -> None:
+    manifest, content = load_pair(SHIPPED_MODEL)
+    clips = parity_clips(manifest.mode)
+    single = build_graph(
+        read_arrays(content), model=manifest.model, mode=manifest.mode, precision="fp32", layout="gates"
+    )
+    whole, expected = (
+        new_session(graph, source="test").run(None, {INPUT: clips})[0]
+        for graph in (content, single.SerializeToString())
+    )
+
+    assert manifest.precision == "int8"
+    assert deviation(whole, expected, reference="fp32").relative < 3e-2
 
 
 def test_it_opens_and_answers_probabilities(manifest: Any) -> None:

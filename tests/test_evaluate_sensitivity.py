@@ -100,13 +100,16 @@ def test_a_still_recording_sees_what_is_large_enough(
     pytest.importorskip("matplotlib", reason="matplotlib (extra `train`) is not installed")
     options = ["--copies", "1", "--sensitivities", "1", "--amplitude", "2", "4", "--out", str(tmp_path), "--seed", "1"]
     assert main(["sensitivity", str(recording), *options]) == 0
-    assert "Advice: --sensitivity 1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Advice: --sensitivity 1" in said
+    assert "Predicted at sensitivity 1" in said
     result = json.loads((tmp_path / "sensitivity.json").read_text())
     normal = result["sensitivities"]["1"]
     assert normal["events"] >= 2
     assert normal["found"] == normal["events"]
     assert normal["false"] == 0
     assert result["recordings"][0]["frames"] == 240
+    assert result["predicted"]["found_with_probability"]["0.8"] < 2.0, "what was drawn is larger, and was found"
     assert (tmp_path / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -10,9 +10,11 @@ from engine_models import export_random, random_network, save_random
 from onnx import TensorProto
 
 from engines import export
-from engines.graph import build_graph, read_arrays
+from engines.folding import fold
+from engines.graph import LAYOUTS, build_graph, read_arrays
 from engines.manifest import load_pair, read_manifest
 from engines.parity import deviation, parity_clips
+from engines.quantised import quantised_gates
 from engines.runtime.onnx import new_session
 from mer.errors import MerError
 from mer.labels import CLASSES
@@ -48,6 +50,64 @@ def test_every_model_and_input_answers_as_torch_does(model: Any, mode: Any) -> N
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("fp16", 5e-3)])
 def test_the_gpu_layout_answers_as_torch_does(mode: Any, precision: Any, tolerance: Any) -> None:
     assert relative_error("convlstm", mode, precision, "joint") < tolerance
+
+
+def test_whole_numbers_answer_nearly_as_torch_does() -> None:
+    assert 1e-4 < relative_error("convlstm", "flow", "int8", "bytes") < 5e-2
+
+
+def test_a_frame_at_rest_is_exact_in_whole_numbers() -> None:
+    network, configuration = random_network("convlstm", mode="flow")
+    arrays = fold(network, model="convlstm", mode="flow", temperature=configuration.temperature)
+    rest = np.broadcast_to(arrays["input_shift"], (9, 3)).T.reshape(-1)
+
+    gates = quantised_gates(arrays, "flow")
+
+    for gate, bias in zip(gates, np.split(arrays["input_bias"], 4)):
+        of_frame = gate.weight[:, -8:].reshape(len(bias), -1).astype(np.int64)
+        total = of_frame @ (np.resize(rest.reshape(3, 9), (8, 9)).reshape(-1) - 128) + gate.bias
+        assert np.allclose(total * gate.scale / 127, bias, atol=1e-4)
+
+
+def test_weights_fit_processors_that_saturate_sums_of_two_products() -> None:
+    network, configuration = random_network("convlstm", mode="flow")
+    arrays = fold(network, model="convlstm", mode="flow", temperature=configuration.temperature)
+
+    assert max(np.abs(gate.weight.astype(int)).max() for gate in quantised_gates(arrays, "flow")) * 255 * 2 < 2**15
+
+
+@pytest.mark.parametrize(("model", "mode"), [("conv2d", "flow"), ("conv3d", "gray"), ("convlstm", "residual")])
+def test_what_does_not_fit_bytes_is_exported_in_single_precision(tmp_path: Path, model: Any, mode: Any) -> None:
+    network, configuration = random_network(model, mode=mode)
+
+    assert export.export_network(network, configuration, tmp_path / "m.onnx").precision == "fp16-weights"
+    with pytest.raises(MerError, match="cannot be written in int8"):
+        export.export_network(network, configuration, tmp_path / "m.onnx", precision="int8")
+
+
+def test_the_convlstm_is_exported_in_whole_numbers(tmp_path: Path) -> None:
+    network, configuration = random_network("convlstm", mode="flow")
+
+    assert export.export_network(network, configuration, tmp_path / "m.onnx").precision == "int8"
+
+
+def test_a_network_that_loses_too_much_in_whole_numbers_is_exported_in_single_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(export.TOLERANCE, "int8", 0.0)
+    network, configuration = random_network("convlstm", mode="flow")
+
+    assert export.export_network(network, configuration, tmp_path / "m.onnx").precision == "fp16-weights"
+
+
+def test_whole_numbers_keep_the_weights_for_other_engines() -> None:
+    network, configuration = random_network("convlstm", mode="flow")
+    whole, single = (
+        read_arrays(export.onnx_bytes(network, configuration, precision=precision, layout=LAYOUTS[precision]))
+        for precision in ("int8", "fp16-weights")
+    )
+
+    assert all((whole[name] == array).all() for name, array in single.items())
 
 
 def test_the_reference_is_what_torch_answers_in_single_precision() -> None:

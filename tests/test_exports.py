@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import edfio
 import jsonschema
 import numpy as np
 import pytest
@@ -23,8 +24,10 @@ from realtime.commands.replay import main
 from realtime.messages import Mark
 from realtime.output import clips
 from realtime.output.clips import Videos, strip_png
+from realtime.output.exports.bids import bids_events, bids_sidecar
 from realtime.output.exports.boris import boris
 from realtime.output.exports.eaf import eaf
+from realtime.output.exports.edf import edf
 from realtime.output.exports.srt import srt
 from realtime.output.fields import record_from_event, record_from_mark
 from realtime.output.found import Found
@@ -123,6 +126,38 @@ def test_annotations_of_one_tier_do_not_overlap(tmp_path: Path) -> None:
     assert len(spans) == 3
 
 
+def test_bids_events_come_in_order_of_time_with_n_a_for_what_is_missing() -> None:
+    both = found((200, 260), (400, 440), rejected=(rejected_row(100, 130, "blink"),))
+    rows = list(csv.DictReader(bids_events(both).decode().splitlines(), delimiter="\t"))
+    assert [row["trial_type"] for row in rows] == ["rejected", "micro-expression", "micro-expression"]
+    assert (rows[0]["reason"], rows[0]["label"], rows[1]["reason"]) == ("blink", "n/a", "n/a")
+    assert (rows[1]["onset"], rows[1]["duration"], rows[1]["frame"]) == ("1.000000", "0.300000", "200")
+    assert all(cell for row in rows for cell in row.values())
+
+
+def test_every_bids_column_is_described_and_onset_and_duration_come_first() -> None:
+    columns = bids_events(found((100, 160))).decode().splitlines()[0].split("\t")
+    sidecar = json.loads(bids_sidecar(found((100, 160))))
+    assert columns[:2] == ["onset", "duration"]
+    assert sorted(columns) == sorted(sidecar)
+    assert set(sidecar["trial_type"]["Levels"]) == {"micro-expression", "rejected"}
+
+
+def test_edf_annotations_are_read_back_with_their_times() -> None:
+    read = edfio.read_edf(edf(found((100, 160), rejected=(rejected_row(200, 230, "blink"),))))
+    assert [(a.onset, a.duration, a.text) for a in read.annotations] == [
+        (0.0, 10.0, "recording analysed by mer-live"),
+        (0.5, 0.3, "micro-expression happiness 60 %"),
+        (0.65, None, "apex 1"),
+        (1.0, 0.15, "rejected blink"),
+    ]
+    assert read.patient.name == "X"
+
+
+def test_an_edf_file_without_events_can_be_read() -> None:
+    assert len(edfio.read_edf(edf(found())).annotations) == 1
+
+
 def test_a_strip_shows_13_pictures() -> None:
     image = cv2.imdecode(np.frombuffer(strip_png(event(1)), np.uint8), cv2.IMREAD_UNCHANGED)
     assert image is not None
@@ -185,8 +220,11 @@ def test_nothing_is_written_that_was_not_asked_for(recording: Path) -> None:
 
 
 def test_exports_and_clips_lie_beside_the_events(recording: Path) -> None:
-    files = replayed(recording, "--export", "eaf,boris,srt", "--event-clips", "png")
+    files = replayed(recording, "--export", "eaf,boris,srt,bids,edf", "--event-clips", "png")
     assert files == {
+        "events.edf",
+        "events.json",
+        "events.tsv",
         "events.eaf",
         "events.boris.csv",
         "events.srt",

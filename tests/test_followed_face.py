@@ -4,7 +4,7 @@ The second person is the first one's mirror image: the light comes from the othe
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from mer.face import geometry
-from mer.face.landmarker import Landmarker
+from mer.face.landmarker import Borrowed, Landmarker
 from mer.face.tracker import PATIENCE_S, FaceTracker
 from mer.messages import FaceCrop, Frame
 
@@ -29,8 +29,10 @@ Scene = Callable[[float], NDArray[np.uint8]]
 class Run:
     """A scene followed from its first to its last second."""
 
+    shared: ClassVar[Landmarker]
+
     def __init__(self, scene: Scene, seconds: float, meshes: Landmarker | None = None) -> None:
-        with FaceTracker(meshes or Landmarker()) as tracker:
+        with FaceTracker(meshes or Borrowed(self.shared)) as tracker:
             times = [index / RATE_HZ for index in range(round(seconds * RATE_HZ))]
             self.crops = [tracker.crop(Frame(scene(t), t, index)) for index, t in enumerate(times)]
             self.lines = tracker.notes.lines()
@@ -47,6 +49,11 @@ class Run:
 
     def notices(self) -> list[str]:
         return [notice for crop in self.crops for notice in crop.notices]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared(landmarker: Landmarker) -> None:
+    Run.shared = landmarker
 
 
 def picture(*heads: tuple[NDArray[np.uint8], float, int]) -> NDArray[np.uint8]:
@@ -235,7 +242,7 @@ def test_nobody_is_waited_for_for_ever() -> None:
 
 def test_the_eye_distance_is_measured_in_the_pixels_of_the_source() -> None:
     def eyes(images: Iterable[NDArray[np.uint8]]) -> list[float]:
-        with FaceTracker(Landmarker()) as tracker:
+        with FaceTracker(Borrowed(Run.shared)) as tracker:
             return [
                 tracker.crop(Frame(image, index / RATE_HZ, index)).eye_distance_px for index, image in enumerate(images)
             ]

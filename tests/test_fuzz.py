@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 from fuzzing import Worker, good_videos, listing, spoil, spoil_json, spoil_text, spoilt_video
+from review_samples import content as review
+from test_coding import INTERACT, OBSERVER, TABULAR, as_csv, as_ods, as_xlsx, elan, project
+
+from mer.coding.read import Choice, read_coding
+from mer.errors import MerError
+from mer.evaluation.agreement.figures import agreement
 
 SEED = 1
 LIMIT_S = 200.0
@@ -90,3 +96,34 @@ def test_spoilt_settings_truths_events_and_manifests_are_read_or_refused(top: Pa
             assert ended.verdict in ("read", "refused"), f"{spoilt!r}: {ended.code} {ended.said}"
             assert listing(top, without=out) == before
         (inputs / name).write_bytes(good[name])
+
+
+def test_spoilt_codings_are_read_or_refused(tmp_path: Path) -> None:
+    drawn, good = random.Random(SEED), codings(tmp_path)
+    for number in range(200):
+        path = good[number % len(good)]
+        data = path.read_bytes()
+        if number // len(good) % 2:
+            _, spoilt = spoil(data, drawn, other=b"x" * 99)
+        else:
+            _, spoilt = (spoil_json if path.suffix in (".boris", ".json") else spoil_text)(data, drawn)
+        (tmp_path / f"spoilt{path.suffix}").write_bytes(spoilt)
+        try:
+            coding = read_coding(str(tmp_path / f"spoilt{path.suffix}"), Choice(fps=25.0))
+            agreement([coding, coding], draws=2)
+        except MerError:
+            continue
+
+
+def codings(folder: Path) -> list[Path]:
+    """Write a file in each format of others' coding."""
+    elan(folder / "a.eaf", emotion=[(1000, 1500, "fear"), (2000, 2300, "anger")])
+    (folder / "b.boris").write_text(json.dumps(project([1.0, "", "fear", "", "", 30], [1.5, "", "fear", "", "", 45])))
+    (folder / "c.csv").write_text(as_csv(TABULAR))
+    (folder / "d.txt").write_text(as_csv(OBSERVER, "\t"))
+    (folder / "e.tsv").write_text(INTERACT)
+    (folder / "f.srt").write_text("1\n00:00:01,500 --> 00:00:02,000\nAU12\n")
+    as_xlsx(TABULAR, folder / "g.xlsx")
+    as_ods(TABULAR, folder / "h.ods")
+    (folder / "i.json").write_text(json.dumps(review(event_1={"decision": "accept"}, event_2={"decision": "reject"})))
+    return sorted(folder.iterdir())

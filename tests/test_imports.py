@@ -9,7 +9,7 @@ import pytest
 from circles import tree
 
 ROOT = Path(__file__).parent.parent
-TORCH_FREE = (
+STARTING = (
     "realtime.commands.live",
     "realtime.commands.replay",
     "mer.preprocess",
@@ -21,6 +21,8 @@ TORCH_FREE = (
     "mer.synthesise",
     "engines.select",
 )
+MAX_MODULES = 900
+"""Loaded by all of these together, the libraries' own included: about 800 when this was written."""
 
 
 def modules(package: str) -> list[Path]:
@@ -78,14 +80,16 @@ def test_realtime_names_torch_only_where_the_spotter_is_trained() -> None:
 
 def test_nothing_that_runs_imports_the_training_of_the_spotter() -> None:
     found = offenders(("realtime", "engines", "mer"), ("realtime.spotting.training",))
+    assert found
     assert all(line.startswith("realtime/spotting/training/") for line in found)
 
 
-def test_torch_is_not_loaded_by_what_runs_live() -> None:
-    program = f"import sys, importlib\nfor name in {TORCH_FREE}: importlib.import_module(name)\n"
-    program += "print([name for name in ('torch', 'onnx', 'sklearn') if name in sys.modules])"
+def test_what_runs_live_starts_without_heavy_libraries() -> None:
+    heavy = ("torch", "onnx", "sklearn", "scipy", "skimage", "matplotlib", "mediapipe", "PIL", "ray", "tensorrt_rtx")
+    program = f"import sys, importlib\nfor name in {STARTING}: importlib.import_module(name)\n"
+    program += f"print([name for name in {heavy} if name in sys.modules], len(sys.modules) < {MAX_MODULES})"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert answer.stdout.strip() == "[]"
+    assert answer.stdout.strip() == "[] True"
 
 
 @pytest.mark.parametrize("package", ["mer", "engines", "realtime"])

@@ -38,7 +38,7 @@ def synthesised(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """A recording of four seconds, and how making it went."""
     folder = tmp_path_factory.mktemp("synth")
     options = ("--fps", "30", "--seconds", "4", "--n-events", "1")
-    return folder / "r.avi", *watch(folder, command("mer.synthesise"), ["recording", str(folder / "r.avi"), *options])
+    return folder / "r.mp4", *watch(folder, command("mer.synthesise"), ["recording", str(folder / "r.mp4"), *options])
 
 
 @pytest.mark.parametrize("kind", LEAVING)
@@ -70,9 +70,9 @@ def test_replay_sends_nothing(watch: Watch, synthesised: tuple[Path, int, list[s
 def test_a_batch_in_processes_sends_nothing(
     watch: Watch, synthesised: tuple[Path, int, list[str]], tmp_path: Path
 ) -> None:
-    for name in ("a.avi", "b.avi"):
+    for name in ("a.mp4", "b.mp4"):
         shutil.copy(synthesised[0], tmp_path / name)
-    arguments = [str(tmp_path / "a.avi"), str(tmp_path / "b.avi"), "--out", str(tmp_path / "results"), "--jobs", "2"]
+    arguments = [str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4"), "--out", str(tmp_path / "results"), "--jobs", "2"]
     assert watch(tmp_path, command("realtime.commands.replay"), arguments) == (0, [])
 
 

@@ -92,6 +92,11 @@ def test_shows_source_states_events_latency_and_losses(width: int, height: int) 
         assert wanted in text
 
 
+def test_says_where_the_latency_of_an_event_went() -> None:
+    text = "\n".join(drawn(overlay_after(1000), 160, 40))
+    assert "43 ms after it: evidence 40 + queue 0 + sampling 1 + engine 2" in text
+
+
 def test_marks_events_and_rejected_candidates_below_the_curve() -> None:
     text = "\n".join(drawn(overlay_after(1000), 120, 34))
     assert "▲" in text

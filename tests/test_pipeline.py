@@ -3,8 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,17 @@ def shrunk(image: NDArray[np.uint8]) -> Any:
     return cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
 
 
+def lying(image: NDArray[np.uint8]) -> Any:
+    return cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
+
+
 def moments(run: Run) -> np.ndarray:
     """Return (N, 3) frame indices of onset, apex and offset."""
     intervals = [event.interval for event in run.events]
     return np.array([[i.onset.index, i.apex.index, i.offset.index] for i in intervals])
 
 
-def replayed(frames: Sequence[Frame] | FrameReader, engine: FakeEngine | None = None) -> Run:
+def replayed(frames: Iterable[Frame], engine: FakeEngine | None = None) -> Run:
     with Pipeline(rate_hz=RATE_HZ, engine=engine or FakeEngine()) as pipeline:
         updates = []
         for frame in frames:
@@ -89,14 +94,14 @@ def settled(pipeline: Pipeline, update: Update) -> Update:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    path = tmp_path_factory.mktemp("recording") / "two.avi"
+    path = tmp_path_factory.mktemp("recording") / "two.mp4"
     settings = Settings(fps=RATE_HZ, seconds=8.0, events=2, amplitude_percent=(1.5, 2.5), seed=5)
-    return path, render(packaged_portrait(), path, settings)
+    return path, render(packaged_portrait(), path, settings, quality=97)
 
 
 @pytest.fixture(scope="module")
 def run(recording: Any) -> Run:
-    with FrameReader(recording[0]) as frames:
+    with FrameReader(recording[0], grey=True) as frames:
         return replayed(frames)
 
 
@@ -120,7 +125,10 @@ def test_blinks_are_rejected_and_most_of_them_by_name(run: Any, recording: Any) 
 
 
 def test_an_event_is_confirmed_within_a_third_of_a_second(run: Any) -> None:
-    assert all(0 < event.latency.confirm_ms < 340 for event in run.events)
+    confirmed_ms = [event.latency.confirm_ms for event in run.events]
+
+    assert confirmed_ms
+    assert 0 < min(confirmed_ms) <= max(confirmed_ms) < 340
 
 
 def test_every_frame_gives_one_update_in_order(run: Any) -> None:
@@ -131,7 +139,7 @@ def test_every_frame_gives_one_update_in_order(run: Any) -> None:
 
 
 def test_the_same_recording_gives_identical_events_twice(run: Any, recording: Any) -> None:
-    with FrameReader(recording[0]) as frames:
+    with FrameReader(recording[0], grey=True) as frames:
         again = replayed(frames)
 
     assert [event.interval for event in again.events] == [event.interval for event in run.events]
@@ -142,7 +150,7 @@ def test_the_same_recording_gives_identical_events_twice(run: Any, recording: An
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_the_same_events_within_a_frame_whatever_the_picture_is_like(run: Any, recording: Any, change: Any) -> None:
     with FrameReader(recording[0]) as frames:
-        other = replayed([changed(frame, change) for frame in frames])
+        other = replayed(changed(frame, change) for frame in frames)
 
     assert len(other.events) == len(run.events)
     assert np.abs(moments(other) - moments(run)).max() <= 1
@@ -157,7 +165,7 @@ def test_live_and_replay_agree(run: Any, recording: Any) -> Any:
             yield frame
 
     stop = threading.Event()
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
+    with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=FakeEngine()) as pipeline:
         capture = Capture(paced(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
         updates = []
         for update in live(pipeline, capture, stop=stop):
@@ -174,7 +182,7 @@ def test_live_and_replay_agree(run: Any, recording: Any) -> Any:
 
 def test_frames_go_on_while_an_event_is_classified_and_it_comes_out_the_same(run: Any, recording: Any) -> None:
     engine = GatedEngine()
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+    with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
         for frame in frames:
             pipeline.buffer.put(pipeline.crop(frame))
             pipeline.step(taken(pipeline))
@@ -207,7 +215,7 @@ def test_an_event_that_is_ready_while_no_frame_comes_is_not_held_back(recording:
         engine.gate.set()
         assert told.wait(60.0)
 
-    with FrameReader(recording[0]) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
+    with FrameReader(recording[0], grey=True) as frames, Pipeline(rate_hz=RATE_HZ, engine=engine) as pipeline:
         capture = Capture(until_it_is_asked(frames), crop=pipeline.crop, buffer=pipeline.buffer, stop=stop)
         for update in live(pipeline, capture, stop=stop):
             handled.release()
@@ -275,7 +283,7 @@ def test_below_the_threshold_the_answer_is_none(recording: Any) -> None:
     engine = FakeEngine()
     engine.none_threshold = 0.99
 
-    with FrameReader(recording[0]) as frames:
+    with FrameReader(recording[0], grey=True) as frames:
         run = replayed(frames, engine)
 
     assert {event.label for event in run.events} == {"none"}
@@ -296,7 +304,7 @@ def test_a_crash_of_mediapipe_is_said_and_costs_only_the_moment(recording: Any) 
     landmarker = Landmarker()
     updates = []
     with (
-        FrameReader(recording[0]) as frames,
+        FrameReader(recording[0], grey=True) as frames,
         Pipeline(rate_hz=RATE_HZ, engine=FakeEngine(), landmarker=landmarker) as pipeline,
     ):
         for frame in frames:
@@ -327,9 +335,7 @@ def test_nothing_is_spotted_on_a_tiny_face_and_it_is_said(recording: Any) -> Non
 
 def test_the_notices_of_the_tracker_are_in_the_updates(recording: Any) -> None:
     with FrameReader(recording[0]) as frames:
-        lying = [changed(frame, lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)) for frame in frames]
-
-    run = replayed(lying[:100])
+        run = replayed(changed(frame, lying) for frame in islice(frames, 100))
 
     said = "the face lies on its side; rotate the recording by 90 degrees counter-clockwise"
     assert [notice for update in run.updates for notice in update.notices] == ["face found", said]

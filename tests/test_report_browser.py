@@ -8,39 +8,23 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from chromium import MUST_HAVE_A_NAME, complaints, go, started, wait_for
 from report_samples import found, gathered, outcomes
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from realtime.output.report.page import report
 from realtime.recordings.index import index
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PHONE_WIDTH_PX = 375
-WAIT_S = 20.0
-MUST_HAVE_A_NAME = {
-    *("link", "button", "searchbox", "textbox", "combobox", "image", "table", "region", "article", "Video", "heading"),
-    *("columnheader", "graphics-document", "img", "option"),
-}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        missing = "chromedriver" if program else "Chromium"
-        pytest.skip(f"{missing} is not installed; on Debian: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(driver)) as started:
-        yield started
+    with started() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +53,6 @@ def opened(browser: webdriver.Chrome, pages: Path) -> webdriver.Chrome:
     return go(browser, pages / "out/a/report.html")
 
 
-def go(browser: webdriver.Chrome, page: Path) -> webdriver.Chrome:
-    browser.get_log("browser")
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    still = {"name": "prefers-reduced-motion", "value": "reduce"}  # what scrolls smoothly cannot be clicked
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [still]})
-    browser.get(page.as_uri())
-    return browser
-
-
-def complaints(browser: webdriver.Chrome) -> list[Any]:
-    return [entry["message"] for entry in browser.get_log("browser")]
-
-
 def shown_rows(browser: webdriver.Chrome) -> list[str]:
     rows = browser.find_elements(By.CSS_SELECTOR, "table.sortable tbody tr")
     return [row.find_elements(By.TAG_NAME, "td")[2].text for row in rows if row.is_displayed()]
@@ -94,10 +65,6 @@ def column(browser: webdriver.Chrome, number: int) -> list[str]:
 
 def head(browser: webdriver.Chrome, name: str) -> Any:
     return browser.find_element(By.XPATH, f"//th[button[text()='{name}']]")
-
-
-def wait_for(browser: webdriver.Chrome, script: str) -> None:
-    WebDriverWait(browser, WAIT_S, 0.05).until(lambda b: b.execute_script(f"return {script}"), script)
 
 
 def test_the_console_stays_silent(opened: webdriver.Chrome) -> None:

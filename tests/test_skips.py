@@ -1,5 +1,6 @@
 """`--strict-skips`, with which continuous integration runs: no test is left out unnoticed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,8 @@ def run(suite: Path, reason: str, *options: str) -> subprocess.CompletedProcess[
     text = f"import pytest\n@pytest.mark.skip(reason={reason!r})\ndef test_a(): pass\ndef test_b(): pass\n"
     (suite / "test_it.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, capture_output=True, text=True, cwd=suite, check=False)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}  # of conftest.py
+    return subprocess.run(command, capture_output=True, text=True, cwd=suite, env=environment, check=False)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])

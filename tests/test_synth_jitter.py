@@ -27,4 +27,5 @@ def test_a_clip_too_short_to_move_stays_as_it_is() -> None:
 
     copies = with_shifted_copies([tiny] * 50, np.random.default_rng(2))[1::2]
 
+    assert len(copies) == 50
     assert all(row["onset"] < row["apex"] < row["offset"] for row in copies)

@@ -10,7 +10,7 @@ import pytest
 from skimage import data
 
 from mer.face import geometry
-from mer.face.landmarker import Landmarker
+from mer.face.landmarker import Borrowed, Landmarker
 from mer.face.tracker import KEY_INTERVAL_S, LOST_S, MAX_SHIFT, FaceTracker
 from mer.messages import FaceCrop, Frame
 
@@ -24,8 +24,8 @@ def frame(index: Any, shift: Any = (0.0, 0.0), picture: Any = PORTRAIT) -> Any:
 
 
 @pytest.fixture
-def tracker() -> Iterator[Any]:
-    with FaceTracker(Landmarker()) as tracker:
+def tracker(landmarker: Landmarker) -> Iterator[Any]:
+    with FaceTracker(Borrowed(landmarker)) as tracker:
         yield tracker
 
 
@@ -101,9 +101,9 @@ def test_of_two_faces_the_larger_is_followed_and_both_are_counted(tracker: Any) 
     assert centre[0] < 500
 
 
-def test_two_runs_over_the_same_frames_agree_to_the_byte() -> None:
+def test_two_runs_over_the_same_frames_agree_to_the_byte(landmarker: Landmarker) -> None:
     def run() -> Any:
-        with FaceTracker(Landmarker()) as tracker:
+        with FaceTracker(Borrowed(landmarker)) as tracker:
             return [tracker.crop(frame(i, shift=(0.3 * i, 0.1 * i))) for i in range(90)]
 
     for a, b in zip(run(), run()):
@@ -111,10 +111,10 @@ def test_two_runs_over_the_same_frames_agree_to_the_byte() -> None:
         assert np.array_equal(a.crop_from_anchor, b.crop_from_anchor)
 
 
-def test_crops_cut_ahead_of_their_turn_change_nothing() -> None:
+def test_crops_cut_ahead_of_their_turn_change_nothing(landmarker: Landmarker) -> None:
     path = [min(i, 60) * 0.6 for i in range(int(RATE_HZ * (0.6 + KEY_INTERVAL_S + 0.3)))]
     frames = [frame(i, shift=(x, 0.0)) for i, x in enumerate(path)]
-    with FaceTracker(Landmarker()) as plain, FaceTracker(Landmarker()) as tracker:
+    with FaceTracker(Borrowed(landmarker)) as plain, FaceTracker(Landmarker()) as tracker:
         usual = [plain.crop(one) for one in frames]
         assert tracker.precrop(frames[0]) is None  # no face is known yet
         crops: list[FaceCrop] = []

@@ -82,7 +82,7 @@ RUNTIMES: Final[Mapping[str, Runtime]] = MappingProxyType(
             "engines.runtime.onnx:version",
             shipped=True,
             built=False,
-            runners={"onnxruntime": ("fp32", "fp16-weights")},
+            runners={"onnxruntime": ("fp32", "fp16-weights", "int8")},
         ),
         "torch": Runtime(
             "engines.runtime.torch:TorchEngine",
@@ -109,6 +109,6 @@ def runner_of(name: str) -> Runtime:
 
 def runners() -> tuple[tuple[str, Precision], ...]:
     """Return every way to run a model with every precision, full precision first."""
-    order: tuple[Precision, ...] = ("fp32", "fp16-weights", "fp16")
+    order: tuple[Precision, ...] = ("fp32", "fp16-weights", "int8", "fp16")
     ways = [pair for runtime in reversed(list(RUNTIMES.values())) for pair in runtime.runners.items()]
     return tuple((name, wanted) for wanted in order for name, precisions in ways if wanted in precisions)

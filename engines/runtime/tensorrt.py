@@ -131,6 +131,10 @@ class TensorRtEngine:
         """Return what one execution context needs on the GPU."""
         return tensorrt_api.device_memory_bytes(self._engine)
 
+    def wide_convolutions(self) -> tuple[list[str], int]:
+        """Return the convolutions that do not work in half precision, and how many convolutions there are."""
+        return tensorrt_api.wide_convolutions(self._api, self._engine)
+
     def layer_table(self) -> str:
         """Return TensorRT's own description of the layers it made, one a line."""
         return tensorrt_api.layer_table(self._api, self._engine)
@@ -173,8 +177,10 @@ class TensorRtEngine:
                 f"no execution context for a batch of {batch}: {tensorrt_api.device_memory_bytes(self._engine)} bytes "
                 f"of GPU memory are needed, {cuda.free_bytes()} are free; close other programs"
             )
+        profile = 0 if batch == 1 else self._engine.num_optimization_profiles - 1  # the first is of one clip
         ready = (
-            context.set_input_shape(INPUT, (batch, *self.manifest.clip_shape))
+            (profile == 0 or context.set_optimization_profile_async(profile, self._stream))
+            and context.set_input_shape(INPUT, (batch, *self.manifest.clip_shape))
             and context.set_tensor_address(INPUT, self._device_in)
             and context.set_tensor_address(OUTPUT, self._device_out)
         )

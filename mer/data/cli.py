@@ -1,4 +1,4 @@
-"""`mer-data`: look at a dataset before trusting it, and cut clips of ordinary motion."""
+"""`mer-data`: look at a dataset before trusting it, cut clips of ordinary motion, train on what was reviewed."""
 
 import argparse
 import io
@@ -12,10 +12,11 @@ import numpy as np
 
 from mer import option_help
 from mer.cli import command
-from mer.data import backgrounds, megc2019
+from mer.data import backgrounds, from_reviews, megc2019
 from mer.data.datasets import READERS, check
 from mer.data.parts import Part, parts_from
 from mer.data.report import Report
+from mer.data.xdf_command import add_xdf
 from mer.errors import UsageError
 from mer.files import write_atomically
 from mer.parser import Parser
@@ -34,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(
         prog="mer-data",
-        description="Check annotated datasets, and cut clips of ordinary motion for training.",
+        description="Check annotated datasets, cut clips of ordinary motion for training, make a dataset of reviewed "
+        "events, and read XDF recordings.",
         examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -76,9 +78,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     cutting.add_argument("--out", required=True, type=Path, metavar="NPZ", help=option_help.OUT)
     cutting.add_argument("--seed", type=int, default=0, metavar="N", help=option_help.SEED)
     cutting.set_defaults(run=_backgrounds)
+    _add_from_reviews(commands)
+    add_xdf(commands)
     arguments = parser.parse_args(argv)
     arguments.run(arguments)
     return 0
+
+
+def _add_from_reviews(commands: Any) -> None:
+    making = commands.add_parser(
+        "from-reviews",
+        help="write a training manifest of reviewed events",
+        description="Write a manifest of the events that a coder accepted on the review pages and gave a class, for "
+        "`mer-train --dataset manifest=CSV`. Rejected candidates and events without a class are counted and left out.",
+        examples=(
+            "mer-data from-reviews results --out reviewed.csv",
+            "mer-data from-reviews day1 day2 --coder anna --participants study.csv --out reviewed.csv",
+        ),
+    )
+    making.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="folder of results with review-*.json")
+    making.add_argument("--out", required=True, type=Path, metavar="CSV", help=option_help.OUT)
+    making.add_argument("--coder", metavar="NAME", help=option_help.CODER)
+    making.add_argument(
+        "--participants",
+        type=Path,
+        metavar="CSV",
+        help="table with the columns recording and participant (default: each recording shows another person)",
+    )
+    making.set_defaults(run=_from_reviews)
+
+
+def _from_reviews(arguments: argparse.Namespace) -> None:
+    made = from_reviews.manifest_from(
+        arguments.folders,
+        beside=arguments.out.absolute().parent,
+        coder=arguments.coder,
+        participants=arguments.participants,
+    )
+    write_atomically(arguments.out, made.text)
+    open_console().print(
+        f"{made.clips} clips in {arguments.out}; left out: {made.rejected} rejected candidates, "
+        f"{made.unlabelled} events without a class",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from mer import option_help
 from mer.errors import MerError, UsageError
-from mer.evaluation import detection
+from mer.evaluation import detection, visibility
 from mer.evaluation.matching import compare, read_truth
 from mer.evaluation.spotting_command import EVENTS_FILE, read_events
 from mer.files import from_json, write_atomically
@@ -112,6 +112,7 @@ def sensitivity(given: argparse.Namespace) -> None:
         folder = Path(temporary)
         copies, left_out = _copied(given.recordings, folder, settings, given.copies)
         rows = {value: _measured(copies, folder, value, given) for value in sorted(set(given.sensitivities))}
+        predicted = _predicted(copies, folder / f"results-{min(rows):g}")
         about = [_about(one) for one in copies]
     result = {
         "schema": 1,
@@ -124,6 +125,7 @@ def sensitivity(given: argparse.Namespace) -> None:
         "left_out": left_out,
         "sensitivities": {f"{value:g}": row for value, row in rows.items()},
         "advice": detection.advise(rows),
+        "predicted": predicted,
     }
     if given.out is not None:
         write_atomically(given.out / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
@@ -152,16 +154,23 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         rate = f"{false['value']:.1f} ({false['low']:.1f}-{false['high']:.1f})"
         table.add_row(value, f"{row['found']} of {row['events']}", *sizes, rate)
     console.print(table)
+    if result["predicted"] is not None:
+        sizes = [_number(result["predicted"]["found_with_probability"][f"{share:g}"]) for share in detection.SHARES]
+        console.print(
+            f"Predicted at sensitivity 1, by the motion around alone: half found from {sizes[0]}, .8 from {sizes[1]}.",
+            highlight=False,
+        )
     for one in result["left_out"]:
         console.print(f"left out: {one['recording']}: {one['reason']}")
     console.print(f"Advice: {result['advice']['text']}", highlight=False)
 
 
 def _size(amplitude: Mapping[str, float | None]) -> str:
-    def text(value: float | None) -> str:
-        return f"over {detection.MAX_PERCENT:g}" if value is None else f"{value:.1f}"
+    return f"{_number(amplitude['value'])} ({_number(amplitude['low'])}-{_number(amplitude['high'])})"
 
-    return f"{text(amplitude['value'])} ({text(amplitude['low'])}-{text(amplitude['high'])})"
+
+def _number(amplitude: float | None) -> str:
+    return f"over {detection.MAX_PERCENT:g}" if amplitude is None else f"{amplitude:.1f}"
 
 
 def _copied(
@@ -199,7 +208,7 @@ def _measured(copies: Sequence[_Copies], folder: Path, value: float, given: argp
     results = folder / f"results-{value:g}"
     files = [path for one in copies for path in (*one.drawn, one.none)]
     options = ["--sensitivity", f"{value:g}", "--engine", given.engine, "--jobs", str(given.jobs)]
-    _replay([*map(str, files), "--out", str(results), *options])
+    _replay([*map(str, files), "--out", str(results), "--explain", *options])
     sizes: list[float] = []
     hits: list[bool] = []
     for path in (path for one in copies for path in one.drawn):
@@ -210,6 +219,12 @@ def _measured(copies: Sequence[_Copies], folder: Path, value: float, given: argp
     false = sum(len(read_events(_events(results, one.none))) for one in copies)
     minutes = sum(read_truth(one.none.with_suffix(".json")).seconds or 0.0 for one in copies) / 60.0
     return detection.figures(np.array(sizes), np.array(hits), false=false, minutes=minutes)
+
+
+def _predicted(copies: Sequence[_Copies], results: Path) -> dict[str, Any] | None:
+    """Return what the spotter says it would find in the copies without events, at normal sensitivity."""
+    prediction = visibility.read([_events(results, one.none).parent for one in copies])
+    return prediction.figures() if prediction else None
 
 
 def _replay(arguments: Sequence[str]) -> None:

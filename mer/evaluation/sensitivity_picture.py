@@ -36,6 +36,11 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
             share = found["share"]
             spread = [[share - found["low"]], [found["high"] - share]]
             axes.errorbar(middle, share, yerr=np.maximum(spread, 0.0), color=colour, fmt="o", ms=4, lw=1)
+    if result["predicted"] is not None:
+        at, p = (
+            [point[name] for point in result["predicted"]["curve"]] for name in ("amplitude_percent", "probability")
+        )
+        axes.plot(at, p, color="black", ls="--", label="predicted at sensitivity 1 from the motion around")
     axes.axhline(0.8, color="0.6", lw=0.8, ls=":")
     axes.set(xscale="log", ylim=(-0.02, 1.02), ylabel="found with probability")
     axes.set_xlabel("peak displacement, percent of the distance between the eyes")

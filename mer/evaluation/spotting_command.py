@@ -144,7 +144,7 @@ def _results_of(recording: Path, root: Path, results: Path) -> Path | None:
 
 
 def _of_dataset(recording: Recording, folder: Path) -> Spotted:
-    summary = _summary(folder)
+    summary = summary_of(folder)
     fps = recording.fps or _figure_of(summary, "measured_fps") or 0.0
     if fps <= 0:
         raise MerError(f"{folder / SUMMARY_FILE} names no frame rate; replay {recording.path} again")
@@ -164,7 +164,7 @@ def _label(interval: Any, fps: float) -> Label:
 def _one(truth_file: Path, events_file: Path) -> Spotted:
     truth = read_truth(truth_file)
     seconds = _seconds(truth.seconds, events_file.parent)
-    fps = truth.fps or _figure_of(_summary(events_file.parent), "measured_fps") or 0.0
+    fps = truth.fps or _figure_of(summary_of(events_file.parent), "measured_fps") or 0.0
     return spotted(truth_file.stem, truth, read_events(events_file), seconds=seconds, fps=fps)
 
 
@@ -203,7 +203,7 @@ def _event(path: Path, number: int, line: str) -> Label | None:
 
 
 def _seconds(known: float | None, folder: Path) -> float:
-    seconds = known if known is not None else _figure_of(_summary(folder), "seconds")
+    seconds = known if known is not None else _figure_of(summary_of(folder), "seconds")
     if seconds is None:
         raise MerError(
             f"how long the recording is, stands neither in its truth nor in {folder / SUMMARY_FILE}; replay it"
@@ -217,7 +217,8 @@ def _figure_of(summary: Mapping[str, Any], name: str) -> float | None:
     return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else None
 
 
-def _summary(folder: Path) -> Mapping[str, Any]:
+def summary_of(folder: Path) -> Mapping[str, Any]:
+    """Return the `summary.json` of a folder of results, empty if it cannot be read."""
     try:
         content = from_json((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -110,6 +110,50 @@ def fit_similarity_robustly(
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]]), distance
 
 
+def fit_motions_robustly(
+    points: NDArray[np.floating], motions: NDArray[np.floating], *, least_scale: float
+) -> NDArray[np.float64]:
+    """Return the similarity that most points of each of N motions follow, less the identity.
+
+    The same as `fit_similarity_robustly` of one target after the other, in the time of two or three.
+
+    Args:
+        points: (P, 2) points that all motions start from.
+        motions: (2, N, P) how far each point moves along x and along y.
+        least_scale: Distance, in pixels, below which points are not told apart.
+
+    Returns:
+        (N, 2, 3) float64: linear part times a point, plus the last column, is how far the similarity moves it.
+    """
+    centre = points.mean(axis=0)
+    x, y = (points - centre).T.astype(np.float64)
+    u, v = motions.astype(np.float64)  # (N, P) each
+    sums = np.stack([np.ones_like(x), x, y, x * x + y * y], axis=1)
+    moved = np.stack([u, v, x * u + y * v, x * v - y * u], axis=1)  # (N, 4, P)
+    weight = np.ones_like(u)
+    for _ in range(_REWEIGHTINGS):
+        total, x_sum, y_sum, square_sum = (weight @ sums).T
+        u_sum, v_sum, dot, cross = (moved @ weight[..., None])[..., 0].T
+        spread = square_sum - (x_sum**2 + y_sum**2) / total
+        a = (dot - (x_sum * u_sum + y_sum * v_sum) / total) / spread
+        b = (cross - (x_sum * v_sum - y_sum * u_sum) / total) / spread
+        u_shift = (u_sum - a * x_sum + b * y_sum) / total
+        v_shift = (v_sum - b * x_sum - a * y_sum) / total
+        a_, b_ = a[:, None], b[:, None]
+        square = (u - a_ * x + b_ * y - u_shift[:, None]) ** 2 + (v - b_ * x - a_ * y - v_shift[:, None]) ** 2
+        scale = np.maximum(1.4826 * _medians(np.sqrt(square)), least_scale)
+        weight = 1.0 / (1.0 + square / scale[:, None] ** 2)
+    shift = np.stack([u_shift - a * centre[0] + b * centre[1], v_shift - b * centre[0] - a * centre[1]], axis=-1)
+    return np.stack([np.stack([a, b], axis=-1), np.stack([-b, a], axis=-1), shift], axis=-1)
+
+
+def _medians(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the (N,) medians of (N, P) rows; see `median`."""
+    middle = [(values.shape[1] - 1) // 2, values.shape[1] // 2]
+    medians: NDArray[np.float64] = np.partition(values, middle, axis=1)[:, middle].mean(axis=1)
+    return medians
+
+
 def median(values: NDArray[np.floating]) -> float:
     """Return the median of a plain (N,) array, N >= 1: the same number as numpy's, in a fifth of its time."""
     middle = len(values) // 2

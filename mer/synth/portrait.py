@@ -1,5 +1,6 @@
 """Portraits to animate: a picture, its face mesh, and where it came from."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,8 +44,9 @@ class Portrait:
         return geometry.inter_ocular_px(self.landmarks_px)
 
 
+@functools.cache
 def packaged_portrait() -> Portrait:
-    """Return the portrait of the demonstration, which scikit-image carries.
+    """Return the portrait of the demonstration, which scikit-image carries; its face is looked for once.
 
     Raises:
         MerError: If no face is found in it.
@@ -52,7 +54,9 @@ def packaged_portrait() -> Portrait:
     from skimage import data
 
     picture: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]  # skimage is only partly typed
-    return from_image(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), source=PACKAGED_SOURCE)
+    portrait = from_image(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), source=PACKAGED_SOURCE)
+    portrait.image.flags.writeable = portrait.landmarks_px.flags.writeable = False  # every caller gets the same
+    return portrait
 
 
 def load_portrait(path: Path | None) -> Portrait:

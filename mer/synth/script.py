@@ -43,6 +43,8 @@ class Settings:
         curves: CSV file, name of curves of the package or "measured"; see `mer.synth.curves`. None for none.
         iod_px: Inter-ocular distance in pixels; None for about a fifth of the height.
         duplicates: Share of the frames that repeat the one before, beside those of the clock.
+        noise: Factor on the noise of the sensor. A camera that brightens the picture by itself has twice the noise in a
+            quarter of the light.
         seed: Of everything random.
     """
 
@@ -57,6 +59,7 @@ class Settings:
     curves: str | None = None
     iod_px: float | None = None
     duplicates: float = 0.0
+    noise: float = 1.0
     seed: int = 0
 
     def check(self) -> None:
@@ -90,6 +93,8 @@ class Settings:
             )
         elif not 0.0 <= self.duplicates <= 0.9:
             problem = f"{self.duplicates:g} given as share of duplicates; expected 0 to 0.9"
+        elif not 0.0 <= self.noise <= 20.0:
+            problem = f"noise {self.noise:g} given; expected a factor of 0 to 20"
         elif self.seed < 0:
             problem = f"seed {self.seed} given; expected a whole number from 0"
         if problem:
@@ -145,7 +150,7 @@ def draw_events(
 def draw_surroundings(settings: Settings, generator: np.random.Generator) -> tuple[Light, Sensor]:
     """Return light and sensor noise for a level of distractors."""
     if settings.distractors == "none":
-        return Light(), Sensor(read=0.4, shot=0.8)
+        return Light(), Sensor(read=0.4 * settings.noise, shot=0.8 * settings.noise)
     light = Light(
         beat=generator.uniform(0.002, 0.008),
         beat_hz=float(generator.choice((100.0, 120.0))) + generator.normal(0.0, 0.03),
@@ -153,7 +158,8 @@ def draw_surroundings(settings: Settings, generator: np.random.Generator) -> tup
         slow_hz=generator.uniform(0.1, 0.5),
         phase=generator.uniform(0, 2 * np.pi),
     )
-    return light, Sensor(read=generator.uniform(0.5, 1.2), shot=generator.uniform(1.0, 2.2))
+    read, shot = generator.uniform(0.5, 1.2), generator.uniform(1.0, 2.2)
+    return light, Sensor(read=read * settings.noise, shot=shot * settings.noise)
 
 
 def add_distractors(

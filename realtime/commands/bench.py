@@ -159,6 +159,11 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     for name, figures in report["stages"].items():
         table.add_row(name, *(f"{value:.4g}" for value in figures.values()))
     console.print(table)
+    if "event" in report["stages"]:
+        parts = {"evidence": "evidence", "queue": "queue", "sampling": "sample", "engine": "classify"}
+        shares = " + ".join(f"{name} {report['stages'][stage]['p50_ms']:.0f}" for name, stage in parts.items())
+        median_ms, events = (report["stages"]["event"][key] for key in ("p50_ms", "count"))
+        console.print(f"an event is there {median_ms:.0f} ms after its offset (median of {events}): {shares}")
 
 
 def _row(name: str, speeds: list[Speed]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from realtime.update import Update
 EXPLAIN_CSV: Final = "explain.csv"
 EXPLAIN_SVG: Final = "explain.svg"
 COLUMNS: Final = (
-    *("frame", "time_s", "face", "state", "motion", "threshold", "watchable", "decided"),
+    *("frame", "time_s", "face", "state", "motion", "threshold", "watchable", "flags", "decided"),
     *(f"{name.replace(' ', '_')}_{axis}" for name in REGIONS for axis in ("x", "y")),
 )
 """Motion in percent of the inter-ocular distance since the last rest, x to the right of the picture and y down."""
@@ -39,7 +39,8 @@ class Explainer:
         what = "; ".join(_words(interval) for interval in decided)
         head = (crop.index, f"{crop.time_s:.6f}", crop.state, spotting.state)
         seen = "" if spotting.watchable is None else f"{spotting.watchable:.3f}"
-        self._rows.append([*head, f"{spotting.motion:.4f}", f"{spotting.threshold:.4f}", seen, what, *numbers])
+        flags = " ".join(update.flags)
+        self._rows.append([*head, f"{spotting.motion:.4f}", f"{spotting.threshold:.4f}", seen, flags, what, *numbers])
 
     def files(self, _found: Found) -> dict[str, bytes]:
         """Return name and content of both files."""
@@ -66,7 +67,8 @@ class Explainer:
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{_HEIGHT:.0f}" '
             'font-family="sans-serif" font-size="10">',
             f'<rect width="{width:.0f}" height="{_HEIGHT:.0f}" fill="white"/>',
-            f'<text x="4" y="12">motion (blue) and threshold (grey), % of the eye distance, up to {_TOP:g}</text>',
+            '<text x="4" y="12">motion (blue) and what stands out from the usual (grey), % of the eye distance, '
+            f"up to {_TOP:g}</text>",
         ]
         for number, interval in enumerate(self._decided):
             left, right = x(interval.onset.time_s), x(interval.offset.time_s)

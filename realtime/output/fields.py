@@ -45,10 +45,14 @@ def record_from_event(event: Event, *, source: str) -> dict[str, Any]:
             "gap": quality.gap,
             "tracking": round(quality.tracking, 3),
             "rate_hz": round(quality.rate_hz, 2),
+            "watchable": None if quality.watchable is None else round(quality.watchable, 3),
+            "flags": list(quality.flags),
         },
         "latency": {
             "confirm_ms": round(latency.confirm_ms, 1),
             "compute_ms": round(latency.compute_ms, 2),
+            "queue_ms": round(latency.queue_ms, 2),
+            "sample_ms": round(latency.sample_ms, 2),
             "engine_ms": round(latency.engine_ms, 2),
         },
         "engine": event.engine,
@@ -70,6 +74,7 @@ def row_from_record(record: dict[str, Any]) -> dict[str, Any]:
     """Return one event as a flat row of `events.csv`, which holds nothing that differs from run to run."""
     row = {key: value for key, value in record.items() if not isinstance(value, dict)}
     row.update({f"p_{name}": p for name, p in record["probabilities"].items()}, **record["quality"])
+    row["flags"] = " ".join(record["quality"].get("flags", ()))
     row["confirm_ms"] = record["latency"]["confirm_ms"]
     return row
 
@@ -77,7 +82,8 @@ def row_from_record(record: dict[str, Any]) -> dict[str, Any]:
 def event_columns(classes: Sequence[str]) -> list[str]:
     """Return the columns of `events.csv`."""
     head = ["schema", "source", "number", "label", *_INTERVAL_COLUMNS, "engine"]
-    return [*head, *(f"p_{name}" for name in classes), "interpolated", "gap", "tracking", "rate_hz", "confirm_ms"]
+    quality = ("interpolated", "gap", "tracking", "rate_hz", "watchable", "flags")
+    return [*head, *(f"p_{name}" for name in classes), *quality, "confirm_ms"]
 
 
 def interval_fields(interval: Interval) -> dict[str, Any]:

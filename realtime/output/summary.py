@@ -13,6 +13,8 @@ from realtime.face_size import median_and_minimum
 from realtime.messages import Totals
 from realtime.output.fields import SCHEMA
 from realtime.output.versions import component_versions
+from realtime.quality.meter import FRAME_FLAGS
+from realtime.spotting.network import shipped
 from realtime.timing import Timing
 
 
@@ -41,7 +43,6 @@ def summarise(
         rhythm: How evenly frames came.
         face_notes: What was odd about the faces.
     """
-    eyes = median_and_minimum(totals.eye_distances)
     return {
         "schema": SCHEMA,
         "source": str(source),
@@ -58,11 +59,8 @@ def summarise(
         "rhythm": {name: round(value, 4) for name, value in asdict(rhythm).items()},
         "repaired_stamps": frames.repaired_stamps,
         "notes": listed([*frames.notes, *face_notes]),
-        "face_coverage": _share(totals.frames_with_face, totals.frames),
-        "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
-        "watchable": {f"{percent:g}": _share(seen, totals.frames) for percent, seen in totals.watchable.items()},
-        "events": totals.events,
-        "rejected": dict(sorted(totals.rejected.items())),
+        **_seen(totals, frames=totals.frames),
+        "watchable_steepness": round(shipped().visibility.amplitude, 4),
         "stages": timing.summary(),
         "wall_seconds": round(wall_s, 3),
         "frames_per_second": round(totals.frames / wall_s, 1) if wall_s > 0 else 0.0,
@@ -74,6 +72,19 @@ def summarise(
             "training_data": engine.manifest.training_data,
         },
         "versions": component_versions(),
+    }
+
+
+def _seen(totals: Totals, *, frames: int) -> dict[str, Any]:
+    """Return what was seen of the face in so many frames."""
+    eyes = median_and_minimum(totals.eye_distances)
+    return {
+        "face_coverage": _share(totals.frames_with_face, frames),
+        "eye_distance_px": {"median": eyes[0], "minimum": eyes[1]} if eyes else None,
+        "watchable": {f"{percent:g}": _share(seen, frames) for percent, seen in totals.watchable.items()},
+        "flags": {name: _share(totals.flags[name], totals.frames_with_face) for name in FRAME_FLAGS},
+        "events": totals.events,
+        "rejected": dict(sorted(totals.rejected.items())),
     }
 
 

@@ -21,6 +21,8 @@ _OPTIONAL: Final = (
     "tensorrt-rtx",
     "cuda-python",
     "pylsl",
+    "pyxdf",
+    "edfio",
     "textual-image",
     "pympi-ling",
     "ray",

@@ -1,6 +1,7 @@
 """What a replay writes beside its four files because it was asked for: exports, clips, a report."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,12 +15,17 @@ from realtime.output.exports.registry import EXPORTS
 from realtime.output.found import Found
 from realtime.output.report.page import REPORT_HTML
 from realtime.output.report.product import Report
+from realtime.output.review.page import REVIEW_HTML, ReviewPage
 from realtime.sink import Sink
 
-PICTURES: Final = (REPORT_HTML, *CLIPS)
+PICTURES: Final = (REPORT_HTML, REVIEW_HTML, *CLIPS)
 """Patterns of files that show faces."""
-REPLACED: Final = (*(export.file for export in EXPORTS.values()), EXPLAIN_CSV, EXPLAIN_SVG, *PICTURES)
+REPLACED: Final = (*(name for export in EXPORTS.values() for name in export.names), EXPLAIN_CSV, EXPLAIN_SVG, *PICTURES)
 """Patterns of all files that may come from an earlier run and go with its results."""
+EXPORT_HELP: Final = (
+    f"additional formats, separated by commas: {', '.join(EXPORTS)} "
+    f"({', '.join(export.what for export in EXPORTS.values())})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class Wanted:
         exports: Keys of EXPORTS.
         clips: Kind of the clips, None for none.
         report: Whether a page about each recording is wanted.
+        review: Whether a page to check events and rejected candidates is wanted.
         explain: Whether the spotter's curves and decisions are wanted.
         absolute_paths: Whether the files may say where on this computer the recording lies.
     """
@@ -39,19 +46,19 @@ class Wanted:
     report: bool = False
     explain: bool = False
     absolute_paths: bool = False
+    review: bool = False
 
     @property
     def pictures(self) -> bool:
         """Whether any of it shows faces."""
-        return self.report or self.clips is not None
+        return self.report or self.review or self.clips is not None
 
     @property
     def names(self) -> list[str]:
         """One word for each thing, as `summary.json` lists them."""
         clips = [f"clips-{self.clips}"] if self.clips else []
-        return sorted(
-            {*self.exports, *clips, *(["report"] if self.report else []), *(["explain"] if self.explain else [])}
-        )
+        flags = {"report": self.report, "review": self.review, "explain": self.explain}
+        return sorted({*self.exports, *clips, *(name for name, wanted in flags.items() if wanted)})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +69,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--report", action="store_true", help="write an HTML report of each recording, with pictures of the face"
     )
     group.add_argument(
+        "--review",
+        action="store_true",
+        help="write an HTML page to check the events and rejected candidates of each recording frame by frame, with "
+        "pictures of the face",
+    )
+    group.add_argument(
         "--export",
-        type=_formats,
+        type=formats,
         default=(),
         metavar="FORMATS",
-        help=f"additional formats, separated by commas: {', '.join(EXPORTS)} "
-        f"({', '.join(export.what for export in EXPORTS.values())})",
+        help=EXPORT_HELP,
     )
     group.add_argument(
         "--event-clips",
@@ -92,16 +104,26 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     Raises:
         UsageError: If a library for it is missing: better now than after an hour of replaying.
     """
-    for name in args.export:
+    check_exports(args.export)
+    return Wanted(args.export, args.event_clips, args.report, args.explain, args.absolute_paths, args.review)
+
+
+def check_exports(names: Sequence[str]) -> None:
+    """Refuse exports whose library is missing.
+
+    Raises:
+        UsageError: If one is.
+    """
+    for name in names:
         export = EXPORTS[name]
         if export.module and find_spec(export.module) is None:
             raise UsageError(
                 f"--export {name} needs {export.module}; install it with: pip install 'mer-live[{export.extra}]'"
             )
-    return Wanted(args.export, args.event_clips, args.report, args.explain, args.absolute_paths)
 
 
-def _formats(text: str) -> tuple[str, ...]:
+def formats(text: str) -> tuple[str, ...]:
+    """Return the formats that an option names."""
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     unknown = [name for name in formats if name not in EXPORTS]
     if unknown:
@@ -125,7 +147,9 @@ def products(wanted: Wanted, folder: Path) -> list[Product]:
     """
     made: list[Product] = []
     if wanted.report:
-        made.append(Report())
+        made.append(Report(review=REVIEW_HTML if wanted.review else None))
+    if wanted.review:
+        made.append(ReviewPage())
     if wanted.explain:
         made.append(Explainer())
     if wanted.clips is not None:
@@ -135,5 +159,4 @@ def products(wanted: Wanted, folder: Path) -> list[Product]:
 
 def exported(wanted: Wanted, found: Found) -> dict[str, bytes]:
     """Return name and content of the exports that were asked for."""
-    chosen = [EXPORTS[name] for name in wanted.exports]
-    return {export.file: export.content(found) for export in chosen}
+    return {file: data for name in wanted.exports for file, data in EXPORTS[name].files(found).items()}

@@ -20,6 +20,7 @@ from realtime.output.folder import RecordingFolder, leftovers
 from realtime.output.found import Found
 from realtime.output.summary import summarise
 from realtime.pipeline import Pipeline
+from realtime.quality.recording import coding_fields
 from realtime.recordings import resume
 from realtime.recordings.extras import PICTURES, REPLACED, Wanted, exported, products
 from realtime.recordings.inputs import Recording
@@ -157,6 +158,7 @@ def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Ou
         )
         counts = dict(Counter(label.label for label in labels.found))
         summary |= {"labels": counts, resume.SETTINGS: job.settings(engine), resume.RECORDING: before}
+        summary |= coding_fields(summary, size_bytes=before["bytes"])
         pairs: tuple[compare.Pair, ...] = ()
         if job.truth is not None:
             pairs = tuple(compare.compare(job.truth, labels.found))

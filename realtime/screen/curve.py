@@ -72,7 +72,7 @@ class Curve:
                 _name(marks, cells, style, name)
         seen = seen_from(self._watchable)
         headings = (
-            _joined(f"motion, % of the eye distance; top {top:.2f}, threshold {threshold:.2f}", seen),
+            _joined(f"motion, % of the eye distance; top {top:.2f}, stands out from {threshold:.2f}", seen),
             _joined(f"motion to {top:.1f} %, from {threshold:.2f}", seen),
             seen,
         )

@@ -213,6 +213,8 @@ class Overlay:
         total = [self._timing.percentile_ms("total", percent) for percent in (50, 95, 99)]
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f" frame {total[0]:.1f} ms, p95 {total[1]:.1f}, p99 {total[2]:.1f}  ")
+        if totals.events:
+            line.append(f"event {self._timing.percentile_ms('event', 50):.0f} ms  ")
         line.append(f"dropped {totals.dropped}", "bold red" if totals.dropped else "")
         line.append(f"  {self._header.engine}", "dim")
         line.append(f"\n events {totals.events}  rejected {sum(totals.rejected.values())}")

@@ -160,9 +160,14 @@ def events_table(events: Sequence[Event], *, rows: int, width: int) -> Renderabl
             cells.append(Text(f"score {interval.score:.1f}", "dim"))
         if width >= 100:
             latency = event.latency
-            cells.append(
-                Text(f"decided {latency.confirm_ms:.0f} ms after it, computed in {latency.compute_ms:.1f} ms", "dim")
-            )
+            parts = {
+                "evidence": latency.confirm_ms,
+                "queue": latency.queue_ms,
+                "sampling": latency.sample_ms,
+                "engine": latency.engine_ms,
+            }
+            shares = " + ".join(f"{name} {ms:.0f}" for name, ms in parts.items())
+            cells.append(Text(f"{latency.confirm_ms + latency.compute_ms:.0f} ms after it: {shares}", "dim"))
         cells.append(Text(", ".join(flags), "yellow"))
         drawn.add_row(*cells)
     return drawn

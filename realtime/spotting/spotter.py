@@ -128,6 +128,11 @@ class Spotter:
             return None
         return self._moved(self._track)
 
+    @property
+    def head(self) -> NDArray[np.float64] | None:
+        """(6,) motion of the head since the face was found, as `Motion.head`, on the last measured frame."""
+        return self._track.samples[-1].head if self._track is not None and self._track.samples else None
+
     def _spotting(self, decided: list[Interval]) -> Spotting:
         if self._is_small:
             decided = [replace(i, verdict="rejected", reason="small") if i.verdict == "micro" else i for i in decided]

@@ -61,11 +61,15 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Motion:
-    """Motion of the regions by frame, as `--explain` writes it: percent of the IOD since the last rest."""
+    """What `--explain` writes by frame: motion of the regions since the last rest in percent of the IOD, and watchable.
+
+    `watchable` is in the same unit, NaN where it is not known or was not told by that version.
+    """
 
     times_s: np.ndarray
     regions: np.ndarray
     cut: np.ndarray
+    watchable: np.ndarray
 
     @staticmethod
     def read(file: Path) -> "Motion":
@@ -75,7 +79,8 @@ class Motion:
         names = [name for name in rows[0] if name.endswith(("_x", "_y"))]
         regions = np.array([[float(row[name] or "nan") for name in names] for row in rows])
         times_s = np.array([float(row["time_s"]) for row in rows])
-        return Motion(times_s, regions, np.array([row["state"] in _CUT for row in rows]))
+        watchable = np.array([float(row.get("watchable") or "nan") for row in rows])
+        return Motion(times_s, regions, np.array([row["state"] in _CUT for row in rows]), watchable)
 
     def change(self, begin_s: float, end_s: float) -> np.ndarray | None:
         """Return how far the regions moved between two times; None if the face was cut anew or lost between them."""

@@ -19,6 +19,8 @@ class Export:
         content: Makes its content.
         module: A module that it needs, empty for none.
         extra: The extra that installs it.
+        beside: Name of a second file that belongs to it, empty for none.
+        beside_content: Makes its content.
     """
 
     file: str
@@ -26,11 +28,24 @@ class Export:
     content: Callable[[Found], bytes]
     module: str = ""
     extra: str = ""
+    beside: str = ""
+    beside_content: Callable[[Found], bytes] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of its files."""
+        return (self.file, self.beside) if self.beside else (self.file,)
+
+    def files(self, found: Found) -> dict[str, bytes]:
+        """Return name and content of its files."""
+        made = {self.file: self.content(found)}
+        return made if self.beside_content is None else {**made, self.beside: self.beside_content(found)}
 
 
 def title(record: Record) -> str:
-    """Return label and probability of an event."""
-    return f"{record['label']} {100 * max(record['probabilities'].values()):.0f} %"
+    """Return label and probability of an event; what a coder named has none."""
+    probabilities = record["probabilities"].values()
+    return f"{record['label']} {100 * max(probabilities):.0f} %" if probabilities else str(record["label"])
 
 
 def milliseconds(seconds: float) -> int:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import string
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 from xml.etree import ElementTree
@@ -12,7 +13,9 @@ from mer.text import printable
 Element = ElementTree.Element
 Child = Element | str
 
-_PARTS: Final = files("realtime.output.report")
+_PARTS: Final = files("realtime.output")
+_SCRIPTS: Final = ("report/page.js",)
+_STYLES: Final = ("report/page.css",)
 
 
 def tag(name: str, *children: Child, **attributes: str | float) -> Element:
@@ -41,7 +44,13 @@ def extend(element: Element, *children: Child) -> None:
             element[-1].tail = (element[-1].tail or "") + child
 
 
-def page(title: str, *body: Child) -> bytes:
+def page(
+    title: str,
+    *body: Child,
+    scripts: Sequence[str] = _SCRIPTS,
+    styles: Sequence[str] = _STYLES,
+    connect: str = "'none'",
+) -> bytes:
     """Return a page that needs no other file and may fetch none.
 
     Its policy allows one script, named by its hash: even text that escaped its escaping could not run.
@@ -49,17 +58,25 @@ def page(title: str, *body: Child) -> bytes:
     Args:
         title: Plain text.
         body: What `<main>` and the header hold.
+        scripts: Files below `realtime/output` that become its script, in this order.
+        styles: The same for its style sheet.
+        connect: What its script may exchange data with, in the words of a content security policy.
     """
-    script = _PARTS.joinpath("page.js").read_text(encoding="utf-8")
+    script = _joined(scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    html = string.Template(_PARTS.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+    html = string.Template(_joined(["report/page.html"])).substitute(
         title=_html(tag("title", title)),
         digest=digest,
-        style=_PARTS.joinpath("page.css").read_text(encoding="utf-8"),
+        connect=connect,
+        style=_joined(styles),
         script=script,
         body="\n".join(_html(child) if isinstance(child, Element) else child for child in body),
     )
     return html.encode("utf-8", "replace")  # file names may hold bytes that are no text
+
+
+def _joined(names: Sequence[str]) -> str:
+    return "\n".join(_PARTS.joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
 def _html(element: Element) -> str:

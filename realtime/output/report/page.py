@@ -21,8 +21,14 @@ _LIMITS: Final = (
 )
 
 
-def report(found: Found, gathered: Gatherer) -> bytes:
-    """Return the page of a recording; it holds pictures of its face."""
+def report(found: Found, gathered: Gatherer, *, review: str | None = None) -> bytes:
+    """Return the page of a recording; it holds pictures of its face.
+
+    Args:
+        found: The results.
+        gathered: What was seen on the way.
+        review: Name of the review page beside it, None if there is none.
+    """
     classes = found.summary["engine"]["classes"]
     colours = {name: number for number, name in enumerate(classes)}
     name = found.source.name
@@ -43,14 +49,14 @@ def report(found: Found, gathered: Gatherer) -> bytes:
         findings_table(gathered, classes, colours),
         *(_event(finding, found, colours) for finding in gathered.findings),
     )
-    return page(f"{name}: micro-expressions", _header(found), main, _footer(found))
+    return page(f"{name}: micro-expressions", _header(found, review), main, _footer(found))
 
 
 def _overview(gathered: Gatherer, colours: dict[str, int]) -> Element:
     return chart.overview(gathered.curve(), gathered.findings, gathered.rejected, colours)
 
 
-def _header(found: Found) -> Element:
+def _header(found: Found, review: str | None) -> Element:
     head = tag("header", tag("p", "mer-live report", class_="kicker"), tag("h1", found.source.name))
     notes = tag("ul", class_="badges", aria_label="what to bear in mind")
     if found.summary.get("comparison", {}).get("synthetic"):
@@ -59,6 +65,8 @@ def _header(found: Found) -> Element:
     if not found.summary["complete"]:
         notes.append(tag("li", "interrupted: the end of the recording is missing"))
     head.append(notes)
+    if review:
+        head.append(tag("p", tag("a", "Review these events", href=review), class_="screen-only"))
     return head
 
 
@@ -122,7 +130,10 @@ def _addresses(found: Found) -> list[str]:
 
 
 def _legend() -> Element:
-    entries = (("key-motion", "motion, % of the eye distance (cut at the top)"), ("key-threshold", "threshold"))
+    entries = (
+        ("key-motion", "motion, % of the eye distance (cut at the top)"),
+        ("key-threshold", "what stands out (smaller movements are told by their shape)"),
+    )
     more = (("key-event", "event"), ("key-rejected", "rejected candidate"), ("key-faceless", "no face"))
     seen = [(f"key-seen-{k}", f"seen from {percent:g} %") for k, percent in enumerate(WATCHABLE_PERCENT)]
     unseen = (f"key-seen-{len(seen)}", "too much movement, or no face")

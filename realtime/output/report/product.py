@@ -7,10 +7,15 @@ from realtime.update import Update
 
 
 class Report:
-    """Gathers what the page about a recording shows."""
+    """Gathers what the page about a recording shows.
 
-    def __init__(self) -> None:
+    Args:
+        review: Name of the review page beside it, None if there is none.
+    """
+
+    def __init__(self, *, review: str | None = None) -> None:
         self._gatherer = Gatherer()
+        self._review = review
 
     def update(self, update: Update) -> None:
         """Take one update."""
@@ -18,7 +23,7 @@ class Report:
 
     def files(self, found: Found) -> dict[str, bytes]:
         """Return name and content of the page."""
-        return {REPORT_HTML: report(found, self._gatherer)}
+        return {REPORT_HTML: report(found, self._gatherer, review=self._review)}
 
     def close(self) -> None:
         """Nothing is open."""

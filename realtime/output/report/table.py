@@ -22,7 +22,7 @@ def quality_flags(event: Event) -> list[str]:
         flags.append("frames are missing")
     if quality.tracking < LOW_TRACKING:
         flags.append(f"unsteady tracking ({100 * quality.tracking:.0f} %)")
-    return flags
+    return [*flags, *quality.flags]
 
 
 def findings_table(gathered: Gatherer, classes: Sequence[str], colours: dict[str, int]) -> Element:
