@@ -7,8 +7,8 @@ Basler's emulator plays a synthetic recording as its pictures, again and again, 
 from the moment at which pylon hands a frame over until mer-live has decided on it. The emulator makes its pictures in
 threads of mer-live's process; a run that only reads the camera tells what they cost. Afterwards the very pictures that
 came are replayed, and the events compared. The emulator of pylon 26.9 was seen to give about 93 frames/s however many
-are asked for, on an idle processor, so pictures come later than the camera's clock says (a row tells by how much), a run
-lasts longer than its seconds, and frames lost at 200 or 500 frames/s in real time are not what it shows.
+are asked for, on an idle processor: pictures come later than the camera's clock says (a row tells by how much), a run
+lasts longer than its seconds, and what is lost at 200 or 500 frames/s in real time is not shown.
 """
 
 import argparse
