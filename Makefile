@@ -10,7 +10,7 @@ WORKERS = 2
 DEMO = demo
 
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
-EXTRAS = train rtx eaf camera basler genicam record dev docs lsl xdf edf pictures completion cluster
+EXTRAS = train rtx eaf camera basler genicam record dev docs lsl xdf edf parquet pictures completion cluster
 # torch's builds for processors and for GPUs differ from index to index, so it is pinned by constraints.txt only, and
 # so is what its GPU build brings along.
 UNHASHED = torch triton cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime \

@@ -39,6 +39,11 @@ _SHIFTS: Final[dict[InputMode, list[float]]] = {
 }
 
 
+def can_fold(model: str) -> bool:
+    """Return whether a model is one whose graph is written node by node."""
+    return model in _CONVOLUTIONS
+
+
 def fold(network: nn.Module, *, model: str, mode: InputMode, temperature: float) -> Arrays:
     """Return the arrays that `engines.graph.build_graph` needs.
 

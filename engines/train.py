@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import mer.train
 from engines import build_cli
@@ -11,8 +11,13 @@ from engines.select import SHIPPED_MODEL
 from engines.source import read_source
 from mer.cli import command
 from mer.missing import needed
-from mer.models.registry import EXPORTED
+from mer.models.registry import EXPORTED, SYSTEMS
 from mer.text import printable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mer.checkpoint import Configuration
 
 _SHIPPED: Final = "shipped"
 """What --init calls the weights that come with this software."""
@@ -47,18 +52,29 @@ def shipped_checkpoint(out: Path) -> Path:
     if path.is_file():
         return path
     with needed("--init shipped"):
+        from mer import checkpoint  # late: torch takes seconds to import
+
+    checkpoint.save(path, *shipped_network())
+    return path
+
+
+def shipped_network() -> "tuple[nn.Module, Configuration]":
+    """Return the shipped weights as a network of torch, and what describes it.
+
+    Raises:
+        MerError: If a library for it is missing.
+    """
+    with needed("the shipped weights in torch"):
         from engines.unfolding import unfold  # late: torch takes seconds to import
-        from mer import checkpoint
+        from mer.checkpoint import Configuration
 
     source = read_source(SHIPPED_MODEL)
     about = source.manifest
     network = unfold(source.arrays, model=about.model, mode=about.mode)
     # The folded graph divides by the temperature itself.
-    configuration = checkpoint.Configuration(
+    return network, Configuration(
         about.model, about.mode, about.classes, 1.0, about.none_threshold, {"data": about.training_data}
     )
-    checkpoint.save(path, network, configuration)
-    return path
 
 
 def _export(path: Path | None) -> bool:
@@ -71,8 +87,11 @@ def _export(path: Path | None) -> bool:
         from mer import checkpoint
 
     network, configuration = checkpoint.load(path)
-    if configuration.model not in EXPORTED:
-        print(f"engine: none, only {', '.join(EXPORTED)} become engines; {configuration.model} is for comparison only")
+    if not SYSTEMS[configuration.model].exported:
+        print(
+            f"engine: none, only {', '.join(EXPORTED)} become engines, and models of your own that are registered with "
+            f"exported=True; {configuration.model} is for comparison only"
+        )
         return False
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)

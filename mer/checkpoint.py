@@ -17,6 +17,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor, nn
 
+from mer import plugins
 from mer.errors import MerError
 from mer.files import from_json, read_at_most, write_atomically
 from mer.models import networks, registry
@@ -193,7 +194,12 @@ def _configuration_from_json(path: Path, stored: Mapping[str, Any]) -> Configura
 
 def _check(configuration: Configuration, path: Path) -> None:
     if configuration.model not in registry.networks():
-        raise MerError(f"{path}: model {configuration.model!r} is not known; known: {', '.join(registry.networks())}")
+        plugins.load(())  # one of an installed package
+    if configuration.model not in registry.networks():
+        raise MerError(
+            f"{path}: model {configuration.model!r} is not known; known: {', '.join(registry.networks())}; if it is "
+            "your own, name the file that registers it with --plugin"
+        )
     check_mode(configuration.mode)
     if len(set(configuration.classes)) != len(configuration.classes) or len(configuration.classes) < 2:
         raise MerError(f"{path}: classes {configuration.classes} given; expected at least two different names")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from mer import class_map
+from mer import class_map, plugins
 from mer.errors import MerError, UsageError
 from mer.files import from_toml
 from mer.labels import CLASSES
@@ -16,7 +16,7 @@ from mer.splits import PROTOCOLS
 
 AS_IN_PAPER: Final = {"input": "gray", "warmup": 0}
 """Settings of the paper where ours differ: frames as they are, which it does not say otherwise, and no warm-up."""
-_FIT_TOGETHER: Final = frozenset({"input", "init", "elastic", "backgrounds"})
+_FIT_TOGETHER: Final = frozenset({"input", "init", "elastic", "backgrounds", "validation"})
 """Settings that another one may forbid."""
 
 
@@ -40,7 +40,11 @@ class TrainSettings:
             no living unit: constant predictions from the first epoch on. 0 for none.
         halve_after: Epochs without improvement after which the learning rate is halved.
         patience: Epochs without improvement after which training stops.
-        oversample: Clips of each class in multiples of the most frequent one, made up by augmented samples; 0 for none.
+        validation: Whether a part of the training subjects is the validation set. Without one, training takes `epochs`
+            epochs at `lr` with everybody but the test set, keeps the last weights and calibrates nothing.
+        loss: "cross-entropy", or one of `mer.plugins.LOSSES`.
+        oversample: Clips of each class in multiples of the most frequent one, made up by augmentation; 0 for none.
+        augmentation: How these are made: "usual" as `mer.augment` does, or one of `mer.plugins.AUGMENTATIONS`.
         elastic: How strongly the encoded motion is changed at random, anew in every epoch (`mer.training.elastic`);
             not in the paper. 0 for not at all; more needs the input flow.
         backgrounds: An .npz file of clips of ordinary motion (`mer-data backgrounds`) that training clips are mixed
@@ -49,6 +53,7 @@ class TrainSettings:
             over for the same classes; for elrcn torchvision's VGG-16 as safetensors. Empty for random ones.
         seed: Of everything drawn at random.
         max_minutes: Most minutes a fold, 0 for no limit; the best epoch so far is kept.
+        plugin: Full paths of Python files that register models, datasets, losses or augmentations (`mer.plugins`).
     """
 
     model: str = "convlstm"
@@ -62,12 +67,16 @@ class TrainSettings:
     warmup: int = 100
     halve_after: int = 4
     patience: int = 12
+    validation: bool = True
+    loss: str = plugins.CROSS_ENTROPY
     oversample: float = 1.0
+    augmentation: str = plugins.USUAL
     elastic: float = 0.0
     backgrounds: str = ""
     init: str = ""
     seed: int = 0
     max_minutes: float = 0.0
+    plugin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill in what depends on the system.
@@ -90,6 +99,10 @@ class TrainSettings:
                 f"backgrounds is {self.backgrounds!r}, but {self.model} sees each clip only once, and they are "
                 "mixed in anew in every epoch; leave backgrounds out"
             )
+        if not self.validation and (system.kind != "network" or self.protocol == "all"):
+            what = f"{self.model} chooses its C" if system.kind != "network" else "protocol 'all' reports"
+            raise MerError(f"no-validation is given, but {what} on the validation set; leave no-validation out")
+        object.__setattr__(self, "plugin", tuple(str(Path(file).resolve()) for file in self.plugin))
         object.__setattr__(self, "input", self.input or system.own_input or "flow")
         object.__setattr__(self, "classes", class_map.in_order(self.classes))
         object.__setattr__(self, "lr", self.lr or system.lr)
@@ -118,6 +131,7 @@ def load_settings(
     """
     stored = _read_toml(path) if path is not None else {}
     given = {name: value for name, value in options.items() if value is not None}
+    load_plugins(path, options)
     for values, source in ((stored, f"{path}: "), (given, "--")):
         try:
             checked = _checked(values, source)
@@ -130,6 +144,21 @@ def load_settings(
         return TrainSettings(**{**_fitting(preset or {}, values.get("model", TrainSettings().model)), **values})
     except MerError as error:
         raise (UsageError(f"--{error}") if _FIT_TOGETHER & given.keys() else MerError(f"{path}: {error}")) from None
+
+
+def load_plugins(path: Path | None, options: Mapping[str, Any]) -> None:
+    """Load the files that settings name as `plugin`, which may register the models that other settings name.
+
+    Args:
+        path: A TOML file, or None.
+        options: Settings by name.
+
+    Raises:
+        MerError: If one cannot be loaded.
+    """
+    stored = _read_toml(path).get("plugin", ()) if path is not None else ()
+    files = _converted(f"{path}: plugin", stored, ())
+    plugins.load(options.get("plugin") or files)
 
 
 def _fitting(preset: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -167,7 +196,7 @@ def load_each(
     _refuse(common, ("model",), f"{path}: ")
     common = _checked(common, f"{path}: ")
     for name, table in tables.items():
-        _refuse(table, ("model", "protocol", "classes", "map", "seed"), f"{path}: [{name}] ")
+        _refuse(table, ("model", "protocol", "classes", "map", "seed", "plugin"), f"{path}: [{name}] ")
         tables[name] = _checked(table, f"{path}: [{name}] ")
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -199,7 +228,8 @@ def _refuse(values: Mapping[str, Any], names: Sequence[str], source: str) -> Non
 
 def to_json(settings: TrainSettings) -> dict[str, Any]:
     """Return settings as JSON values, in the order they are declared."""
-    return {**asdict(settings), "classes": list(settings.classes), "map": list(settings.map)}
+    names = {"plugin": [Path(file).name for file in settings.plugin]}  # a run is handed on: no full paths
+    return {**asdict(settings), "classes": list(settings.classes), "map": list(settings.map), **names}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -236,7 +266,7 @@ def _converted(where: str, value: Any, default: Any) -> Any:
     wanted = type(default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, wanted) or isinstance(value, bool):
+    if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
         raise MerError(f"{where} is {value!r}; expected {wanted.__name__}")
     return value
 
@@ -246,9 +276,12 @@ def _check_range(where: str, name: str, value: Any) -> None:
         "model": tuple(SYSTEMS),
         "input": tuple(CHANNELS),
         "protocol": tuple(PROTOCOLS),
+        "loss": (plugins.CROSS_ENTROPY, *plugins.LOSSES),
+        "augmentation": (plugins.USUAL, *plugins.AUGMENTATIONS),
     }
     if name in choices and value not in choices[name]:
-        raise MerError(f"{where} is {value!r}; choose one of {', '.join(choices[name])}")
+        own = "; one of your own needs --plugin FILE" if name in ("model", "loss", "augmentation") else ""
+        raise MerError(f"{where} is {value!r}; choose one of {', '.join(choices[name])}{own}")
     least = {
         "epochs": 1,
         "batch": 1,

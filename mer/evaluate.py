@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from mer import class_map, option_help
+from mer import class_map, option_help, plugins
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
-from mer.evaluation import paired
+from mer.evaluation import over_seeds, paired
 from mer.evaluation.agreement.command import add_agreement
 from mer.evaluation.megc_command import add_strs, add_submission
 from mer.evaluation.network import OpenNetwork
@@ -21,7 +21,7 @@ from mer.evaluation.spotting_command import add_spotting
 from mer.evaluation.table1_command import add_table1
 from mer.files import write_atomically
 from mer.metrics import COMPOSITE_CLASSES
-from mer.options import add_datasets
+from mer.options import add_datasets, add_plugin
 from mer.parser import Parser
 from mer.process import settle
 from mer.terminal import open_console
@@ -75,6 +75,7 @@ def add_recognition(commands: Any, open_network: OpenNetwork) -> None:
         "--paired", action="store_true", help="compare each two of the runs clip by clip: McNemar's test, differences"
     )
     options.add_argument("--json", action="store_true", help=option_help.JSON)
+    add_plugin(options)
     model = options.add_argument_group("model")
     model.add_argument(
         "--weights",
@@ -108,6 +109,7 @@ def recognition(given: argparse.Namespace, open_network: OpenNetwork) -> None:
     Raises:
         MerError: If something given cannot be used.
     """
+    plugins.load(given.plugin or ())
     sources = sum((given.clips is not None, bool(given.dataset), bool(given.truth)))
     if not given.runs and not given.weights:
         raise UsageError("nothing to evaluate; give folders written by mer-train, or --weights and data")
@@ -120,7 +122,9 @@ def recognition(given: argparse.Namespace, open_network: OpenNetwork) -> None:
         raise UsageError(f"--paired compares runs, and {len(given.runs)} are given; give two or more")
     if given.threads < 1:
         raise UsageError(f"--threads is {given.threads}; expected at least 1")
-    rows = [row_of_run(run) for run in given.runs] + [
+    of_runs = [(run, row_of_run(run)) for run in given.runs]
+    repeated = over_seeds.grouped(of_runs)
+    rows = [row for _, row in of_runs] + [
         _trial(weights, number, given, open_network) for number, weights in enumerate(given.weights, 1)
     ]
     compared = paired.compare([(str(run), predictions_of_run(run)) for run in given.runs]) if given.paired else []
@@ -128,10 +132,14 @@ def recognition(given: argparse.Namespace, open_network: OpenNetwork) -> None:
         write_files(given.out, rows)
         if compared:
             write_atomically(given.out / "paired.csv", paired.to_csv(compared))
+            write_atomically(given.out / "paired.tex", paired.to_latex(compared))
+        if repeated:
+            over_seeds.write(given.out, repeated)
     if given.json:
         print(to_json(rows), end="")
         return
     show(rows, wide_console())
+    over_seeds.show(repeated, wide_console())
     if compared:
         paired.show(compared, wide_console())
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,25 @@ def write_atomically(path: Path, data: bytes | str, *, private: bool = False) ->
         if part is not None:
             with contextlib.suppress(OSError):
                 part.unlink()
+
+
+@contextlib.contextmanager
+def in_place_when_written(path: Path) -> Iterator[Path]:
+    """Yield the name of a file to write that takes its place once all is done; for what is too large for memory.
+
+    What a process that was killed had begun goes as with `write_atomically`.
+
+    Args:
+        path: The file; its folder is created if it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_new(path: Path, data: bytes | str, *, private: bool = False) -> None:

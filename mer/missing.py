@@ -16,6 +16,7 @@ _EXTRAS: Final = {
     "sklearn": ("scikit-learn", "train"),
     "matplotlib": ("Matplotlib", "train"),
     "openpyxl": ("the package openpyxl", "train"),
+    "pyarrow": ("the package pyarrow", "parquet"),
     "pypylon": ("pypylon, Basler's driver", "basler"),
     "harvesters": ("the package harvesters", "genicam"),
     "genicam": ("the package genicam", "genicam"),

@@ -4,6 +4,7 @@ from typing import Final
 
 AMPLITUDE: Final = "range of peak displacements, in percent of the inter-ocular distance"
 AS_IN_PAPER: Final = "train as the paper does where it differs from the defaults: --input gray and --warmup 0"
+AUGMENTATION: Final = "how additional clips are made: usual (mirrored, brighter, noise), or one of a plugin"
 CACHE: Final = "file that keeps cut clips between runs; flow and features go to a folder beside it"
 CLASSES: Final = "classes to use, separated by commas"
 CLIPS: Final = ".npz file with the arrays clips, labels and subjects, instead of --dataset and --root"
@@ -15,6 +16,7 @@ DISTRACTORS: Final = "other motion beside the micro-expressions"
 DRY_RUN: Final = "print folds, classes, steps, memory and time, measured on a few clips, and train nothing"
 ENGINE: Final = "classifier: 'auto', 'onnxruntime', 'tensorrt', or the path of an .onnx, .plan or .safetensors file"
 FACES: Final = "folder of portraits, one person per picture (default: variations of one portrait)"
+FIND_FACES: Final = "also look for a face at onset, apex and offset of every clip"
 FOLDS: Final = "folds.json of an earlier run, to use the same folds"
 FPS: Final = "frame rate in frames/s"
 INIT: Final = (
@@ -24,17 +26,26 @@ INIT: Final = (
 INPUT: Final = "input of the network (default: flow, or the model's own)"
 JOBS: Final = "number of recordings, folds or clips to process at a time"
 JSON: Final = "print JSON to standard output instead of text"
-LABELS: Final = "emotion, or objective: classes by action units, 'class 1' to 'class 7', where a dataset has them"
+LABELS: Final = (
+    "emotion; or, where a dataset has them, objective: classes by action units, 'class 1' to 'class 7', or "
+    "action-units: their combinations, 'AU4' or 'AU6+AU12'"
+)
 LIST: Final = (
     "published list of clips to keep, or to compare with in mer-data check; 'megc2019' is the composite of CASME II, "
     "SAMM and SMIC-HS, and stands for --classes composite and --protocol loso unless these are given"
 )
+LOSS: Final = "loss to minimise: cross-entropy, or one of a plugin"
 MAP: Final = "labels that count as another class, such as repression=disgust"
 N_EVENTS: Final = "number of micro-expressions"
 OUT: Final = "where to write the results"
 OVERSAMPLE: Final = "clips per class after augmentation, as a multiple of the largest class; 0 for no augmentation"
+PLUGIN: Final = "Python file that registers models, datasets, losses or augmentations of your own; may be repeated"
 PRECISION: Final = "number format of weights and arithmetic"
 RATES: Final = "frame rates in frames/s"
+REPEATS: Final = (
+    "train so many times over the same folds, with the seeds --seed, --seed + 1 and so on, and report mean and spread; "
+    "each in a folder of its own below --out"
+)
 ROOT: Final = "folder of the dataset; for 'manifest', the CSV file"
 SECONDS: Final = "length of a recording in seconds"
 SEED: Final = "random seed"

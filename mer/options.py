@@ -40,6 +40,9 @@ _TRAINING: Final[Mapping[str, Mapping[str, Any]]] = {
     "max-minutes": {"type": float, "help": "maximum minutes per fold (default: no limit)"},
 }
 """Settings of `mer.config.TrainSettings` that are plain numbers. A file may give them, so argparse has no default."""
+_NO_VALIDATION: Final = (
+    "train on everybody but the test set, for exactly --epochs epochs at a constant learning rate, without calibration"
+)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +92,19 @@ def add_training(group: Any, *, without: Sequence[str] = (), protocols: Sequence
     for name, how in _TRAINING.items():
         if name not in without:
             group.add_argument(f"--{name}", metavar="N", **how)
+    group.add_argument("--no-validation", dest="validation", action="store_false", default=None, help=_NO_VALIDATION)
+    group.add_argument("--loss", metavar="NAME", help=f"{option_help.LOSS} (default: {_DEFAULTS.loss})")
+    group.add_argument(
+        "--augmentation", metavar="NAME", help=f"{option_help.AUGMENTATION} (default: {_DEFAULTS.augmentation})"
+    )
+    group.add_argument("--repeats", type=int, default=1, metavar="N", help=option_help.REPEATS)
+    add_plugin(group)
+    group.add_argument("--keep-weights", action="store_true", help="keep the weights of every fold, not only the best")
+
+
+def add_plugin(group: Any) -> None:
+    """Add the option that names a user's own code."""
+    group.add_argument("--plugin", action="append", metavar="FILE", help=option_help.PLUGIN)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +126,7 @@ def cores_for(given: argparse.Namespace) -> int:
     Raises:
         UsageError: If they are not positive, or --jobs has no meaning.
     """
-    for name in ("threads", "jobs"):
+    for name in ("threads", "jobs", "repeats"):
         if (number := getattr(given, name)) is not None and number < 1:
             raise UsageError(f"--{name} is {number}; expected at least 1")
     return given.threads or max(1, (os.cpu_count() or 1) // int(given.jobs))

@@ -51,6 +51,7 @@ def make_folds(
     *,
     seed: int,
     datasets: Sequence[str] | None = None,
+    with_validation: bool = True,
 ) -> list[Fold]:
     """Divide subjects, classes as evenly spread as whole subjects allow.
 
@@ -61,6 +62,7 @@ def make_folds(
             dataset is. "holdout": the first of five folds is. "all": there is no test set.
         seed: Decides among equally good divisions.
         datasets: (N,) dataset of each clip; needed for "lodo". Who is in several belongs to the first.
+        with_validation: Whether some of the training subjects decide when to stop; else all of them are trained on.
 
     Raises:
         MerError: If there are too few subjects, or a class would be missing from a training set.
@@ -78,7 +80,9 @@ def make_folds(
     folds = []
     for name, test in tests.items():
         rest = {person: counts for person, counts in tables.items() if person not in test}
-        validation = _validation_part(rest, shared or _divide(rest, min(_VALIDATION_SHARE, len(rest)), seed))
+        validation: tuple[str, ...] = ()
+        if with_validation:
+            validation = _validation_part(rest, shared or _divide(rest, min(_VALIDATION_SHARE, len(rest)), seed))
         folds.append(Fold(name, tuple(sorted(set(rest) - set(validation))), validation, test))
     check(folds, subjects, labels)
     return folds

@@ -9,6 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from rich.console import Console
+
 from mer import missing, option_help, options
 from mer.cli import command
 from mer.config import TrainSettings, load_settings
@@ -21,7 +23,7 @@ from mer.process import settle
 from mer.terminal import open_console
 
 INTERRUPTED: Final = "interrupted; repeat the command to continue"
-_MODELS: Final = f"one of {', '.join(SYSTEMS)}"
+_MODELS: Final = f"{', '.join(SYSTEMS)}, or one of a plugin"
 
 _NOTES: Final = (
     "An interrupted run continues when the same command is given again. Early stopping looks at a validation set of "
@@ -44,7 +46,7 @@ def parser() -> Parser:
     )
     options.add_data(parser)
     training = parser.add_argument_group("training")
-    training.add_argument("--model", choices=tuple(SYSTEMS), metavar="NAME", help=f"{_MODELS} (default: convlstm)")
+    training.add_argument("--model", metavar="NAME", help=f"{_MODELS} (default: convlstm)")
     training.add_argument("--input", choices=tuple(CHANNELS), help=option_help.INPUT)
     training.add_argument("--config", type=Path, metavar="TOML", help=option_help.CONFIG)
     training.add_argument("--init", metavar="FILE", help=option_help.INIT)
@@ -102,9 +104,9 @@ def train(given: argparse.Namespace) -> Path | None:
     # Late: torch takes seconds to import, and --help and wrong options need not wait for it.
     import torch
 
-    from mer.evaluation.report import row_of_run, show, write_files
     from mer.training.context import RunContext
-    from mer.training.run import Workers, dry_run, run
+    from mer.training.repeats import repeat
+    from mer.training.run import Workers, dry_run
     from mer.training.source import features_folder, read, source_from
 
     source = source_from(given)
@@ -112,11 +114,8 @@ def train(given: argparse.Namespace) -> Path | None:
     settle()  # now that OpenCV is loaded
     console = open_console(width=None if sys.stdout.isatty() else 150)
     data = read(source, settings, jobs=threads, console=console)
-    if SYSTEMS[settings.model].kind == "svm":
-        plain = TrainSettings(model=settings.model)
-        unused = [name.replace("_", "-") for name in EPOCHS_ONLY if getattr(settings, name) != getattr(plain, name)]
-        if unused:
-            console.print(f"{settings.model} is fitted at once: {', '.join(unused)} left aside", highlight=False)
+    if unused := _unused(settings):
+        console.print(f"{settings.model} is fitted at once: {', '.join(unused)} left aside", highlight=False)
     context = RunContext(
         settings,
         given.out,
@@ -124,17 +123,37 @@ def train(given: argparse.Namespace) -> Path | None:
         options.device_for(given),
         threads,
         source,
+        given.keep_weights,
     )
     if given.dry_run:
         dry_run(data, context, given.folds, jobs=given.jobs, console=console)
         return None
     workers = Workers(given.cluster, given.jobs) if given.cluster or given.jobs > 1 else None
-    path = run(data, context, folds_file=given.folds, console=console, workers=workers)
-    row = row_of_run(given.out)
-    write_files(given.out, [row])
-    show([row], console)
+    path = repeat(data, context, given.repeats, folds_file=given.folds, console=console, workers=workers)
+    _report(given.out, given.repeats, settings.seed, console)
     console.print(f"weights: {path or 'none, support vector machines leave predictions only'}")
     return path
+
+
+def _unused(settings: TrainSettings) -> list[str]:
+    """Return the settings that were given and mean nothing to a support vector machine."""
+    if SYSTEMS[settings.model].kind != "svm":
+        return []
+    plain = TrainSettings(model=settings.model)
+    return [name.replace("_", "-") for name in EPOCHS_ONLY if getattr(settings, name) != getattr(plain, name)]
+
+
+def _report(out: Path, repeats: int, seed: int, console: Console) -> None:
+    """Write and print the figures of a finished run, or of one with each seed."""
+    from mer.evaluation import over_seeds  # late: needs torch
+    from mer.evaluation.report import show, write_files
+
+    rows = over_seeds.rows_of(out, repeats, seed)
+    write_files(out, [row for _, row in rows])
+    show([row for _, row in rows], console)
+    if repeated := over_seeds.grouped(rows):
+        over_seeds.write(out, repeated)
+        over_seeds.show(repeated, console)
 
 
 if __name__ == "__main__":

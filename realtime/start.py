@@ -40,14 +40,22 @@ def _start(program: str, module: str, argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _start_training(program: str, module: str, argv: Sequence[str] | None = None) -> int:
+    """Run `mer-train`, or `mer-train spotter`, which trains the spotter instead of a classifier."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["spotter"]:
+        return _start(f"{program} spotter", "realtime.spotting.training.command", given[1:])
+    return _start(program, module, given)
+
+
 live = partial(_start, "mer-live", "realtime.commands.live")
 replay = partial(_start, "mer-replay", "realtime.commands.replay")
 review = partial(_start, "mer-review", "realtime.commands.review")
 study = partial(_start, "mer-study", "realtime.commands.study")
 doctor = partial(_start, "mer-doctor", "realtime.commands.doctor")
 bench = partial(_start, "mer-bench", "realtime.commands.bench")
-data = partial(_start, "mer-data", "mer.data.cli")
+data = partial(_start, "mer-data", "engines.data")
 synth = partial(_start, "mer-synth", "mer.synthesise")
 evaluate = partial(_start, "mer-evaluate", "engines.evaluate")
-train = partial(_start, "mer-train", "engines.train")
+train = partial(_start_training, "mer-train", "engines.train")
 build_trt = partial(_start, "mer-build-trt", "engines.build_cli")

@@ -37,6 +37,8 @@ NOT_RUN = {
     r"mer-.*--cluster (auto|[\d.:]+)( .*)?": "needs a Ray cluster that runs; tests/test_cluster.py starts one",
     r"mer-(train|data check) --dataset casme2=.*": "licensed datasets; tests/test_datasets_together.py runs some",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
+    r"mer-(train|evaluate recognition|data check) --plugin own_\w+\.py .*": "tests/test_examples.py runs these files",
+    r"mer-(train spotter|replay .*--spotter) .*": "tests/test_spotter_training.py trains on short recordings",
     r"mer-review results": "serves until Ctrl-C; tests/test_review_browser.py opens what it serves",
     r"mer-train .*reviewed\.csv.*": "trains convlstm on what was reviewed; tests/test_fine_tuning.py does with clips",
     r"\. \.venv/bin/activate": "the environment is the one that runs the tests",

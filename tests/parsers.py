@@ -11,7 +11,7 @@ from test_house import PROJECT
 
 from mer.parser import Parser
 
-ALSO = ("engines.export",)
+ALSO = ("engines.export", "realtime.spotting.training.command")
 """Modules with a command line that is not installed as a script."""
 
 

@@ -9,6 +9,7 @@ from data_minis import SAMM_HEADER, casme2, mmew, write_csv, write_frames, write
 
 import mer.data
 from mer.data import only
+from mer.data.annotation import action_units
 from mer.data.parts import Part, load_parts
 from mer.errors import MerError
 
@@ -48,6 +49,19 @@ def test_objective_classes_take_the_place_of_emotions_where_they_are_wanted(tmp_
     root = casme2(tmp_path, (1, "EP02_01f", 46, 59, 86, "happiness"))
     [sample] = load_parts([Part("casme2", "casme2", root)], labels="objective")
     assert sample.label == "class 7"
+
+
+def test_action_units_take_the_place_of_emotions_where_they_are_wanted(tmp_path: Path) -> None:
+    root = mmew(tmp_path, (1, "S01-01-001", 2, 8, 14, "happiness"))  # annotated as "4+7"
+    [sample] = load_parts([Part("mmew", "mmew", root)], labels="action-units")
+    assert (sample.label, sample.units) == ("AU4+AU7", (4, 7))
+
+
+@pytest.mark.parametrize(
+    ("cell", "units"), [("4+L10", (4, 10)), ("R12A", (12,)), ("7+4+7", (4, 7)), ("AU 12 or 14", (12, 14)), ("?", ())]
+)
+def test_action_units_are_read_in_all_spellings(cell: str, units: tuple[int, ...]) -> None:
+    assert action_units(cell) == units
 
 
 def test_a_dataset_without_objective_classes_is_named(tmp_path: Path) -> None:

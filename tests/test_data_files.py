@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import openpyxl
 import pytest
 from data_minis import CASME2_HEADER, casme2, mmew, write_frames, write_workbook
 
@@ -138,6 +139,19 @@ def test_file_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"subject,clip")
     with pytest.raises(MerError, match="not a readable xlsx workbook"):
         read_workbook(path)
+
+
+def test_a_cell_over_several_rows_counts_for_each_of_them(tmp_path: Path) -> None:
+    rows = ((4, "EP01_01", 46, 59, 86, "happiness"), (4, "EP02_01", 46, 59, 86, "disgust"))
+    (table,) = casme2(tmp_path, *rows).glob("*.xlsx")
+    book = openpyxl.load_workbook(table)
+    book.active.insert_rows(2)
+    for merged in ("A1:A2", "B1:B2", "A3:A4"):  # a header two rows high, too
+        book.active.merge_cells(merged)
+    book.save(table)
+    report = mer.data.check("casme2", tmp_path)
+    assert [sample.subject for sample in report.samples] == ["04", "04"]
+    assert report.findings == ()
 
 
 def test_missing_openpyxl_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 from toy_clips import CLASSES, toy_clips
 
-from mer.files import write_atomically
+from mer.files import in_place_when_written, remove_half_files, write_atomically
 
 
 def test_what_a_killed_process_had_written_of_a_file_goes_after_an_hour(tmp_path: Path) -> None:
@@ -36,3 +37,23 @@ def test_what_a_killed_training_had_half_written_goes_when_it_is_taken_up(tmp_pa
     (half.parent / "state.safetensors").write_text("whole")
     claim(tmp_path, data, settings)
     assert [path.name for path in half.parent.iterdir()] == ["state.safetensors"]
+
+
+def test_a_file_that_is_written_piece_by_piece_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "clips.npz"
+    path.write_text("before")
+    with contextlib.suppress(KeyboardInterrupt), in_place_when_written(path) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert [file.name for file in tmp_path.iterdir()] == ["clips.npz"]
+    assert path.read_text() == "before"
+    with in_place_when_written(path) as part:
+        part.write_text("after")
+    assert path.read_text() == "after"
+
+
+def test_what_a_killed_process_had_begun_of_a_large_file_is_removed(tmp_path: Path) -> None:
+    part = in_place_when_written(tmp_path / "clips.npz").__enter__()
+    part.write_bytes(b"half")
+    remove_half_files(tmp_path)
+    assert list(tmp_path.iterdir()) == []

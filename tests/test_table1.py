@@ -47,7 +47,7 @@ def figures(run: Path) -> dict[str, Any]:
 def test_all_files_are_there_and_every_system_has_the_same_folds(finished: Path) -> None:
     assert {path.name for path in finished.iterdir()} == {
         *("mdmo", "conv3d", "features", "folds.json"),
-        *("table1.md", "table1.csv", "table1.json", "table1.png", "table2.png"),
+        *("table1.md", "table1.csv", "table1.json", "table1.tex", "table1.png", "table2.png"),
     }
     folds = (finished / "folds.json").read_text()
     assert [(finished / name / "folds.json").read_text() for name in ("mdmo", "conv3d")] == [folds, folds]

@@ -52,11 +52,14 @@ def accuracy(out: Path) -> float:
 
 def test_a_run_leaves_what_it_promises(finished: Path) -> None:
     files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
-    parts = ("best.safetensors", "log.csv", "predictions.csv", "result.json")
+    parts = ("log.csv", "predictions.csv", "result.json")
+    kept = list(finished.glob("fold-*/best.safetensors"))
+    assert len(kept) == 1
     assert files == {
-        *("run.json", "folds.json", "log.csv", "curves.png", "metrics.json", "table.md", "table.csv"),
+        *("run.json", "folds.json", "log.csv", "curves.png", "metrics.json", "table.md", "table.csv", "table.tex"),
         *("confusion.png", "reliability.png", "best.safetensors"),
         *(f"fold-{number}/{name}" for number in range(1, 6) for name in parts),
+        f"{kept[0].parent.name}/best.safetensors",
     }
 
 

@@ -1,5 +1,6 @@
 """What an adapter hands over: the rows of its annotation table, before anyone looked at the frames."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -13,8 +14,11 @@ Kind = Literal["micro", "macro"]
 UNLABELLED: Final = "unlabelled"
 """Label of an expression whose emotion the dataset does not give."""
 
-OBJECTIVE: Final[Columns] = {"objective": ("Objective Classes", "Objective Class")}
-"""Column of the classes by action units alone."""
+ALSO: Final[Columns] = {
+    "objective": ("Objective Classes", "Objective Class"),
+    "units": ("Action Units", "Action Unit", "AUs", "AU"),
+}
+"""Columns that a table may have: classes by action units alone, and the action units."""
 
 _SYNONYMS: Final = {
     "happy": "happiness",
@@ -49,6 +53,7 @@ class Annotation:
         faults: What is wrong with the row already.
         objective: Class by action units alone, as annotated (Davison, Merghani, Yap, "Objective classes for
             micro-facial expression recognition", J. Imaging 4(10), 2018); empty where the dataset has none.
+        units: Action units as annotated, such as "4+L10"; empty where the dataset has none.
     """
 
     where: str
@@ -63,6 +68,7 @@ class Annotation:
     kind: Kind = "micro"
     faults: tuple[str, ...] = ()
     objective: str = ""
+    units: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,16 @@ def annotate(
         kind=kind,
         faults=blank + faults,
         objective=row.text("objective"),
+        units=row.text("units"),
     )
+
+
+def action_units(text: str) -> tuple[int, ...]:
+    """Return the numbers of the action units in a cell such as `4+L10` or `AU 12 or 14`, in order.
+
+    Sides (L, R) and intensities (A to E) are left aside: datasets differ in whether they give them.
+    """
+    return tuple(sorted({int(number) for number in re.findall(r"\d+", text) if 0 < int(number) < 100}))
 
 
 def plain_label(label: str) -> str:

@@ -6,7 +6,7 @@ Classes: happiness, disgust, repression, surprise, fear, sadness, others. One ap
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import OBJECTIVE, Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.layout import find_file, find_folder
 from mer.data.tables import Columns, padded, read_workbook, rows_with_header
 from mer.labels import CLASSES
@@ -29,7 +29,7 @@ def read(root: Path) -> Annotations:
     table = find_file(root, "CASME2-coding-*.xlsx")
     folder = find_folder(root, "CASME2-RAW", "CASME2_RAW_selected", "CASME2_RAW", "Cropped")
     rows = []
-    for row in rows_with_header(table, read_workbook(table), _COLUMNS, optional=OBJECTIVE):
+    for row in rows_with_header(table, read_workbook(table), _COLUMNS, optional=ALSO):
         subject = padded(row.text("subject").casefold().removeprefix("sub"), 2)
         rows.append(
             annotate(

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import OBJECTIVE, Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.layout import find_file, find_parent, subfolders
 from mer.data.tables import Columns, read_workbook, rows_with_header
 from mer.labels import CLASSES
@@ -34,7 +34,7 @@ def read(root: Path) -> Annotations:
     folders = {subject.name.casefold(): subject for subject in subfolders(folder)}
     recordings = {name: subfolders(subject) for name, subject in folders.items()}
     rows = []
-    for row in rows_with_header(table, read_workbook(table), _COLUMNS, optional=OBJECTIVE):
+    for row in rows_with_header(table, read_workbook(table), _COLUMNS, optional=ALSO):
         subject, name = row.text("subject"), row.text("clip")
         home = folders.get(subject.casefold(), folder / subject)
         # Where a recording was cut into one folder per expression, these are called b, b2, b3.

@@ -18,7 +18,7 @@ from mer.errors import MerError
 FPS: Final = 30.0
 LABELS: Final = frozenset(("positive", "negative", "surprise", "others"))
 
-_COLUMNS: Final = ("subject", "clip", "onset", "apex", "offset", "AUs", "valence", "type", "self-report")
+_COLUMNS: Final = ("subject", "clip", "onset", "apex", "offset", "units", "valence", "type", "self-report")
 
 
 def read(root: Path) -> Annotations:

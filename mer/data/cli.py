@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mer import option_help
+from mer import option_help, plugins
 from mer.cli import command
-from mer.data import backgrounds, from_reviews, megc2019
+from mer.data import backgrounds, check_faces, faults, from_reviews, megc2019
 from mer.data.datasets import READERS, check
 from mer.data.parts import Part, parts_from
 from mer.data.report import Report
@@ -33,10 +34,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 even with bad rows, which are listed; 1 if the layout is wrong; 2 for bad arguments.
     """
+    arguments = parser()[0].parse_args(argv)
+    arguments.run(arguments)
+    return 0
+
+
+def parser() -> tuple[Parser, Any]:
+    """Return the options of `mer-data`, and the group of its subcommands for programs that add their own."""
     parser = Parser(
         prog="mer-data",
-        description="Check annotated datasets, cut clips of ordinary motion for training, make a dataset of reviewed "
-        "events, and read XDF recordings.",
+        description="Check annotated datasets, cut clips out of recordings, make a dataset of reviewed events, and read "
+        "XDF recordings.",
         examples=("mer-data check mmew /data/MMEW", "mer-data backgrounds interview.mp4 --out ordinary.npz"),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -62,7 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"{option_help.DATASET}: {', '.join(READERS)}",
     )
     looking.add_argument("--list", choices=(megc2019.NAME,), help=option_help.LIST)
-    looking.add_argument("--json", action="store_true", help=option_help.JSON)
+    looking.add_argument("--find-faces", action="store_true", help=option_help.FIND_FACES)
+    looking.add_argument("--plugin", action="append", metavar="FILE", help=option_help.PLUGIN)
+    output = looking.add_argument_group("output")
+    output.add_argument("--json", action="store_true", help=option_help.JSON)
+    output.add_argument("--csv", type=Path, metavar="FILE", help="also write every invalid row to a CSV file")
     looking.set_defaults(run=_check)
     cutting = commands.add_parser(
         "backgrounds",
@@ -80,9 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cutting.set_defaults(run=_backgrounds)
     _add_from_reviews(commands)
     add_xdf(commands)
-    arguments = parser.parse_args(argv)
-    arguments.run(arguments)
-    return 0
+    return parser, commands
 
 
 def _add_from_reviews(commands: Any) -> None:
@@ -127,18 +137,27 @@ def _from_reviews(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     if bool(arguments.kind) == bool(arguments.dataset) or (arguments.kind and not arguments.root):
         raise UsageError("give either DATASET ROOT, or --dataset NAME=PATH for each dataset")
+    plugins.load(arguments.plugin or ())
     parts = parts_from([arguments.kind] if arguments.kind else arguments.dataset, arguments.root)
     reports = [check(part.kind, part.root) for part in parts]
     remarks = _compared(parts, reports) if arguments.list else []
+    seen = [check_faces.look(report.samples) for report in reports] if arguments.find_faces else []
+    if arguments.csv:
+        rows = {part.name: report.findings for part, report in zip(parts, reports)}
+        write_atomically(arguments.csv, faults.to_csv(rows))
     if arguments.json:
         found: list[dict[str, Any]] = [report.to_json() for report in reports]
+        for about, faces in zip(found, seen):
+            about["faces"] = check_faces.to_json(faces)
         several = {"datasets": found, **({arguments.list: remarks} if arguments.list else {})}
         stated = several if arguments.dataset or arguments.list else found[0]
         print(json.dumps(stated, indent=2, ensure_ascii=False, allow_nan=False))
         return
     console = open_console()
-    for report in reports:
+    for report, faces in itertools.zip_longest(reports, seen):
         report.print(console)
+        if faces is not None:
+            check_faces.show(faces, console)
     for text in remarks:
         console.print(text, soft_wrap=True, highlight=False)
 

@@ -25,6 +25,7 @@ from mer.errors import MerError
 from mer.face.geometry import CROP_SIZE
 from mer.face.landmarker import Borrowed, Landmarker
 from mer.face.tracker import FaceTracker
+from mer.files import in_place_when_written
 from mer.media.video import FrameReader
 from mer.messages import Clip, FaceCrop, Frame, Interval, Moment
 from mer.preprocess import make_clip, warp
@@ -242,15 +243,13 @@ def _read_cache(path: Path, key: str, samples: Sequence[Sample]) -> ClipSet | No
 
 def write_cache(path: Path, key: str, clips: ClipSet, samples: Sequence[Sample]) -> None:
     """Keep cut clips in a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
-    np.savez_compressed(
-        part,
-        key=key,
-        clips=clips.clips,
-        labels=clips.labels,
-        subjects=clips.subjects,
-        skipped=np.array([samples.index(sample) for sample, _ in clips.skipped], np.int64),
-        reasons=np.array([reason for _, reason in clips.skipped], np.str_),
-    )
-    part.replace(path)
+    with in_place_when_written(path) as part, part.open("xb") as file:
+        np.savez_compressed(
+            file,
+            key=key,
+            clips=clips.clips,
+            labels=clips.labels,
+            subjects=clips.subjects,
+            skipped=np.array([samples.index(sample) for sample, _ in clips.skipped], np.int64),
+            reasons=np.array([reason for _, reason in clips.skipped], np.str_),
+        )

@@ -1,8 +1,10 @@
 """The datasets by name: loading and checking."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from mer.data import casme2, casme3, casme_sq, dfme, fourdme, manifest, mmew, samm, samm_lv, smic_hs
@@ -14,7 +16,7 @@ from mer.data.sample import Sample
 from mer.errors import MerError, UsageError
 from mer.labels import CLASSES
 
-READERS: Final[dict[str, Callable[[Path], Annotations]]] = {
+_READERS: Final[dict[str, Callable[[Path], Annotations]]] = {
     "mmew": mmew.read,
     "casme2": casme2.read,
     "samm": samm.read,
@@ -26,9 +28,27 @@ READERS: Final[dict[str, Callable[[Path], Annotations]]] = {
     "samm-lv": samm_lv.read,
     "manifest": manifest.read,
 }
+READERS: Final[Mapping[str, Callable[[Path], Annotations]]] = MappingProxyType(_READERS)
 """What reads the annotations of each dataset."""
 
 _log: Final = logging.getLogger(__name__)
+
+
+def register(name: str, read: Callable[[Path], Annotations]) -> None:
+    """Add a dataset of your own, under which all commands know it from then on.
+
+    Args:
+        name: As `--dataset` takes it.
+        read: From the dataset's folder to its annotations; see `mer.data.annotation`.
+
+    Raises:
+        ValueError: If the name is taken or would be hard to type.
+    """
+    if READERS.get(name, read) is not read:
+        raise ValueError(f"another dataset named {name!r} exists; choose another name")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ValueError(f"{name!r} cannot be a name; expected lower-case letters, digits and hyphens")
+    _READERS[name] = read
 
 
 def check(name: str, root: Path) -> Report:

@@ -7,7 +7,7 @@ below the root. Classes: happiness, anger, contempt, disgust, fear, sadness, sur
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.layout import find_files, index_recordings, pick_recordings
 from mer.data.tables import Columns, Row, read_csv, rows_with_header
 from mer.errors import MerError
@@ -67,7 +67,9 @@ def _tables(root: Path) -> tuple[list[Path], list[Row]]:
     refusals: list[MerError] = []
     for path in find_files(root, "*.csv"):
         try:
-            rows += rows_with_header(path, {"": read_csv(path)}, _COLUMNS, shown=str(path.relative_to(root)))
+            rows += rows_with_header(
+                path, {"": read_csv(path)}, _COLUMNS, shown=str(path.relative_to(root)), optional=ALSO
+            )
         except MerError as error:
             refusals.append(error)
         else:

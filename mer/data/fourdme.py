@@ -8,7 +8,7 @@ a combination of them keep it as it is.
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.layout import find_file, index_recordings, pick_recordings
 from mer.data.tables import Columns, read_workbook, rows_with_header
 
@@ -30,7 +30,7 @@ def read(root: Path) -> Annotations:
     table = find_file(root, "4DME*micro*.xlsx", "4DME*.xlsx")
     index = index_recordings(root)
     rows = []
-    for row in rows_with_header(table, read_workbook(table), _COLUMNS):
+    for row in rows_with_header(table, read_workbook(table), _COLUMNS, optional=ALSO):
         subject, clip = row.text("subject"), row.text("clip")
         rows.append(
             annotate(

@@ -7,7 +7,7 @@ included. `apex` may be empty; so may `fps` for a video, whose own time stamps a
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.dfme import rate
 from mer.data.tables import Columns, read_csv, rows_with_header
 from mer.errors import MerError
@@ -22,7 +22,7 @@ def read(root: Path) -> Annotations:
         raise MerError(f"{table}: no such file; expected a CSV with the columns {', '.join(COLUMNS)}")
     columns: Columns = {name: (name,) for name in COLUMNS}
     rows = []
-    for row in rows_with_header(table, {"": read_csv(table)}, columns):
+    for row in rows_with_header(table, {"": read_csv(table)}, columns, optional=ALSO):
         fps, faults = rate(row)
         if not row.text("path"):
             faults += ("path is missing",)

@@ -7,7 +7,7 @@ Format after public loaders. Classes: happiness, disgust, fear, surprise, sadnes
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.layout import find_file, find_folder, subfolders
 from mer.data.tables import Columns, padded, read_workbook, rows_with_header
 from mer.labels import CLASSES
@@ -34,7 +34,7 @@ def read(root: Path) -> Annotations:
         for clip in subfolders(emotion):
             clips.setdefault(clip.name.casefold(), []).append(clip)
     rows = []
-    for row in rows_with_header(table, read_workbook(table), _COLUMNS):
+    for row in rows_with_header(table, read_workbook(table), _COLUMNS, optional=ALSO):
         label, clip_name = row.text("label"), row.text("clip")
         published = folder / label / clip_name
         rows.append(

@@ -10,7 +10,7 @@ from mer.data.datasets import READERS, load
 from mer.data.sample import Sample
 from mer.errors import MerError, UsageError
 
-Labels = Literal["emotion", "objective"]
+Labels = Literal["emotion", "objective", "action-units"]
 LABELS: Final = get_args(Labels)
 _SAME_PEOPLE: Final = {"samm-lv": "samm"}
 """SAMM Long Videos shows the people of SAMM under the same numbers."""
@@ -71,7 +71,7 @@ def load_parts(parts: Sequence[Part], *, labels: Labels = "emotion") -> list[Sam
     Args:
         parts: Datasets and where they are.
         labels: "emotion", or "objective" for the classes by action units alone, which are called "class 1" to
-            "class 7"; clips without one are left out.
+            "class 7", or "action-units" for their combinations, "AU4" or "AU6+AU12"; clips without one are left out.
 
     Raises:
         UsageError: If there is no such dataset.
@@ -80,14 +80,25 @@ def load_parts(parts: Sequence[Part], *, labels: Labels = "emotion") -> list[Sam
     samples = []
     for part in parts:
         found = load(part.kind, part.root)
-        if labels == "objective":
-            found = [replace(one, label=f"class {one.objective}") for one in found if one.objective]
-            if not found:
-                raise MerError(f"{part.name} has no objective classes; those of CASME II, SAMM and CAS(ME)^3 have")
+        if labels != "emotion":
+            found = _relabelled(found, part, labels)
         for sample in found:
             subject = f"{_SAME_PEOPLE.get(part.name, part.name)}.{sample.subject}" if len(parts) > 1 else sample.subject
             samples.append(replace(sample, subject=subject, dataset=part.name))
     return samples
+
+
+def _relabelled(samples: Sequence[Sample], part: Part, labels: Labels) -> list[Sample]:
+    """Return the samples that have other labels than emotions, with these."""
+    if labels == "objective":
+        found = [replace(one, label=f"class {one.objective}") for one in samples if one.objective]
+        missing = "objective classes; CASME II, SAMM and CAS(ME)^3 have"
+    else:
+        found = [replace(one, label="+".join(f"AU{n}" for n in one.units)) for one in samples if one.units]
+        missing = "action units; give --labels emotion"
+    if not found:
+        raise MerError(f"{part.name} has no {missing}")
+    return found
 
 
 def _name_of_file(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mer.data import faults
 from mer.data.frames import Counting
 from mer.data.resolve import Finding
 from mer.data.sample import Sample
@@ -56,6 +57,12 @@ class Report:
         return dict(Counter(s.label for s in self.samples).most_common())
 
     @property
+    def units(self) -> dict[str, int]:
+        """Clips that show each action unit, in the order of their numbers; empty where none are annotated."""
+        counts = Counter(unit for s in self.samples for unit in s.units)
+        return {f"AU{unit}": counts[unit] for unit in sorted(counts)}
+
+    @property
     def rates_hz(self) -> dict[str, int]:
         """Clips at each frame rate; `own` where the recording's time stamps are used."""
         return dict(Counter("own" if s.fps is None else f"{s.fps:g}" for s in self.samples).most_common())
@@ -80,6 +87,7 @@ class Report:
             "without_apex": sum(s.apex is None for s in self.samples),
             "subjects": self.subjects,
             "classes": self.classes,
+            "action_units": self.units,
             "rates_hz": self.rates_hz,
             "duration_s": dict(zip(("min", "median", "max"), durations)) if durations else None,
             "frames_counted": self.counting,
@@ -88,7 +96,7 @@ class Report:
         }
 
     def print(self, console: Console) -> None:
-        """Print tables of what was found and of every row with a finding."""
+        """Print tables of what was found and of the rows with a finding."""
         table = Table(title=f"{self.name}: {self.root!s}", title_justify="left", show_header=False)
         table.add_column()
         table.add_column(overflow="fold")
@@ -100,18 +108,15 @@ class Report:
             subjects = len({s.subject for s in self.samples if s.label == label})
             classes.add_row(label, str(count), str(subjects))
         console.print(classes)
+        if self.units:
+            shown = ", ".join(f"{unit} {count}" for unit, count in self.units.items())
+            console.print(f"Action units: {shown}", highlight=False)
         for note in self.notes:
             console.print(f"Note: {note}")
         if not self.findings:
             console.print("No row is at fault.")
             return
-        findings = Table(title="Rows at fault", title_justify="left")
-        for heading in ("row", "clip", "reason", "clip is"):
-            findings.add_column(heading, overflow="fold")  # a name cut short could not be found
-        for finding in self.findings:
-            outcome = "left out" if finding.left_out else "kept"
-            findings.add_row(finding.where, finding.clip, finding.reason, outcome)
-        console.print(findings)
+        faults.show(self.findings, console)
         console.print(f"{self.left_out} of {self.rows} rows are left out.")
 
     def _summary(self) -> list[tuple[str, str]]:

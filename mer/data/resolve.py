@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from mer.data.annotation import Annotation, Annotations, Kind, plain_label
+from mer.data.annotation import Annotation, Annotations, Kind, action_units, plain_label
 from mer.data.frames import Counting, FrameList, read_frame_list
 from mer.data.layout import as_on_disk
 from mer.data.sample import Sample
@@ -202,7 +202,10 @@ def _locate(
             f"{gap} of the {frames.offset - frames.onset + 1} frames from onset to offset are missing on disk"
         )
     label = plain_label(row.label)
-    return Sample(row.subject, row.clip, path, row.fps, onset, apex, offset, label, objective=row.objective)
+    units = action_units(row.units)
+    return Sample(
+        row.subject, row.clip, path, row.fps, onset, apex, offset, label, objective=row.objective, units=units
+    )
 
 
 def _choose(row: Annotation, frames: _Frames, counting: Counting, look: _Look) -> Path | None:

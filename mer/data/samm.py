@@ -7,7 +7,7 @@ video. Classes: anger, contempt, disgust, fear, happiness, others (in the table:
 from pathlib import Path
 from typing import Final
 
-from mer.data.annotation import OBJECTIVE, Annotations, annotate
+from mer.data.annotation import ALSO, Annotations, annotate
 from mer.data.layout import find_file, find_parent
 from mer.data.tables import Columns, padded, read_workbook, rows_with_header
 from mer.labels import CLASSES
@@ -32,7 +32,7 @@ def read(root: Path) -> Annotations:
     table = find_file(root, *TABLES)
     folder = find_parent(root, r"\d{3}", example="006")
     rows = []
-    for row in rows_with_header(table, read_workbook(table), _COLUMNS, sheet=SHEET, optional=OBJECTIVE):
+    for row in rows_with_header(table, read_workbook(table), _COLUMNS, sheet=SHEET, optional=ALSO):
         subject = padded(row.text("subject"), 3)
         rows.append(
             annotate(

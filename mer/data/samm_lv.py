@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mer.data import samm
-from mer.data.annotation import UNLABELLED, Annotations, annotate
+from mer.data.annotation import ALSO, UNLABELLED, Annotations, annotate
 from mer.data.casme_sq import expression_kind, require_types
 from mer.data.layout import find_file, find_folder, subfolders
 from mer.data.tables import Columns, Row, padded, read_workbook, rows_by_position, rows_with_header
@@ -25,7 +25,7 @@ _COLUMNS: Final[Columns] = {
     "offset": ("Offset", "Offset Frame"),
     "type": ("Type", "Micro"),
 }
-_PLACES: Final = ("subject", "clip", "code", "onset", "apex", "offset", "duration", "type", "AUs", "notes")
+_PLACES: Final = ("subject", "clip", "code", "onset", "apex", "offset", "duration", "type", "units", "notes")
 
 
 def read(root: Path) -> Annotations:
@@ -63,7 +63,7 @@ def _rows(table: Path) -> list[Row]:
     """Read the table by its header, or by the order of its ten columns where the header is worded otherwise."""
     sheets = read_workbook(table)
     try:
-        return rows_with_header(table, sheets, _COLUMNS)
+        return rows_with_header(table, sheets, _COLUMNS, optional=ALSO)
     except MerError as no_header:
         sheet = next(iter(sheets))
         try:

@@ -19,6 +19,7 @@ class Sample:
         label: Class name.
         dataset: Name of the part it comes from; empty until `mer.data.parts.load_parts` fills it in.
         objective: Class by action units alone, "1" to "7"; empty where the dataset has none.
+        units: Numbers of the action units, without side and intensity; empty where the dataset has none.
     """
 
     subject: str
@@ -31,3 +32,4 @@ class Sample:
     label: str
     dataset: str = ""
     objective: str = ""
+    units: tuple[int, ...] = ()

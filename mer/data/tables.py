@@ -74,6 +74,8 @@ def padded(text: str, width: int) -> str:
 def read_workbook(path: Path) -> dict[str, Grid]:
     """Return every sheet of an xlsx file as rows of cells.
 
+    What stands in a cell that was merged downwards counts for each of its rows, as a reader of the sheet sees it.
+
     Raises:
         MerError: If the file is not a workbook or openpyxl is not installed.
     """
@@ -97,10 +99,17 @@ def read_workbook(path: Path) -> dict[str, Grid]:
             f"{path}: this is not a readable xlsx workbook ({error}); expected the annotation file as published; "
             "open an .xls file in a spreadsheet program and save it as .xlsx"
         ) from error
-    return {
-        sheet.title: [[_plain(value) for value in row] for row in sheet.iter_rows(values_only=True)]
-        for sheet in book.worksheets
-    }
+    return {sheet.title: _grid(sheet) for sheet in book.worksheets}
+
+
+def _grid(sheet: Any) -> Grid:
+    """Return the cells of a sheet; one cell over several rows stands in all of them."""
+    grid = [[_plain(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+    for merged in sheet.merged_cells.ranges:
+        column, first = merged.min_col - 1, merged.min_row - 1
+        for row in range(merged.min_row, min(merged.max_row, len(grid))):
+            grid[row][column] = grid[first][column]
+    return grid
 
 
 def read_csv(path: Path) -> Grid:
@@ -215,11 +224,15 @@ def _match_header(cells: Sequence[Cell], columns: Columns) -> tuple[dict[str, in
 
 
 def _rows_below(where: str, grid: Grid, header: int, places: Mapping[str, int]) -> list[Row]:
-    rows = []
+    def picked(cells: Sequence[Cell]) -> dict[str, Cell]:
+        return {column: cells[place] if place < len(cells) else None for column, place in places.items()}
+
+    rows, names = [], picked(grid[header])
     for index, cells in enumerate(grid[header + 1 :], start=header + 2):
-        row = {column: cells[place] if place < len(cells) else None for column, place in places.items()}
-        if any(cell_text(cell) for cell in row.values()):
-            rows.append(Row(f"{where} {index}", row))
+        row = picked(cells)
+        if all(not cell_text(cell) or cell == names[column] for column, cell in row.items()):
+            continue  # nothing, or a header of merged cells, two rows high
+        rows.append(Row(f"{where} {index}", row))
     return rows
 
 

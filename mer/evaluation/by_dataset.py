@@ -31,24 +31,29 @@ def to_csv(systems: Sequence[Named]) -> str:
     return csv_text(CSV_COLUMNS, lines)
 
 
+def rows(systems: Sequence[Named]) -> list[list[str]]:
+    """Return the cells of a line for each system and dataset and one for all together, in percent."""
+    return [_cells(system, part) for system, part in _parts(systems)]
+
+
 def to_markdown(systems: Sequence[Named]) -> list[str]:
     """Return the lines of a table, none if no system has several datasets."""
-    rows = [_cells(system, part) for system, part in _parts(systems)]
-    if not rows:
+    lines = rows(systems)
+    if not lines:
         return []
     head = ["", "### By dataset", "", "Counts summed over all folds, then divided by dataset.", ""]
-    return head + ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
+    return head + ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, ["---"] * len(COLUMNS), *lines)]
 
 
 def show(systems: Sequence[Named], console: Console) -> None:
     """Print the table, if any system has several datasets."""
-    rows = [_cells(system, part) for system, part in _parts(systems)]
-    if not rows:
+    lines = rows(systems)
+    if not lines:
         return
     table = Table(title="By dataset, percent with 95 % intervals over subjects")
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", no_wrap=name in _FIGURES)
-    for cells in rows:
+    for cells in lines:
         table.add_row(*cells)
     console.print(table)
 

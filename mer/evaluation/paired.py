@@ -20,6 +20,7 @@ from rich.table import Table
 
 from mer import metrics
 from mer.errors import MerError
+from mer.evaluation import latex
 from mer.text import csv_text
 from mer.training.predictions import Predictions
 
@@ -85,18 +86,30 @@ def to_csv(comparisons: Sequence[Comparison]) -> str:
     return csv_text([*_NAMES, *(f"{name}{end}" for name in metrics.FIGURES for end in ("", "_low", "_high"))], rows)
 
 
+def to_latex(comparisons: Sequence[Comparison]) -> str:
+    """Return a line for each pair, for a paper; differences in points."""
+    columns = ("first", "second", "clips", "only first", "only second", "p", "p, Holm", *metrics.FIGURES)
+    caption = (
+        "First less second, points with 95 % intervals of a bootstrap over the same subjects; McNemar's exact test, "
+        "corrected after Holm."
+    )
+    return latex.headed(latex.table(columns, [_cells(one) for one in comparisons], caption=caption, left=2))
+
+
 def show(comparisons: Sequence[Comparison], console: Console) -> None:
     """Print a line for each pair."""
     table = Table(title="First less second, points with 95 % intervals over the same subjects; McNemar's exact test")
     for name in ("first", "second", "clips", "only first", "only second", "p", "p, Holm", *metrics.FIGURES):
         table.add_column(name, justify="left" if name in ("first", "second") else "right")
     for one in comparisons:
-        differences = [
-            f"{100 * d.value:+.1f} [{100 * d.low:+.0f}, {100 * d.high:+.0f}]" for d in one.differences.values()
-        ]
-        counts = map(str, (one.clips, one.only_first, one.only_second))
-        table.add_row(one.first, one.second, *counts, f"{one.p:.2g}", f"{one.p_corrected:.2g}", *differences)
+        table.add_row(*_cells(one))
     console.print(table)
+
+
+def _cells(one: Comparison) -> list[str]:
+    differences = [f"{100 * d.value:+.1f} [{100 * d.low:+.0f}, {100 * d.high:+.0f}]" for d in one.differences.values()]
+    counts = map(str, (one.clips, one.only_first, one.only_second))
+    return [one.first, one.second, *counts, f"{one.p:.2g}", f"{one.p_corrected:.2g}", *differences]
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

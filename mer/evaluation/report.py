@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.errors import MerError
-from mer.evaluation import by_dataset, paper
+from mer.evaluation import by_dataset, latex, paper
 from mer.evaluation.summary import summarise
 from mer.files import from_json, write_atomically
 from mer.missing import needed
@@ -67,6 +67,15 @@ def row_of_run(run: Path) -> Row:
     return Row(system, summarise(predictions_of_run(run)))
 
 
+def settings_of_run(run: Path) -> dict[str, Any]:
+    """Return what run.json says: settings, data and software.
+
+    Raises:
+        MerError: If there is none.
+    """
+    return dict(_json(run / "run.json"))
+
+
 def predictions_of_run(run: Path) -> Predictions:
     """Return the predictions of all folds of a finished run.
 
@@ -74,6 +83,14 @@ def predictions_of_run(run: Path) -> Predictions:
         MerError: If the folder holds no finished run.
     """
     return predictions.join([predictions.load(run / name / "predictions.csv") for name in _finished_folds(run)])
+
+
+def all_done(run: Path) -> bool:
+    """Return whether a folder holds a finished run."""
+    try:
+        return bool(_finished_folds(run))
+    except MerError:
+        return False
 
 
 def _finished_folds(run: Path) -> list[str]:
@@ -98,7 +115,7 @@ def _mean(results: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 
 def write_files(folder: Path, rows: Sequence[Row]) -> None:
-    """Write metrics.json, table.md and table.csv, and a confusion and a reliability picture of each row.
+    """Write metrics.json, table.md, table.csv and table.tex, and a confusion and a reliability picture of each row.
 
     Where a row has several datasets, datasets.csv holds the figures of each.
     """
@@ -108,6 +125,7 @@ def write_files(folder: Path, rows: Sequence[Row]) -> None:
     write_atomically(folder / "metrics.json", to_json(rows))
     write_atomically(folder / "table.md", to_markdown(rows))
     write_atomically(folder / "table.csv", to_csv(rows))
+    write_atomically(folder / "table.tex", to_latex(rows))
     if any(row.figures["datasets"] for row in rows):
         write_atomically(folder / "datasets.csv", by_dataset.to_csv(_named(rows)))
     for number, row in enumerate(rows, 1):
@@ -133,6 +151,17 @@ def to_csv(rows: Sequence[Row]) -> str:
         ends = [row.system.get("parameters"), row.system.get("seconds_per_epoch")]
         lines.append(dict(zip(columns, [*(cells[name] for name in head), *values, row.figures["ece"], *ends])))
     return csv_text(columns, lines)
+
+
+def to_latex(rows: Sequence[Row]) -> str:
+    """Return tables for a paper: systems, then each by dataset; one table for each data and protocol."""
+    groups: dict[tuple[str, str], list[by_dataset.Named]] = {}
+    for row in rows:
+        cells = _cells(row)
+        name = f"{cells['system']}, {cells['input']}"
+        groups.setdefault((cells["data"], cells["protocol"]), []).append((name, row.figures))
+    tables = [latex.of_systems(own, data=data, protocol=protocol) for (data, protocol), own in groups.items()]
+    return "\n".join(tables)
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
@@ -198,7 +227,7 @@ def _cells(row: Row) -> dict[str, str]:
         "classes": str(len(figures["classes"])),
         "clips": str(figures["clips"]),
         "subjects": str(figures["subjects"]),
-        **{column: _interval(figures[name]) for column, name in _FIGURES.items()},
+        **{column: latex.interval(figures[name]) for column, name in _FIGURES.items()},
         "ECE": f"{100 * figures['ece']:.1f}",
         "parameters": f"{parameters:,}" if parameters else "",
         "s/epoch": f"{seconds:.1f}" if seconds else "",
@@ -231,10 +260,6 @@ def _confusion_lines(row: Row) -> list[str]:
 
 def _title(row: Row) -> str:
     return f"{row.system['system']}, {row.system['input']}, {row.system['data']}, {row.system['protocol']}"
-
-
-def _interval(figure: Mapping[str, float]) -> str:
-    return f"{100 * figure['value']:.1f} [{100 * figure['low']:.0f}, {100 * figure['high']:.0f}]"
 
 
 def _percent(share: float | None) -> str:

@@ -80,7 +80,8 @@ def figures(recordings: Sequence[Spotted], *, only: str | None = None) -> dict[s
         true, found, hits, false; precision, recall, f1; false_per_minute; false_during (causes); of onset, apex and
         offset error_ms with median and p95 of the absolute error and the median signed error (bias; found minus
         true); confirm_ms, from the true offset to the deciding frame, with median and p95; recognition_f1 (macro
-        F1 over the hits, a prediction "none" is a miss) and strs, its product with f1. None where nothing can be said.
+        F1 over the hits, a prediction "none" is a miss) and strs, its product with f1 (Liong, See, Chan,
+        "Spot-then-recognize", Signal Processing: Image Communication 110, 2023). None where nothing can be said.
     """
     kept = [pair for pair in _pairs(recordings) if only is None or pair.truth is None or band(pair.truth) == only]
     hits = [pair for pair in kept if pair.hit]

@@ -246,7 +246,9 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     whole = result["all"]
     if whole["strs"] is not None:
         console.print(
-            f"Recognition F1 over the hits {whole['recognition_f1']:.3f}, spot-then-recognise {whole['strs']:.3f}"
+            f"STRS (spot-then-recognise score) {whole['strs']:.3f} = F1 of spotting {whole['f1']:.3f} x F1 of "
+            f"recognition over the hits {whole['recognition_f1']:.3f}",
+            highlight=False,
         )
     if whole["false_during"]:
         causes = ", ".join(f"{count} {name}" for name, count in whole["false_during"].items())

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mer.evaluation import by_dataset, paper
+from mer.evaluation import by_dataset, latex, paper
 from mer.evaluation.report import Row
 from mer.text import csv_text
 
@@ -155,6 +155,25 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
     return "\n".join(text) + "\n"
 
 
+def to_latex(lines: Sequence[Line], setting: Setting) -> str:
+    """Return both tables for a paper."""
+    caption = (
+        f"{setting.data}: {setting.clips} clips of {setting.subjects} people, protocol {setting.protocol}. "
+        f"{latex.INTERVALS} The paper's accuracies are of {paper.DATA} under its own folds."
+    )
+    text = latex.headed(latex.table(COLUMNS[:-2], [cells_shown(line, setting) for line in lines], caption=caption))
+    if parts := by_dataset.rows(named(lines)):
+        text += "\n" + latex.table(by_dataset.COLUMNS, parts, caption=f"By dataset. {latex.INTERVALS}", left=2)
+    for line in lines:
+        if line.row is None:
+            continue
+        classes, counts = line.row.figures["classes"], shares(line.row.figures["confusion"])
+        rows = [[name, *("" if cell is None else cell for cell in row)] for name, row in zip(classes, counts)]
+        about = f"{line.name}, {line.input}: percent of the true class (rows) predicted as each class (columns)."
+        text += "\n" + latex.table(("", *classes), rows, caption=about)
+    return text
+
+
 def shares(counts: Sequence[Sequence[int]]) -> list[list[int | None]]:
     """Return counts in percent of their row, rounded; None in a row without clips."""
     rows = np.asarray(counts)
@@ -186,7 +205,7 @@ def _cells(line: Line, setting: Setting) -> list[str]:
     system, figures = line.row.system, line.row.figures
     return [
         *head,
-        *(_interval(figures[name]) for name in ("accuracy", "uf1", "uar")),
+        *(latex.interval(figures[name]) for name in ("accuracy", "uf1", "uar")),
         parameters,
         f"{system['parameters']:,}" if system["parameters"] else "",
         "" if system["train_seconds"] is None else f"{system['train_seconds']:.1f}",
@@ -201,10 +220,6 @@ def _note(line: Line) -> str:
 
 def _paper_parameters(name: str) -> str:
     return _PAPER[name].parameters if name in _PAPER else ""
-
-
-def _interval(figure: Mapping[str, float]) -> str:
-    return f"{100 * figure['value']:.1f} [{100 * figure['low']:.0f}, {100 * figure['high']:.0f}]"
 
 
 def _matrix(classes: Sequence[str], rows: Sequence[Sequence[int | None]]) -> list[str]:

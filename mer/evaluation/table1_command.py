@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from mer import class_map, missing, option_help, options
-from mer.config import TrainSettings, load_each
+from mer.config import TrainSettings, load_each, load_plugins
 from mer.errors import MerError, UsageError
 from mer.evaluation import by_dataset
-from mer.evaluation.report import row_of_run
+from mer.evaluation.report import all_done, row_of_run
 from mer.evaluation.table1 import COLUMNS, Line, Setting, cells_shown, named, to_json
 from mer.evaluation.table1_files import write_table
 from mer.jobs import cluster
@@ -85,6 +85,30 @@ def table1(given: argparse.Namespace) -> int:
     """
     missing.check("training", *missing.TRAINING)
     settings = _settings(given)
+    options.cores_for(given)
+    if given.repeats == 1:
+        return _one_table(given, settings)
+    from mer.evaluation import over_seeds  # late: needs torch
+    from mer.training.context import folder_of
+
+    out, seed = given.out, next(iter(settings.values())).seed
+    given.cache = given.cache or out / "clips.npz"
+    codes, rows = [], []
+    for number in range(given.repeats):
+        given.out, given.seed = folder_of(out, seed + number), seed + number
+        codes.append(_one_table(given, _settings(given)))
+        given.folds = given.folds or given.out / "folds.json"
+        runs = [given.out / name for name in settings]
+        rows += [(run, row_of_run(run)) for run in runs if all_done(run)]
+    console = open_console(stderr=given.json, width=None if sys.stdout.isatty() else 160)
+    if repeated := over_seeds.grouped(rows):
+        over_seeds.write(out, repeated)
+        over_seeds.show(repeated, console)
+    return max(codes)
+
+
+def _one_table(given: argparse.Namespace, settings: dict[str, TrainSettings]) -> int:
+    """Train and report all models with one seed; return the exit code."""
     names = list(settings)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     # Late: torch takes seconds to import, and wrong options need not wait for it.
@@ -114,7 +138,8 @@ def table1(given: argparse.Namespace) -> int:
     )
     features = features_folder(given) or (given.out / "features").resolve()
     shared = [
-        RunContext(settings[name], (given.out / name).resolve(), features, device, threads, source) for name in names
+        RunContext(settings[name], (given.out / name).resolve(), features, device, threads, source, given.keep_weights)
+        for name in names
     ]
     console.print(
         f"{about.data}: {about.clips} clips of {about.subjects} people; {len(names)} systems, {len(folds)} folds"
@@ -139,9 +164,10 @@ def _settings(given: argparse.Namespace) -> dict[str, TrainSettings]:
     Raises:
         MerError: If they cannot be compared, or a model is not known.
     """
+    load_plugins(given.config, {"plugin": given.plugin})
     if unknown := [name for name in given.models if name not in SYSTEMS]:
         raise UsageError(f"--models: {unknown[0]!r} is not a model; choose among {', '.join(SYSTEMS)}")
-    names = sorted(dict.fromkeys(given.models), key=ORDER.index)
+    names = sorted(dict.fromkeys(given.models), key=list(SYSTEMS).index)
     chosen = {field.name: getattr(given, field.name, None) for field in fields(TrainSettings)}
     loaded = load_each(given.config, chosen, names, preset=options.preset_of(given))
     if rgb := [name for name in names if loaded[name].input == "rgb"]:
@@ -195,7 +221,7 @@ def _changed(settings: TrainSettings) -> str:
     names = [
         field.name
         for field in fields(TrainSettings)
-        if field.name not in ("model", "protocol", "classes", "map", "input")
+        if field.name not in ("model", "protocol", "classes", "map", "input", "plugin")
     ]
     if SYSTEMS[settings.model].kind == "svm":
         names = [name for name in names if name not in EPOCHS_ONLY]

@@ -4,7 +4,7 @@ from torch import nn
 
 from mer.errors import MerError
 from mer.models.convlstm import STATE_CHANNELS, ConvLstmLayer
-from mer.models.registry import SYSTEMS, networks
+from mer.models.registry import OURS, SYSTEMS, networks
 from mer.preprocess import check_mode
 
 
@@ -34,7 +34,8 @@ def create(name: str, *, mode: str, n_classes: int) -> nn.Module:
         made: nn.Module = system.load()(n_classes=n_classes)
         return made
     model: nn.Module = system.load()(mode=wanted, n_classes=n_classes)
-    model.apply(_initialise)
+    if name in OURS:  # a user's own draws, or loads, its weights itself
+        model.apply(_initialise)
     return model
 
 

@@ -1,7 +1,7 @@
 """The one list of systems that can be trained and compared: ours and the rest of the paper's Table 1. Torch-free.
 
 A new system is a file in this folder and a line in `_SYSTEMS`; one of a user's is a file elsewhere and a call of
-`register`.
+`register`, loaded by `mer.plugins`.
 """
 
 import re
@@ -20,17 +20,18 @@ class System:
 
     Attributes:
         kind: A network trained by epochs, or features with a support vector machine, fitted at once.
-        implementation: "module:name" of what implements it. Of a network its class, built with `n_classes`, and with
-            `mode` where `own_input` is None; of a support vector machine the function that makes the features of one
-            clip: (13, 90, 90) uint8 frames where `own_input` is "gray", else the (12, 90, 90, 2) flow in pixels.
+        implementation: What implements it, or "module:name" of that. Of a network its class, built with `n_classes`,
+            and with `mode` where `own_input` is None; of a support vector machine the function that makes the features
+            of one clip: (13, 90, 90) uint8 frames where `own_input` is "gray", else the (12, 90, 90, 2) flow in
+            pixels.
         own_input: The input mode it makes its own input from; None if `--input` chooses.
         lr: Learning rate unless another is given; 0 for a support vector machine.
         paper: Parameters in the paper's Table 1, empty where the paper has none.
-        exported: Whether it becomes an engine.
+        exported: Whether it becomes an engine: ours are written node by node, a user's by torch's exporter.
     """
 
     kind: Literal["network", "svm"]
-    implementation: str
+    implementation: str | Callable[..., Any]
     own_input: InputMode | None = None
     lr: float = 1e-3
     paper: str = ""
@@ -38,6 +39,8 @@ class System:
 
     def load(self) -> Callable[..., Any]:
         """Import and return the implementation."""
+        if not isinstance(self.implementation, str):
+            return self.implementation
         loaded: Callable[..., Any] = load(self.implementation)
         return loaded
 
@@ -57,9 +60,11 @@ _SYSTEMS: Final[dict[str, System]] = {
 SYSTEMS: Final[Mapping[str, System]] = MappingProxyType(_SYSTEMS)
 """By name, as `mer-train --model` takes them; in the order of the paper's Table 1, the two it cites before its own."""
 
+OURS: Final = tuple(SYSTEMS)
+"""Names of those that come with this software."""
 EXPORTED: Final = tuple(name for name, system in SYSTEMS.items() if system.exported)
-"""Names of those that become engines: the paper's own three."""
-EPOCHS_ONLY: Final = ("epochs", "batch", "lr", "warmup", "halve_after", "patience", "max_minutes")
+"""Names of those of ours that become engines: the paper's own three."""
+EPOCHS_ONLY: Final = ("epochs", "batch", "lr", "warmup", "halve_after", "patience", "max_minutes", "loss")
 """Settings that mean nothing to a support vector machine."""
 
 

@@ -3,6 +3,7 @@
 import json
 import platform
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,8 +82,19 @@ def folds_of(out: Path, data: ClipData, settings: TrainSettings, given: Path | N
     source = path if path.exists() else given
     if source is None:
         protocol: Any = settings.protocol
-        return splits.make_folds(subjects, labels, protocol, seed=settings.seed, datasets=data.datasets.tolist())
+        return splits.make_folds(
+            subjects,
+            labels,
+            protocol,
+            seed=settings.seed,
+            datasets=data.datasets.tolist(),
+            with_validation=settings.validation,
+        )
     folds, protocol = splits.load(source)
+    if not settings.validation:
+        folds = [replace(fold, train=tuple(sorted((*fold.train, *fold.validation))), validation=()) for fold in folds]
+    elif not all(fold.validation for fold in folds):
+        raise MerError(f"{source} holds folds without a validation set; give --no-validation, or other folds")
     if protocol != settings.protocol:
         raise MerError(f"{source} holds folds of protocol {protocol!r}, but {settings.protocol!r} is wanted")
     splits.check(folds, subjects, labels)

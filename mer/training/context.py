@@ -18,6 +18,7 @@ class RunContext:
         device: Where networks are trained, as torch names it.
         threads: Processor cores that a fold uses.
         source: Where other processes read the clips; None if all is done in this one.
+        keep_weights: Whether every fold keeps its weights, not only the best.
     """
 
     settings: TrainSettings
@@ -26,3 +27,9 @@ class RunContext:
     device: str = "cpu"
     threads: int = 1
     source: Source | None = None
+    keep_weights: bool = False
+
+
+def folder_of(out: Path, seed: int) -> Path:
+    """Return the folder of the run with a seed, of several below one folder."""
+    return out / f"seed-{seed}"

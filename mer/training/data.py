@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.augment import Copy, make_copy
+from mer import plugins
+from mer.augment import Copy
 from mer.class_map import class_of, left_out
 from mer.data import megc2019
 from mer.data.clips import load_clips
@@ -121,17 +122,41 @@ def read_datasets(
     Raises:
         MerError: If a dataset cannot be read or no clip is left.
     """
-    samples = load_parts(parts, labels=labels)
-    if listed:
-        samples, remarks = megc2019.select(samples)
-        for text in remarks:
-            remark(text)
+    samples = _chosen(parts, labels, listed, remark)
     say_left_out([sample.label for sample in samples], classes, mapping or {}, remark)
     kept = [s for s in samples if class_of(s.label, classes, mapping or {}) is not None]
     if not kept:
         looks = "; ".join(f"`mer-data check {part.kind} {part.root}`" for part in parts)
         raise MerError(f"{_together(parts)}: no clip of {', '.join(classes)}; {looks} shows what is there")
     return cut_clips(kept, _together(parts), cache=cache, jobs=jobs, colour=colour, progress=progress)
+
+
+def read_samples(
+    parts: Sequence[Part],
+    *,
+    cache: Path | None,
+    jobs: int,
+    listed: bool,
+    labels: Labels,
+    mapping: Mapping[str, str],
+    colour: bool,
+    progress: Callable[[int, int], None] | None = None,
+    remark: Callable[[str], None] = lambda _: None,
+) -> ClipData:
+    """Cut the clips of all labels, mapped ones under their class; see `read_datasets`."""
+    samples = _chosen(parts, labels, listed, remark)
+    left_out([sample.label for sample in samples], (), mapping)  # refuses what no clip is labelled with
+    mapped = [replace(sample, label=mapping.get(sample.label, sample.label)) for sample in samples]
+    return cut_clips(mapped, _together(parts), cache=cache, jobs=jobs, colour=colour, progress=progress)
+
+
+def _chosen(parts: Sequence[Part], labels: Labels, listed: bool, remark: Callable[[str], None]) -> list[Sample]:
+    samples = load_parts(parts, labels=labels)
+    if listed:
+        samples, remarks = megc2019.select(samples)
+        for text in remarks:
+            remark(text)
+    return samples
 
 
 def say_left_out(
@@ -234,6 +259,7 @@ def encode_all(
     copies: Sequence[Copy],
     encode: Callable[[NDArray[np.uint8]], NDArray[Any]],
     *,
+    augmentation: str = plugins.USUAL,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[Any]:
@@ -243,6 +269,7 @@ def encode_all(
         clips: (N, 13, 90, 90[, 3]) clips that the copies are made from, not encoded.
         copies: At least one; those without a seed are left as they are.
         encode: From one clip to what the system sees; see `mer.training.inputs`.
+        augmentation: How augmented samples are made; see `mer.plugins.augmented`.
         threads: Clips encoded side by side.
         progress: Called with (clips done, clips in all).
 
@@ -252,7 +279,7 @@ def encode_all(
 
     def encoded(copy: Copy) -> NDArray[Any]:
         clip = clips[copy.source]
-        return encode(make_copy(clip, copy.seed) if copy.seed else clip)
+        return encode(plugins.augmented(clip, copy.seed, augmentation) if copy.seed else clip)
 
     first = encoded(copies[0])
     result = np.empty((len(copies), *first.shape), first.dtype)

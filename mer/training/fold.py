@@ -19,7 +19,6 @@ from mer.checkpoint import Configuration
 from mer.config import to_json
 from mer.errors import MerError
 from mer.files import from_json, write_atomically
-from mer.models.registry import EXPORTED
 from mer.process import settle
 from mer.splits import Fold
 from mer.training import calibrate, predictions, systems
@@ -111,7 +110,7 @@ def run_fold(run: RunData, fold: Fold, number: int, console: Console | None = No
     result = _finish(run, fold, system.fit(task), validation)
     write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / STATE_FILE).unlink(missing_ok=True)
-    if run.context.settings.model not in EXPORTED:
+    if not run.context.keep_weights:
         _drop_weights(run.context.out)
     return result
 
@@ -131,7 +130,7 @@ def _result(path: Path) -> dict[str, Any]:
 def _drop_weights(out: Path) -> None:
     """Leave of all finished folds only the weights of the best, which is what the run ends with.
 
-    Networks for comparison have up to 0.9 GB each, and folds may be many.
+    A network has 25 MB to 0.9 GB, and folds may be as many as subjects.
     """
     losses = {}
     for path in out.glob("*/result.json"):
@@ -167,7 +166,14 @@ def _training_part(run: RunData, fold: Fold, seed: tuple[int, int], encode: Enco
         return Examples(run.encoded[own], run.truth[own], ordinary)
     copies = shared_by_folds([int(own[copy.source]) for copy in planned], run.context.settings.seed)
     with counted(console, f"{fold.name}: augmented samples") as progress:
-        made = encode_all(run.data.clips, copies, encode, threads=run.context.threads, progress=progress)
+        made = encode_all(
+            run.data.clips,
+            copies,
+            encode,
+            augmentation=run.context.settings.augmentation,
+            threads=run.context.threads,
+            progress=progress,
+        )
     truth = run.truth[[copy.source for copy in copies]]
     return Examples(np.concatenate([run.encoded[own], made]), np.concatenate([run.truth[own], truth]), ordinary)
 
@@ -183,11 +189,13 @@ def shared_by_folds(sources: Sequence[int], seed: int) -> list[Copy]:
 
 
 def _finish(run: RunData, fold: Fold, fitted: Fitted, validation: Examples) -> dict[str, Any]:
-    """Calibrate on the validation subjects, predict the test set, save."""
+    """Calibrate on the validation subjects, if there are any, predict the test set, save."""
     settings = run.context.settings
-    logits = fitted.logits(validation.clips)
-    temperature = calibrate.fit_temperature(logits, validation.truth)
-    threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), validation.truth)
+    temperature, threshold = 1.0, 0.0
+    if len(validation.truth):
+        logits = fitted.logits(validation.clips)
+        temperature = calibrate.fit_temperature(logits, validation.truth)
+        threshold = calibrate.none_threshold(calibrate.softmax(logits, temperature=temperature), validation.truth)
     tested = _part(run, fold.test or fold.validation)
     if fold.test:
         logits = fitted.logits(run.encoded[tested])

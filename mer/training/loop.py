@@ -12,7 +12,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mer import checkpoint
+from mer import checkpoint, plugins
 from mer.config import TrainSettings
 from mer.errors import MerError
 from mer.training.backgrounds import mix
@@ -50,10 +50,10 @@ class Epoch:
 
     Attributes:
         epoch: From 1.
-        loss: Mean cross-entropy while training, with dropout.
+        loss: Mean loss while training, with dropout.
         accuracy: While training, with dropout.
-        validation_loss: Cross-entropy on the validation subjects.
-        validation_accuracy: Accuracy on the validation subjects.
+        validation_loss: Cross-entropy on the validation subjects; None where there are none.
+        validation_accuracy: Accuracy on the validation subjects; None where there are none.
         lr: Learning rate of the epoch.
         seconds: For training and the look at the validation subjects.
         clips_per_s: Training speed.
@@ -62,8 +62,8 @@ class Epoch:
     epoch: int
     loss: float
     accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     lr: float
     seconds: float
     clips_per_s: float
@@ -75,7 +75,7 @@ class History:
 
     Attributes:
         lr: Learning rate of the next epoch.
-        best_epoch: Epoch with the least loss on the validation subjects, 0 before the first.
+        best_epoch: Epoch with the least loss on the validation subjects, 0 before the first; the last without any.
         halved_at: Last epoch that improved or halved the learning rate.
         epochs: Everything so far.
         ended_by: Why it ended, empty while it goes on: "patience", "epochs" or "time".
@@ -118,7 +118,7 @@ def train_fold(
         model: With fresh weights; overwritten from `state` if that file exists.
         forward: How to run it.
         train: What changes the weights, augmented samples included.
-        validation: What decides the learning rate, the best epoch and the end.
+        validation: What decides the learning rate, the best epoch and the end; empty for a fixed number of epochs.
         settings: See `TrainSettings`.
         seed: Of order and dropout; the epoch is added to it, so resuming changes nothing.
         state: Where the state is kept, after each epoch or, if it is large, every ten minutes.
@@ -140,13 +140,13 @@ def train_fold(
         started = time.perf_counter()
         loss, accuracy = one_epoch(model, forward, optimiser, train, settings, history.lr, [*seed, number], watch)
         trained = time.perf_counter()
-        logits = predict(model, forward.logits, validation.clips, part=forward.part)
+        validation_loss, validation_accuracy = _on_validation_set(model, forward, validation)
         row = Epoch(
             epoch=number,
             loss=loss,
             accuracy=accuracy,
-            validation_loss=cross_entropy(logits, validation.truth),
-            validation_accuracy=float((logits.argmax(1) == validation.truth).mean()),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
             lr=history.lr,
             seconds=time.perf_counter() - started,
             clips_per_s=len(train.truth) / (trained - started),
@@ -176,6 +176,38 @@ def predict(model: nn.Module, logits: Callable[[Tensor], Tensor], clips: Clips, 
         parts = [logits(torch.from_numpy(clips[i : i + part]).to(device)) for i in range(0, len(clips), part)]
     answer: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
     return answer
+
+
+def _on_validation_set(
+    model: nn.Module, forward: FastForward, validation: Examples
+) -> tuple[float | None, float | None]:
+    """Return cross-entropy and accuracy, None if there is no validation set."""
+    if not len(validation.truth):
+        return None, None
+    logits = predict(model, forward.logits, validation.clips, part=forward.part)
+    return cross_entropy(logits, validation.truth), float((logits.argmax(1) == validation.truth).mean())
+
+
+def loss_of(logits: Tensor, targets: Tensor, name: str) -> Tensor:
+    """Return the sum of the losses of some clips.
+
+    Args:
+        logits: (N, C).
+        targets: (N,) class indices or (N, C) shares.
+        name: "cross-entropy", or one of `mer.plugins.LOSSES`.
+
+    Raises:
+        MerError: If a loss of the user's does not return one number a clip.
+    """
+    if name == plugins.CROSS_ENTROPY:
+        return functional.cross_entropy(logits, targets, reduction="sum")
+    each: Tensor = plugins.LOSSES[name](logits, targets)
+    if tuple(each.shape) != (len(logits),):
+        raise MerError(
+            f"loss {name!r} returned shape {tuple(each.shape)} for {len(logits)} clips; expected one number a clip, "
+            f"({len(logits)},): leave averages out (reduction='none')"
+        )
+    return each.sum()
 
 
 def set_rate(optimiser: torch.optim.Optimizer, lr: float, *, update: int, warmup: int) -> None:
@@ -222,7 +254,7 @@ def one_epoch(
                 )
                 clips, targets = mixed.clips, torch.from_numpy(mixed.targets).to(device)
             logits = forward.logits(torch.from_numpy(clips).to(device))
-            loss = functional.cross_entropy(logits, targets, reduction="sum")
+            loss = loss_of(logits, targets, settings.loss)
             (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
             loss_sum += loss.detach().double().cpu()
             right += int((logits.detach().argmax(1) == truth).sum())
@@ -240,7 +272,7 @@ def advance(history: History, row: Epoch, settings: TrainSettings) -> bool:
     """Add an epoch, halve the learning rate or end if it is time; return whether it is the best so far."""
     least = history.epochs[history.best_epoch - 1].validation_loss if history.best_epoch else float("inf")
     history.epochs.append(row)
-    improved = row.validation_loss < least
+    improved = row.validation_loss is None or least is None or row.validation_loss < least
     if improved:
         history.best_epoch = history.halved_at = row.epoch
     elif row.epoch - history.halved_at >= settings.halve_after:

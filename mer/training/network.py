@@ -57,8 +57,8 @@ class NetworkSystem:
             "best_epoch": history.best_epoch,
             "epochs": len(history.epochs),
             "ended_by": history.ended_by,
-            "validation_loss": best.validation_loss,
-            "validation_accuracy": best.validation_accuracy,
+            "validation_loss": best.loss if best.validation_loss is None else best.validation_loss,
+            "validation_accuracy": best.accuracy if best.validation_accuracy is None else best.validation_accuracy,
             "seconds_per_epoch": float(np.median([epoch.seconds for epoch in history.epochs])),
             "train_seconds": sum(epoch.seconds for epoch in history.epochs),
         }

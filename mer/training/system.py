@@ -47,8 +47,8 @@ class Fitted:
         parameters: Numbers that training adjusted; None for a support vector machine.
         save: Writes its weights; None if it keeps none.
         course: How it came about, for result.json: always validation_loss and validation_accuracy (on the validation
-            subjects) and train_seconds; best_epoch, epochs, ended_by and seconds_per_epoch of a network;
-            C and support_vectors of a support vector machine.
+            subjects; of training where there are none) and train_seconds; best_epoch, epochs, ended_by and
+            seconds_per_epoch of a network; C and support_vectors of a support vector machine.
     """
 
     logits: Callable[[NDArray[Any]], NDArray[np.float64]]

@@ -15,7 +15,7 @@ from typing import Any, Final
 import torch
 from rich.console import Console
 
-from mer import class_map
+from mer import class_map, plugins
 from mer.errors import MerError
 from mer.jobs import cluster, processes
 from mer.splits import Fold
@@ -66,6 +66,7 @@ def _run_data(context: RunContext) -> RunData:
     quiet, settings = Console(quiet=True), context.settings
     if context.source is None:
         raise RuntimeError("a fold in another process needs the source of its clips")
+    plugins.load(settings.plugin)
     given = read(context.source, settings, jobs=1, console=quiet)
     data, truth = select(given, settings.classes, class_map.parse(settings.map))
     return prepare(context, data, truth, console=quiet)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -25,6 +25,7 @@ from mer.training.loop import Epoch, History, Watch
 _REDRAW_S: Final = 20.0
 """Least time between two drawings of the curves: a drawing takes longer than an epoch of a small network."""
 _LOOK_EVERY_S: Final = 2.0
+_FOLDS_NAMED: Final = 6
 _COLUMNS: Final = ("fold", *(field.name for field in fields(Epoch)))
 
 
@@ -50,9 +51,13 @@ def batches_shown(console: Console, fold: str, settings: TrainSettings, out: Pat
             row = history.epochs[-1]
             ends = f"ended by {history.ended_by}" if history.ended_by else _left(history, settings, others)
             star = " *" if history.best_epoch == row.epoch else ""
+            seen = (
+                "no validation set"
+                if row.validation_loss is None or row.validation_accuracy is None
+                else f"validation subjects loss {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.3f}{star}"
+            )
             console.print(
-                f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; validation subjects "
-                f"loss {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.3f}{star}; "
+                f"{fold} epoch {row.epoch:3d}: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}; {seen}; "
                 f"lr {row.lr:.1e}, {row.seconds:.1f} s, {row.clips_per_s:.1f} clips/s, {ends}",
                 soft_wrap=True,
                 highlight=False,
@@ -127,7 +132,10 @@ def write_log(out: Path, fold: str, history: History) -> None:
 
     Folds may run side by side: each writes its own file, and whichever comes last sees all of them.
     """
-    own = [dict(zip(_COLUMNS, [fold, *(f"{value:.6g}" for value in astuple(epoch))])) for epoch in history.epochs]
+    own = [
+        dict(zip(_COLUMNS, [fold, *("" if value is None else f"{value:.6g}" for value in astuple(epoch))]))
+        for epoch in history.epochs
+    ]
     _write_rows(out / fold / "log.csv", own)
     logs = {path.parent.name: read_log(path) for path in out.glob("*/log.csv")}
     before = read_log(out / "log.csv")
@@ -158,20 +166,38 @@ def read_log(path: Path) -> list[dict[str, str]]:
 def draw_curves(path: Path, log: Path) -> None:
     """Draw loss and accuracy of all folds: thin while training, thick on the validation subjects."""
     from matplotlib.figure import Figure  # late: part of the training extra
+    from matplotlib.ticker import MaxNLocator
 
     rows = read_log(log)
+    folds = list(dict.fromkeys(row["fold"] for row in rows))
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):
-        for colour, fold in enumerate(dict.fromkeys(row["fold"] for row in rows)):
+        for colour, fold in enumerate(folds):
             own = [row for row in rows if row["fold"] == fold]
             epochs = [int(float(row["epoch"])) for row in own]
+            seen = [float(row[f"validation_{name}"] or "nan") for row in own]
             axes.plot(epochs, [float(row[name]) for row in own], f"C{colour % 10}", linewidth=0.7, alpha=0.6)
-            axes.plot(epochs, [float(row[f"validation_{name}"]) for row in own], f"C{colour % 10}", label=fold)
+            axes.plot(epochs, seen, f"C{colour % 10}", label=fold)
         axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     figure.axes[1].set_ylim(0, 1)
-    if len({row["fold"] for row in rows}) <= 6:
-        figure.axes[0].legend(title="validation subjects", fontsize="small")
+    _add_legend(figure.axes[0], folds)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())
+
+
+def _add_legend(axes: Any, folds: Sequence[str]) -> None:
+    """Say which line is which: folds by name up to six, more by their number."""
+    from matplotlib.lines import Line2D  # late: part of the training extra
+
+    lines = [
+        Line2D([], [], color="0.3", linewidth=0.7, alpha=0.6, label="training"),
+        Line2D([], [], color="0.3", label="validation"),
+    ]
+    if len(folds) <= _FOLDS_NAMED:
+        lines += [Line2D([], [], color=f"C{colour}", label=fold) for colour, fold in enumerate(folds)]
+    else:
+        lines.append(Line2D([], [], color="none", label=f"a colour for each of {len(folds)} folds"))
+    axes.legend(handles=lines, fontsize="small")

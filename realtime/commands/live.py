@@ -47,6 +47,7 @@ from realtime.screen.log import Log, closing_lines
 from realtime.screen.overlay import Header, Overlay
 from realtime.session import deliver, live
 from realtime.sink import Sink
+from realtime.spotting.spotter import SpotterConfig
 
 CAMERA_VARIABLE: Final = "MER_CAMERA"
 """Holds what `--camera` would, for addresses with a password: a command line is seen by everybody on the machine."""
@@ -231,6 +232,7 @@ def _opened(
             rate_hz=_most_hz(feed.source),
             engine=engine,
             landmarker=landmarker,
+            spotter=SpotterConfig(network=args.spotter),
             sensitivity=args.sensitivity,
         )
     )

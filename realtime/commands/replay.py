@@ -104,7 +104,18 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     again = bool(args.overwrite or args.truth or args.overlay or args.screenshot)
     wanted = extras.wanted_from(args)
     jobs = [
-        Job(recording, truth, args.engine, args.face_model, args.fps, again, wanted, args.out, args.sensitivity)
+        Job(
+            recording,
+            truth,
+            args.engine,
+            args.face_model,
+            args.fps,
+            again,
+            wanted,
+            args.out,
+            args.sensitivity,
+            args.spotter,
+        )
         for recording, truth in zip(recordings, truths)
     ]
     if args.cluster:

@@ -28,6 +28,8 @@ from realtime.recordings.tally import Outcome
 from realtime.screen.log import closing_lines
 from realtime.session import deliver, replay
 from realtime.sink import Sink
+from realtime.spotting.network import loaded
+from realtime.spotting.spotter import SpotterConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Job:
         wanted: What to write beyond the usual four files.
         out: Folder of all results.
         sensitivity: Of the spotter, 1 is normal.
+        spotter: Network of the spotter; None for the shipped one.
     """
 
     recording: Recording
@@ -55,6 +58,7 @@ class Job:
     wanted: Wanted
     out: Path
     sensitivity: float = 1.0
+    spotter: Path | None = None
 
     def settings(self, engine: Engine) -> dict[str, Any]:
         """Return what, beside the recording, decides the results."""
@@ -65,6 +69,7 @@ class Job:
             "face_model": str(self.face_model.resolve()) if self.face_model else None,
             "fps": self.fps,
             "sensitivity": self.sensitivity,
+            **({"spotter_sha256": loaded(self.spotter).sha256} if self.spotter else {}),
             **({"absolute_paths": True} if self.wanted.absolute_paths else {}),
         }
 
@@ -127,14 +132,22 @@ def _folder(job: Job, engine: Engine) -> RecordingFolder:
     )
 
 
+def _pipeline(job: Job, engine: Engine, rate_hz: float) -> Pipeline:
+    return Pipeline(
+        rate_hz=rate_hz,
+        engine=engine,
+        face_model=job.face_model,
+        spotter=SpotterConfig(network=job.spotter),
+        sensitivity=job.sensitivity,
+    )
+
+
 def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
     recording, complete = job.recording, True
     with (
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
-        Pipeline(
-            rate_hz=frames.rate_hz, engine=engine, face_model=job.face_model, sensitivity=job.sensitivity
-        ) as pipeline,
+        _pipeline(job, engine, frames.rate_hz) as pipeline,
     ):
         made = products(job.wanted, recording.folder)
         labels = compare.Labels(pipeline.totals)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.manifest import sha256
 from engines.runtime.onnx import new_session
 from mer.errors import MerError
-from mer.files import from_json
+from mer.files import from_json, read_at_most
 from mer.labels import CLASSES
 from realtime.spotting.candidate import Peak
 from realtime.spotting.features import FACE, MOVING
@@ -28,6 +28,7 @@ WATCHABLE: Final = 0.8
 """What would be found with this probability could be seen."""
 MIN_LOUD: Final = 0.03
 SCHEMA: Final = 2
+_MAX_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,14 @@ class Network:
         classes: (K,) index of the class of each.
         threshold: Probability from which a movement counts as a micro-expression, at sensitivity 1.
         visibility: What it finds, at sensitivity 1.
+        sha256: Hash of its file.
     """
 
     expressions: NDArray[np.float64]
     classes: NDArray[np.intp]
     threshold: float
     visibility: Visibility
+    sha256: str
     _session: Any
 
     def judge(self, peak: Peak) -> Judgement:
@@ -128,12 +131,27 @@ def shipped() -> Network:
     Raises:
         MerError: If its files are missing or do not belong together.
     """
-    manifest_file = WEIGHTS.with_name(WEIGHTS.name + ".json")
+    return loaded(WEIGHTS, advice="install mer-live again")
+
+
+def loaded(path: Path, *, advice: str = "train it again with mer-train spotter") -> Network:
+    """Return a network from its file and the manifest beside it.
+
+    Args:
+        path: An .onnx file.
+        advice: What to do if it cannot be used.
+
+    Raises:
+        MerError: If its files are missing, do not belong together or are of another version.
+    """
+    manifest_file = path.with_name(path.name + ".json")
     try:
-        content = WEIGHTS.read_bytes()
+        content = read_at_most(path, _MAX_BYTES)
         manifest = from_json(manifest_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MerError(f"the spotter's weights cannot be read ({error}); install mer-live again") from error
+        raise MerError(f"the spotter's network {path.name} cannot be read ({error}); {advice}") from error
+    if not isinstance(manifest, dict):
+        raise MerError(f"{manifest_file.name} is not a manifest; {advice}")
     expected = {
         "schema": SCHEMA,
         "features": N_FEATURES,
@@ -144,11 +162,14 @@ def shipped() -> Network:
     }
     for key, value in expected.items():
         if manifest.get(key) != value:
-            raise MerError(
-                f"{manifest_file.name} says {key} {manifest.get(key)!r}, expected {value!r}; install mer-live again"
-            )
-    names = sorted({row["class"] for row in manifest["expressions"]})
-    motion = np.array([row["motion"] for row in manifest["expressions"]], np.float64).reshape(-1, FACE)
-    classes = np.array([names.index(row["class"]) for row in manifest["expressions"]])
-    session = new_session(content, threads=1, source=str(WEIGHTS))
-    return Network(motion, classes, float(manifest["threshold"]), Visibility(**manifest["visibility"]), session)
+            raise MerError(f"{manifest_file.name} says {key} {manifest.get(key)!r}, expected {value!r}; {advice}")
+    try:
+        names = sorted({str(row["class"]) for row in manifest["expressions"]})
+        motion = np.array([row["motion"] for row in manifest["expressions"]], np.float64).reshape(-1, FACE)
+        classes = np.array([names.index(row["class"]) for row in manifest["expressions"]])
+        visibility = Visibility(**{name: float(value) for name, value in manifest["visibility"].items()})
+        threshold = float(manifest["threshold"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MerError(f"{manifest_file.name} is damaged ({error!r}); {advice}") from error
+    session = new_session(content, threads=1, source=str(path))
+    return Network(motion, classes, threshold, visibility, str(manifest["sha256"]), session)

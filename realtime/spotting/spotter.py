@@ -7,6 +7,7 @@ hides another. Whatever is turned down keeps its reason.
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from realtime.spotting.candidate import Peak, PeakFinder
 from realtime.spotting.features import row_of
 from realtime.spotting.judge import Limits, judged, strength
 from realtime.spotting.motion_track import RATE_HZ, MotionSample, MotionTrack
-from realtime.spotting.network import shipped
+from realtime.spotting.network import loaded, shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class SpotterConfig:
         stands_out: A movement that is turned down is named if it is so many times what the face usually does.
         warm_up_s: Face time before the first candidate.
         limits: What a micro-expression may look like.
+        network: What judges movements, as `mer-train spotter` writes it (.onnx); None for the shipped one.
     """
 
     odds: float = 1.0
@@ -38,6 +40,7 @@ class SpotterConfig:
     stands_out: float = 4.0
     warm_up_s: float = 1.0
     limits: Limits = field(default_factory=Limits)
+    network: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ _REST_S: Final = 1.0
 _TREND_S: Final = 0.06
 _STEADY: Final = 0.1
 """Motion that changes by less than this share within _TREND_S is at its apex."""
-_OVERLAP: Final = 0.3
+OVERLAP: Final = 0.3
 """Two peaks of one movement share more than this part of the shorter one."""
 
 
@@ -77,12 +80,12 @@ class Spotter:
         config: Thresholds.
 
     Raises:
-        MerError: If the shipped weights cannot be loaded.
+        MerError: If the network cannot be loaded.
     """
 
     def __init__(self, config: SpotterConfig | None = None) -> None:
         self.config = config or SpotterConfig()
-        self._network = shipped()
+        self._network = loaded(self.config.network) if self.config.network else shipped()
         self._track: MotionTrack | None = None
         self._finder = self._new_finder()
         self._state: SpotterState = "no-face"
@@ -188,7 +191,7 @@ class Spotter:
             return []
         interval = self._judged(track, peak)
         if interval.verdict == "micro":
-            if self._found is not None and _overlap(self._found, interval) > _OVERLAP:
+            if self._found is not None and _overlap(self._found, interval) > OVERLAP:
                 return []
             self._found = interval
         elif peak.amplitude < max(self.config.floor, self.config.stands_out * peak.background):

@@ -66,7 +66,7 @@ class Labelled:
         for event in example.events:
             middle = 0.5 * (event.onset_s + event.offset_s)
             if event.onset_s < at < event.offset_s and abs(at - middle) < NEAR_S:
-                kind, expression = "micro", CLASSES.index(event.label)
+                kind, expression = "micro", CLASSES.index(event.label) if event.label in CLASSES else -1
                 moments = (event.onset_s - at, event.apex_s - at, event.offset_s - at)
         for name, start_s, end_s in example.others:
             if not kind and start_s <= peak.time_s <= end_s:

@@ -61,9 +61,9 @@ def streams_of(name: str, rate_hz: float, crops: Iterable[FaceCrop]) -> Iterator
             rows.append(row_of(sample))
 
 
-def save(path: Path, streams: Iterable[Stream]) -> None:
-    """Write streams to an .npz file."""
-    arrays = {}
+def save(path: Path, streams: Iterable[Stream], **more: NDArray[np.float64]) -> None:
+    """Write streams to an .npz file, and other arrays by name."""
+    arrays = dict(more)
     for number, stream in enumerate(streams):
         arrays[f"times_s-{number}"] = stream.times_s
         arrays[f"rows-{number}"] = stream.rows
