@@ -60,7 +60,7 @@ def add_camera(parser: argparse.ArgumentParser) -> None:
         type=region,
         metavar="WxH+X+Y|face",
         help="part of the sensor to read, which raises the highest rate; face: around the largest face in view when "
-        "the camera is opened (default: as the camera is set)",
+        "the camera is opened, and after it where the camera allows that (default: as the camera is set)",
     )
     lab.add_argument("--gain", type=decibels, metavar="DB", help="gain in dB (default: as the camera is set)")
     lab.add_argument(

@@ -131,6 +131,36 @@ def test_a_part_of_the_sensor_is_read(played: Laboratory) -> None:
     camera.close()
 
 
+def test_the_region_moves_while_the_camera_runs(played: Laboratory) -> None:
+    camera = opened(replace(played, roi=Region(0, 0, 40, 20)), fps=100.0)
+    source = LiveSource(camera, name="camera basler:1")
+    source.move_region(16, 8)
+    shown = next(frame for frame in source if camera._camera.OffsetX.Value == 16)
+    source.close()
+    assert shown.image.shape == (20, 40)
+    assert camera.notes[-1].startswith("the camera does not stamp")
+
+
+def test_the_region_stops_at_the_end_of_the_sensor(played: Laboratory) -> None:
+    camera = opened(replace(played, roi=Region(0, 0, 40, 20)))
+    camera.move_region(-50, 100_000)
+    assert camera.read() is not None
+    x, y = camera._camera.OffsetX.Value, camera._camera.OffsetY.Value
+    assert (x, y) == (0, camera._camera.OffsetY.Max)
+    camera.close()
+
+
+def test_a_camera_that_does_not_move_its_region_says_so_and_goes_on(
+    played: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = opened(replace(played, roi=Region(0, 0, 40, 20)))
+    monkeypatch.setattr(basler.PylonFeatures, "has", lambda self, name: name != "OffsetX")
+    camera.move_region(16, 0)
+    assert camera.read() is not None
+    assert "the region stays where it is: this camera does not let OffsetX be set while it runs" in camera.notes
+    camera.close()
+
+
 @pytest.mark.parametrize("pixel_format", ["Mono8", "Mono10", "Mono12", "BayerRG8", "BayerGB12"])
 def test_pixel_formats_end_in_eight_bits(played: Laboratory, pixel_format: str) -> None:
     camera = opened(played, fourcc=pixel_format)

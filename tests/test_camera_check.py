@@ -1,13 +1,17 @@
 """`mer-doctor --camera`: what a camera holds and what limits it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import emulated_basler
+import numpy as np
 import pytest
 from fakes import FakeCamera, FakeClock
 from recordings import pictures, write_video
 
+from mer.messages import Frame
+from mer.synth.camera import Light
 from realtime.capture.cameras.base import Mode
 from realtime.capture.live_source import LiveSource
 from realtime.commands import camera_check, doctor
@@ -57,6 +61,28 @@ def test_too_little_light_is_what_limits_a_camera_that_states_more() -> None:
 def test_lost_frames_are_counted_and_not_held() -> None:
     found = findings(0.01, lost=5)["lost frames"]
     assert (found.state, found.found) == ("broken", "5 by the camera's own count, of 156")
+
+
+class UnderALamp(FakeCamera):
+    """Brightness goes up and down with a lamp on the mains."""
+
+    def read(self) -> Frame | None:
+        frame = super().read()
+        if frame is None:
+            return None
+        gain = Light(beat=0.02).gain(np.array([frame.time_s]))[0]
+        return replace(frame, image=np.full((48, 64), round(120.0 * gain), np.uint8))
+
+
+def test_a_lamp_that_flickers_is_found_with_the_remedy() -> None:
+    clock = FakeClock()
+    camera = UnderALamp([n / 90.0 for n in range(700)], fps=90.0, clock=clock, seconds_per_read=[1 / 90.0])
+    with LiveSource(camera, name="camera basler:0", clock=clock) as source:
+        found = {finding.topic: finding for finding in camera_check.check(source, seconds=5.0, clock=clock)}
+    light = found["camera basler:0: light"]
+    assert light.state == "broken"
+    assert light.found.startswith("the light flickers at 100 Hz")
+    assert "--exposure 10" in light.advice
 
 
 def test_a_recording_is_not_a_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

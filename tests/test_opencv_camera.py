@@ -1,5 +1,6 @@
 """Cameras through OpenCV, with a stand-in for the driver: no test machine has a camera."""
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from mer.errors import MerError, UsageError
 from realtime.capture.cameras.base import Laboratory, Mode
+from realtime.capture.cameras.dynamic_rate import set_dynamic_rate
 from realtime.capture.cameras.opencv import OpenCvCamera, api_number, in_force, open_camera, request
 from realtime.capture.live_source import LiveSource
 
@@ -198,6 +200,64 @@ def test_an_automatic_exposure_is_left_alone() -> None:
     driver.set(cv2.CAP_PROP_AUTO_EXPOSURE, 3.0)
     driver.set(cv2.CAP_PROP_EXPOSURE, 300.0)
     assert OpenCvCamera(driver, Mode(fps=100.0), api=cv2.CAP_V4L2).notes == ()
+
+
+class FakeRateControl:
+    """What `set_dynamic_rate` asks for, and a camera that has or lacks the setting."""
+
+    def __init__(self, before: bool | None) -> None:
+        self.asked: list[tuple[str, bool]] = []
+        self._before = before
+
+    def __call__(self, device: Path, on: bool) -> bool | None:
+        self.asked.append((str(device), on))
+        return self._before
+
+
+def kept(before: bool | None, *, fps: float | None = 60.0) -> tuple[OpenCvCamera, FakeRateControl]:
+    control = FakeRateControl(before)
+    mode = Mode(fps=fps)
+    return open_camera("2", mode, api="v4l2", driver=lambda *_: FakeDriver(), dynamic_rate=control), control
+
+
+def test_a_lower_rate_in_the_dark_is_switched_off_said_and_given_back() -> None:
+    camera, control = kept(before=True)
+    assert camera.notes == ("the camera's automatic lower rate in the dark is off during the session",)
+    camera.close()
+    camera.close()
+    assert control.asked == [("/dev/video2", False), ("/dev/video2", True)]
+
+
+@pytest.mark.parametrize("before", [False, None])
+def test_a_camera_that_keeps_its_rate_is_left_as_it_was(before: bool | None) -> None:
+    camera, control = kept(before)
+    camera.close()
+    assert camera.notes == ()
+    assert control.asked == [("/dev/video2", False)]
+
+
+def test_without_a_rate_that_is_asked_for_nothing_is_switched() -> None:
+    assert kept(True, fps=None)[1].asked == []
+
+
+def test_the_driver_is_asked_by_number_and_set_only_if_needed(tmp_path: Path) -> None:
+    device = tmp_path / "video0"
+    device.touch()
+    asked: list[tuple[int, bytes]] = []
+
+    def request(number: int, what: int, control: bytes) -> bytes:
+        asked.append((what, control))
+        return control[:4] + b"\x01\0\0\0"
+
+    assert set_dynamic_rate(device, False, request=request) is True
+    assert asked == [(0xC008561B, b"\x03\x09\x9a\0" + bytes(4)), (0xC008561C, b"\x03\x09\x9a\0" + bytes(4))]
+
+
+def test_a_device_without_the_setting_is_none(tmp_path: Path) -> None:
+    device = tmp_path / "video0"
+    device.touch()
+    assert set_dynamic_rate(device, False) is None  # the kernel refuses the request
+    assert set_dynamic_rate(tmp_path / "absent", False) is None
 
 
 def test_laboratory_options_are_refused() -> None:

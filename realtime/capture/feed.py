@@ -70,6 +70,11 @@ class Feed:
         """Why the frames ended too early, empty if they did not."""
         return self._returning.given_up if self._returning else ""
 
+    def move_region(self, dx: int, dy: int) -> None:
+        """Move the part of the sensor that a camera reads, by pixels to the right and down, if it can."""
+        if self._returning is not None:
+            self._returning.move_region(dx, dy)
+
     def close(self) -> None:
         """Release the source; safe to call twice."""
         (self._returning or self.source).close()

@@ -13,7 +13,7 @@ from mer.errors import MerError
 from mer.media.clock import Clock
 from mer.media.source_name import source_name
 from mer.messages import Frame
-from realtime.capture.cameras.base import Camera
+from realtime.capture.cameras.base import Camera, Movable
 
 RATE_WINDOW_S: Final = 0.5
 """How long a stream is watched on opening to learn its rate; the frames seen meanwhile are kept."""
@@ -162,6 +162,11 @@ class LiveSource:
                 raise MerError("the source ended as soon as it was opened")
             self._ahead.append(frame)
         return self._ahead[0]
+
+    def move_region(self, dx: int, dy: int) -> None:
+        """Move the part of the sensor that is read, by pixels to the right and down, if the camera can."""
+        if isinstance(self._camera, Movable):
+            self._camera.move_region(dx, dy)
 
     def close(self) -> None:
         """Release the camera or connection; safe to call twice."""

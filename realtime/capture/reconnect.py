@@ -78,6 +78,10 @@ class Reconnecting:
         lost = f"the source went away {self.losses} time{'s' if self.losses > 1 else ''}"
         return (f"{lost} and was away for {self.away_s:.1f} s" if self.away_s else lost,)
 
+    def move_region(self, dx: int, dy: int) -> None:
+        """Move the part of the sensor that the source of the moment reads."""
+        self._source.move_region(dx, dy)
+
     def close(self) -> None:
         """Release the source of the moment; safe to call twice."""
         self._source.close()

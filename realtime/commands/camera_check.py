@@ -1,10 +1,11 @@
-"""`mer-doctor --camera`: which rate, jitter, losses and exposure a camera holds here, and what limits them."""
+"""`mer-doctor --camera`: which rate, jitter, losses, exposure and light a camera has here, and what limits them."""
 
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from realtime.capture.cadence import Cadence, Rhythm
+from realtime.capture.light import LightWatch
 from realtime.capture.live_source import LiveSource
 from realtime.commands.installation import Finding
 
@@ -28,22 +29,27 @@ def check(
         clock: Monotonic seconds.
     """
     source.skip_backlog()
-    watched, came, took_s = _watch(source, seconds=SECONDS if seconds is None else seconds, clock=clock)
+    light = LightWatch()
+    watched, came, took_s = _watch(source, light, seconds=SECONDS if seconds is None else seconds, clock=clock)
     topic = source.description.partition(" (")[0]
     yield _rate(topic, source, watched, arrived_hz=(came - 1) / took_s if took_s > 0 else 0.0)
     yield _losses(topic, source, watched, came)
     yield _exposure(topic, source)
+    yield from _light(topic, light)
     for note in source.notes:
         yield Finding(f"{topic}: note", "works", note)
 
 
-def _watch(source: LiveSource, *, seconds: float, clock: Callable[[], float]) -> tuple[Rhythm, int, float]:
+def _watch(
+    source: LiveSource, light: LightWatch, *, seconds: float, clock: Callable[[], float]
+) -> tuple[Rhythm, int, float]:
     """Return how evenly frames were taken, how many came, and within how many seconds of this computer's clock."""
     cadence = Cadence()
     first_s = last_s = clock()
     came = 0
     for frame in source:
         cadence.add(frame)
+        light.add(frame)
         last_s = clock()
         came += 1
         if came == 1:
@@ -104,3 +110,11 @@ def _exposure(topic: str, source: LiveSource) -> Finding:
     if exposure_ms > _BLUR_MS:
         return Finding(topic, "broken", found, f"movements blur beyond {_BLUR_MS:g} ms; give more light")
     return Finding(topic, "works", found)
+
+
+def _light(topic: str, light: LightWatch) -> Iterator[Finding]:
+    light.finish()
+    for found, remedy in light.findings:
+        yield Finding(f"{topic}: light", "broken", found, remedy)
+    if not light.findings:
+        yield Finding(f"{topic}: light", "works", "neither flicker nor a picture that is too dark or too bright")

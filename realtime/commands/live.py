@@ -25,13 +25,15 @@ from mer.media.source_name import source_name
 from mer.terminal import open_console
 from mer.text import printable
 from realtime import config, options
-from realtime.camera_options import CAMERA_HELP, add_camera, listed, open_named
+from realtime.camera_options import CAMERA_HELP, FACE, add_camera, listed, open_named
 from realtime.capture.cameras.registry import LISTS
 from realtime.capture.feed import PATIENCE_S, Feed
+from realtime.capture.light import LightWatch
 from realtime.capture.live_source import LiveSource
 from realtime.capture.source import Source, is_stream, open_source
 from realtime.capture.thread import Capture
 from realtime.commands.signals import ending_signals
+from realtime.face_follower import FaceFollower
 from realtime.messages import Mark
 from realtime.output import session_recording
 from realtime.output.lsl import Outlets
@@ -176,16 +178,22 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, console: Con
         signals = stack.enter_context(ending_signals(stop))
         pipeline = session.pipeline
         frames = session.feed.frames(pipeline.announce)
+        light = LightWatch()
+        if isinstance(session.feed.source, LiveSource):
+            frames = light.passing(frames, pipeline.announce)
         if session.recording is not None:
             session.recording.describe(session.feed.start)
             frames = session.recording.passing(frames)
         capture = Capture(frames, crops=pipeline.crops, buffer=pipeline.buffer, stop=stop)
         lines, keys = _lines_and_keys(session, args, stop)
         sent: list[Sink] = [session.outlets] if session.outlets is not None else []
+        if args.roi == FACE:
+            size_wh = session.feed.source.size_wh
+            sent.append(FaceFollower(session.feed.move_region, size_wh=size_wh, announce=pipeline.announce))
         with _screen(args, session, console, keys) as screen:
             updates = live(pipeline, capture, stop=stop, duration_s=args.duration)
             deliver(updates, [lines, *sent, screen, keys])
-    errors = _say_how_it_ended(session, args)
+    errors = _say_how_it_ended(session, args, light)
     return 1 if errors else 130 if signals == [signal.SIGINT] else 0
 
 
@@ -261,7 +269,7 @@ def _lines_and_keys(session: _Session, args: argparse.Namespace, stop: threading
     return lines, keys
 
 
-def _say_how_it_ended(session: _Session, args: argparse.Namespace) -> list[str]:
+def _say_how_it_ended(session: _Session, args: argparse.Namespace, light: LightWatch) -> list[str]:
     """Print the closing lines and return what went wrong."""
     pipeline, recording = session.pipeline, session.recording
     rhythm = pipeline.cadence.rhythm
@@ -271,7 +279,7 @@ def _say_how_it_ended(session: _Session, args: argparse.Namespace) -> list[str]:
         session.feed.source.description,
         totals=pipeline.totals,
         timing=pipeline.timing,
-        notes=(str(rhythm), *session.feed.notes, *face_notes, *kept, *session.failures),
+        notes=(str(rhythm), *session.feed.notes, *light.notes, *face_notes, *kept, *session.failures),
         missing=rhythm.missing,
         people=pipeline.people,
     ):

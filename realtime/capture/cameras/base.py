@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from mer.errors import UsageError
 from mer.messages import Frame
@@ -153,6 +153,14 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Release it; safe to call twice."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A camera whose region can be moved while it runs."""
+
+    def move_region(self, dx: int, dy: int) -> None:
+        """Move it by pixels to the right and down before the next frame is read, if the camera can; from any thread."""
 
 
 Opener: TypeAlias = Callable[[str, Mode], Camera]

@@ -12,6 +12,7 @@ from realtime.capture.cameras.base import TIMEOUT_S, Clock, Mode
 from realtime.capture.cameras.counter import FrameCounter
 from realtime.capture.cameras.genapi import configure
 from realtime.capture.cameras.library import library
+from realtime.capture.cameras.moving_region import MovingRegion
 from realtime.capture.cameras.pixels import image_of
 
 _READABLE: Final = 3
@@ -54,7 +55,7 @@ def open_camera(name: str, asked: Mode) -> "BaslerCamera":
     except genicam.GenericException as error:
         camera.Close()
         raise MerError(f"camera basler:{name} does not start ({_reason(error)}); try it in pylon Viewer") from None
-    except MerError:
+    except BaseException:  # Ctrl-C, too: no camera stays open when Python ends
         camera.Close()
         raise
 
@@ -102,6 +103,7 @@ class BaslerCamera:
         configured = configure(features, asked)
         self.mode = configured.mode
         self._notes = configured.notes
+        self._region = MovingRegion(features)
         self._ticks_hz = float(features.value(_TICKS)) if features.has(_TICKS) else _NANOSECONDS
         self._counter = FrameCounter()
         self._incomplete = 0
@@ -117,6 +119,7 @@ class BaslerCamera:
         unstamped = "the camera does not stamp its frames; times are frame numbers over the rate"
         return (
             *self._notes,
+            *self._region.notes,
             *((damaged,) if self._incomplete else ()),
             *(() if self._stamped else (unstamped,)),
         )
@@ -127,6 +130,7 @@ class BaslerCamera:
         Raises:
             MerError: If a trigger is awaited and none has ever come.
         """
+        self._region.apply()
         until_s = time.monotonic() + TIMEOUT_S
         while (left_s := until_s - time.monotonic()) > 0:
             result = self._result(left_s)
@@ -144,6 +148,10 @@ class BaslerCamera:
                 "device send pulses already?"
             )
         return None
+
+    def move_region(self, dx: int, dy: int) -> None:
+        """Move the part of the sensor that is read before the next frame; from any thread."""
+        self._region.ask(dx, dy)
 
     def close(self) -> None:
         """Stop and release the camera; safe to call twice."""
@@ -191,7 +199,12 @@ class PylonFeatures:
 
     def has(self, name: str) -> bool:
         """Return whether it can be read now."""
-        return int(self._nodes.GetNode(name).GetAccessMode()) >= _READABLE
+        from pypylon import genicam
+
+        try:
+            return int(self._nodes.GetNode(name).GetAccessMode()) >= _READABLE
+        except genicam.GenericException:  # before pypylon 26, if there is none of this name
+            return False
 
     def value(self, name: str) -> Any:
         """Return it."""

@@ -13,6 +13,7 @@ from realtime.capture.cameras.counter import FrameCounter
 from realtime.capture.cameras.genapi import configure
 from realtime.capture.cameras.gentl_producers import producers
 from realtime.capture.cameras.library import library
+from realtime.capture.cameras.moving_region import MovingRegion
 from realtime.capture.cameras.pixels import FORMATS, image_of
 
 _READABLE: Final = 3
@@ -47,7 +48,7 @@ def open_camera(name: str, asked: Mode) -> "GenicamCamera":
         raise MerError(
             f"camera genicam:{name} does not start ({_reason(error)}); try it in its maker's viewer"
         ) from None
-    except MerError:
+    except BaseException:  # Ctrl-C, too: no camera stays open when Python ends
         harvester.reset()
         raise
 
@@ -91,7 +92,9 @@ class GenicamCamera:
         self.finite = False
         self._harvester = harvester
         self._acquirer = acquirer
-        configured = configure(GenicamFeatures(acquirer.remote_device.node_map), asked)
+        features = GenicamFeatures(acquirer.remote_device.node_map)
+        configured = configure(features, asked)
+        self._region = MovingRegion(features)
         self.mode = configured.mode
         self._notes = configured.notes
         self._counter = FrameCounter()
@@ -112,14 +115,20 @@ class GenicamCamera:
         unstamped = "the producer gives no time stamps; frames are stamped on arrival"
         return (
             *self._notes,
+            *self._region.notes,
             *((damaged,) if self._left_out else ()),
             *((unstamped,) if self.clock == "arrival" else ()),
         )
 
     def read(self) -> Frame | None:
         """Return the next complete frame, None if the camera was removed or none came for TIMEOUT_S."""
+        self._region.apply()
         frame, self._first = self._first, None
         return frame or self._next()
+
+    def move_region(self, dx: int, dy: int) -> None:
+        """Move the part of the sensor that is read before the next frame; from any thread."""
+        self._region.ask(dx, dy)
 
     def close(self) -> None:
         """Stop and release camera and producer; safe to call twice."""

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol, get_args
 
 import cv2
@@ -13,6 +14,7 @@ from mer.errors import MerError, UsageError
 from mer.messages import Frame
 from realtime.capture.cameras import devices
 from realtime.capture.cameras.base import EXPOSED_SHARE, Clock, Mode, refuse_long_exposure
+from realtime.capture.cameras.dynamic_rate import set_dynamic_rate
 
 Api = Literal["auto", "v4l2", "gstreamer"]
 APIS: Final = get_args(Api)
@@ -43,8 +45,16 @@ class _Driver(Protocol):
     def release(self) -> None: ...
 
 
+DynamicRate = Callable[[Path, bool], bool | None]
+
+
 def open_camera(
-    name: str, asked: Mode, *, api: Api, driver: Callable[[int | str, int], _Driver] | None = None
+    name: str,
+    asked: Mode,
+    *,
+    api: Api,
+    driver: Callable[[int | str, int], _Driver] | None = None,
+    dynamic_rate: DynamicRate = set_dynamic_rate,
 ) -> "OpenCvCamera":
     """Open a camera.
 
@@ -53,6 +63,7 @@ def open_camera(
         asked: What it is asked for.
         api: What OpenCV reads it with.
         driver: Opens it; None for OpenCV.
+        dynamic_rate: Lets it lower its rate in the dark, or not; a rate that is asked for is kept up.
 
     Raises:
         MerError: If it cannot be opened, or an exposure is wanted and it does not let it be set.
@@ -70,10 +81,13 @@ def open_camera(
         named = "the pipeline" if "!" in name else f"camera {name}"
         raise MerError(f"{named} cannot be opened; {devices.advice()}")
     try:
-        return OpenCvCamera(opened, asked, api=number)
+        camera = OpenCvCamera(opened, asked, api=number)
     except MerError:
         opened.release()
         raise
+    if number == cv2.CAP_V4L2 and asked.fps:
+        camera.keep_rate(Path(f"/dev/video{name}" if name.isdecimal() else name), dynamic_rate)
+    return camera
 
 
 class OpenCvCamera:
@@ -88,7 +102,7 @@ class OpenCvCamera:
         asked: What it was asked for in the end.
         clock: "device" for V4L2, whose pictures the kernel stamps.
         finite: Whether it is a file, as a pipeline can be.
-        notes: That the exposure was shortened, if it was.
+        notes: What was changed without being asked for.
     """
 
     def __init__(self, driver: _Driver, asked: Mode, *, api: int) -> None:
@@ -98,6 +112,7 @@ class OpenCvCamera:
         self.finite = bool(np.isfinite(length) and length > 0)
         self.notes = _fit_exposure(driver, self.asked) if api == cv2.CAP_V4L2 else ()
         self._driver = driver
+        self._restore: Callable[[], object] | None = None
 
     @property
     def mode(self) -> Mode:
@@ -112,8 +127,17 @@ class OpenCvCamera:
         stamp_s = self._driver.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
         return Frame(image.astype(np.uint8, copy=False), stamp_s, 0)
 
+    def keep_rate(self, device: Path, dynamic_rate: DynamicRate) -> None:
+        """Keep the camera from lowering its rate in the dark, until it is closed."""
+        if dynamic_rate(device, False):
+            self.notes += ("the camera's automatic lower rate in the dark is off during the session",)
+            self._restore = lambda: dynamic_rate(device, True)
+
     def close(self) -> None:
         """Release the camera; safe to call twice."""
+        restore, self._restore = self._restore, None
+        if restore is not None:
+            restore()
         self._driver.release()
 
 

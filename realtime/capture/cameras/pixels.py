@@ -20,12 +20,14 @@ _COLOURS: Final = {
     "RGBa8": cv2.COLOR_RGBA2BGR,
 }
 _BITS: Final = (8, 10, 12, 14, 16)
+_SENSORS: Final = ("Mono", *(f"Bayer{order}" for order in _BAYER))
 FORMATS: Final = {
-    **{f"Mono{bits}": bits for bits in _BITS},
-    **{f"Bayer{order}{bits}": bits for order in _BAYER for bits in _BITS},
+    **{f"{sensor}{bits}": bits for sensor in _SENSORS for bits in _BITS},
+    **{f"{sensor}{bits}{packed}": bits for sensor in _SENSORS for bits in (10, 12) for packed in ("p", "Packed")},
     **dict.fromkeys(_COLOURS, 8),
 }
-"""Pixel formats that can be read, with the bits of each sample; those above 8 in two bytes, the lowest bits first."""
+"""Pixel formats that can be read, with the bits of each sample; those above 8 in two bytes, the lowest bits first.
+Packed ones ("Mono12p", "Mono12Packed"), whose samples share bytes, come unpacked from pylon and harvesters."""
 
 
 def image_of(samples: NDArray[np.uint8] | NDArray[np.uint16], pixel_format: str) -> NDArray[np.uint8]:
