@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from mer.face import geometry
+from mer.messages import FIRST_PERSON
 from realtime.capture.face_region import STEP_PX
 from realtime.update import Update
 
@@ -17,7 +18,7 @@ PAUSE_S: Final = 1.0
 
 
 class FaceFollower:
-    """A sink that centres the region on the face when this comes close to the border.
+    """A sink that centres the region on the face of the first person when this comes close to the border.
 
     The size of the region stays, so pictures keep theirs. The face is found anew in the first picture of the new place.
 
@@ -41,7 +42,7 @@ class FaceFollower:
     def update(self, update: Update) -> None:
         """Look at where the face is in one frame."""
         crop = update.crop
-        if crop.state != "tracked" or crop.time_s < self._next_s:
+        if crop.person != FIRST_PERSON or crop.state != "tracked" or crop.time_s < self._next_s:
             return
         in_crop = geometry.apply(crop.crop_from_anchor, crop.landmarks_px)
         face = geometry.apply(geometry.invert(crop.crop_from_source), in_crop)

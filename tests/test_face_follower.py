@@ -27,11 +27,15 @@ class Followed:
             lambda dx, dy: self.moves.append((dx, dy)), size_wh=size_wh, announce=self.said.append
         )
 
-    def see(self, left: float, top: float, *, time_s: float = 0.0, state: FaceState = "tracked") -> "Followed":
+    def see(
+        self, left: float, top: float, *, time_s: float = 0.0, state: FaceState = "tracked", person: int = 1
+    ) -> "Followed":
         shown = fakes.update(0, time_s, face=state)
         corners = np.array([[left, top], [left + 100.0, top + 100.0]], np.float32)
         identity = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-        crop = replace(shown.crop, landmarks_px=corners, crop_from_source=identity, crop_from_anchor=identity)
+        crop = replace(
+            shown.crop, person=person, landmarks_px=corners, crop_from_source=identity, crop_from_anchor=identity
+        )
         self._follower.update(replace(shown, crop=crop))
         return self
 
@@ -55,6 +59,10 @@ def test_it_does_not_go_on_before_pictures_of_the_new_place_have_come() -> None:
 
 def test_a_face_too_large_for_more_room_moves_nothing_once_it_is_central() -> None:
     assert Followed(size_wh=(110, 110)).see(4.0, 5.0).moves == []
+
+
+def test_the_region_stays_with_the_first_of_several_people() -> None:
+    assert Followed().see(10.0, 78.0, person=2).moves == []
 
 
 def test_a_face_that_is_lost_moves_nothing() -> None:

@@ -57,7 +57,7 @@ def _frames(frames: FrameReader, pipeline: Pipeline) -> tuple[dict[str, float], 
     begun_s = time.thread_time()
     for frame in frames:
         decoded_s = time.thread_time()
-        crop = pipeline.crop(frame)
+        (crop,) = pipeline.crops(frame)
         followed_s = time.thread_time()
         pipeline.buffer.put(crop)
         pipeline.buffer.get()
