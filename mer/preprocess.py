@@ -75,17 +75,19 @@ def make_clip(crops: Sequence[FaceCrop], interval: Interval) -> Clip:
 
 
 def _squares(crops: Sequence[FaceCrop], square_from_source: Similarity) -> list[NDArray[np.uint8]]:
-    """Return the N (90, 90) pictures of crops, whose transforms change only where the face was anchored anew."""
+    """Return the N (90, 90[, 3]) pictures of crops, whose transforms change only where the face was anchored anew."""
     pictures: list[NDArray[np.uint8]] = []
     for _, group in itertools.groupby(crops, key=lambda crop: crop.crop_from_source.tobytes()):
         alike = list(group)
         transform = geometry.compose(square_from_source, geometry.invert(alike[0].crop_from_source))
+        if alike[0].image.ndim == 3:
+            pictures += [shrink(warp(crop.image, transform, CLIP_SIDE_PX)) for crop in alike]
+            continue
         for first in range(0, len(alike), _AT_ONCE):
             together = np.asarray(cv2.merge([crop.image for crop in alike[first : first + _AT_ONCE]]), np.uint8)
             squares = cv2.split(warp(together, transform, CLIP_SIDE_PX))
-            pictures += [
-                shrink(np.asarray(square, np.uint8)) for square in squares
-            ]  # one by one: two channels would be rounded otherwise
+            # one by one: two channels would be rounded otherwise
+            pictures += [shrink(np.asarray(square, np.uint8)) for square in squares]
     return pictures
 
 

@@ -112,7 +112,7 @@ def test_files_are_written(finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     assert evaluate.main(["recognition", str(finished), str(finished), "--out", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {
-        *("metrics.json", "table.md", "table.csv", "confusion-1.png", "confusion-2.png"),
+        *("metrics.json", "table.md", "table.csv", "table.tex", "confusion-1.png", "confusion-2.png"),
         *("reliability-1.png", "reliability-2.png"),
     }
     picture = cv2.imread(str(out / "confusion-1.png"))

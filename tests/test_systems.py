@@ -56,7 +56,16 @@ def test_a_machine_on_features_leaves_answers_and_figures_but_no_weights(lbp_run
     files = {path.relative_to(lbp_run).as_posix() for path in lbp_run.rglob("*") if path.is_file()}
     folds = [entry["name"] for entry in json.loads((lbp_run / "folds.json").read_text())["folds"]]
     assert {name for name in files if not name.startswith("features/")} == {
-        *("run.json", "folds.json", "metrics.json", "table.md", "table.csv", "confusion.png", "reliability.png"),
+        *(
+            "run.json",
+            "folds.json",
+            "metrics.json",
+            "table.md",
+            "table.csv",
+            "table.tex",
+            "confusion.png",
+            "reliability.png",
+        ),
         *(f"{fold}/{name}" for fold in folds for name in ("predictions.csv", "result.json")),
     }
 

@@ -57,6 +57,8 @@ def grouped(runs: Sequence[tuple[Path, Row]]) -> list[OverSeeds]:
     for run, row in runs:
         described = settings_of_run(run)
         settings = dict(described["settings"])
+        if "seed" not in settings:  # a run of somebody else's making
+            continue
         seed = int(settings.pop("seed"))
         key = json.dumps([settings, described["data"]], sort_keys=True, allow_nan=False)
         groups.setdefault(key, []).append((seed, row))
