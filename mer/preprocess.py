@@ -189,7 +189,7 @@ def _subtract_head_motion(planes: NDArray[np.float32]) -> None:
     y, x = (np.arange(side, dtype=np.float64) for side in planes.shape[2:])
     grid = np.stack(np.meshgrid(x[::_GRID_STEP], y[::_GRID_STEP]), axis=-1).reshape(-1, 2)
     sampled = planes[:, :, ::_GRID_STEP, ::_GRID_STEP].reshape(*planes.shape[:2], -1)
-    heads = geometry.fit_motions_robustly(grid, sampled, least_scale=_MIN_SCALE_PX)
+    heads = geometry.fit_motions_robustly(grid, sampled, min_scale=_MIN_SCALE_PX)
     for plane, head in zip(planes, np.moveaxis(heads, 1, 0)):  # x, then y
         linear_x, linear_y, shift = (part[:, None, None] for part in head.T)
         plane -= linear_x * x + (linear_y * y[:, None] + shift)

@@ -25,7 +25,7 @@ def test_robust_fit_ignores_a_quarter_of_wild_points() -> None:
     target = geometry.apply(true, points)
     target[:10] += rng.uniform(5, 20, (10, 2))
 
-    found, distance = geometry.fit_similarity_robustly(points, target, least_scale=0.01)
+    found, distance = geometry.fit_similarity_robustly(points, target, min_scale=0.01)
 
     assert geometry.apply(found, points[10:]) == pytest.approx(target[10:], abs=0.02)
     assert (distance[:10] > 3).all()

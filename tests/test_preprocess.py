@@ -132,7 +132,7 @@ def flow_one_by_one(images: Any) -> Any:
         flow = np.asarray(dense.calc(images[0], image, np.zeros((90, 90, 2), np.float32)), np.float32)
         sample = position[::3, ::3].reshape(-1, 2)
         moved = sample + flow[::3, ::3].reshape(-1, 2)
-        head, _ = geometry.fit_similarity_robustly(sample, moved, least_scale=0.02)
+        head, _ = geometry.fit_similarity_robustly(sample, moved, min_scale=0.02)
         flow = flow - (geometry.apply(head, position.reshape(-1, 2)).reshape(90, 90, 2) - position).astype(np.float32)
         u, v = cv2.split(cv2.GaussianBlur(flow, (0, 0), 1.5))
         (uy, ux), (vy, vx) = np.gradient(u), np.gradient(v)

@@ -208,7 +208,9 @@ def _measured(copies: Sequence[_Copies], folder: Path, value: float, given: argp
     results = folder / f"results-{value:g}"
     files = [path for one in copies for path in (*one.drawn, one.none)]
     options = ["--sensitivity", f"{value:g}", "--engine", given.engine, "--jobs", str(given.jobs)]
-    _replay([*map(str, files), "--out", str(results), "--explain", *options])
+    if value == min(given.sensitivities):  # `watchable` is the same at all of them: read once
+        options.append("--explain")
+    _replay([*map(str, files), "--out", str(results), *options])
     sizes: list[float] = []
     hits: list[bool] = []
     for path in (path for one in copies for path in one.drawn):

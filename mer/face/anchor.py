@@ -91,7 +91,7 @@ class Anchor:
         if good.sum() < 8:
             return 0.0
         motion, distance = geometry.fit_similarity_robustly(
-            _full(self._points[good]), _full(moved[good]), least_scale=_MIN_SCALE_PX
+            _full(self._points[good]), _full(moved[good]), min_scale=_MIN_SCALE_PX
         )
         predicted = (geometry.apply(motion, _full(self._points)) - 0.5) / _HALF
         self._moved = predicted.astype(np.float32).reshape(-1, 1, 2)

@@ -78,7 +78,7 @@ def fit_similarity_robustly(
     source: NDArray[np.floating],
     target: NDArray[np.floating],
     *,
-    least_scale: float,
+    min_scale: float,
     weight: NDArray[np.floating] | None = None,
 ) -> tuple[Similarity, NDArray[np.float64]]:
     """Return the similarity that most points follow, and how far each point is from following it.
@@ -88,7 +88,7 @@ def fit_similarity_robustly(
     Args:
         source: (N, 2) points.
         target: (N, 2) points.
-        least_scale: Distance, in target pixels, below which points are not told apart.
+        min_scale: Distance, in target pixels, below which points count as the same.
         weight: (N,) prior weights, or None for equal ones.
 
     Returns:
@@ -105,13 +105,13 @@ def fit_similarity_robustly(
         factor = (w @ (centred.conj() * (b - b_mean))) / (w @ (centred.real**2 + centred.imag**2))
         shift = b_mean - factor * a_mean
         distance = np.abs(b - factor * a - shift)
-        scale = max(1.4826 * median(distance), least_scale)
+        scale = max(1.4826 * median(distance), min_scale)
         w = prior / (1.0 + (distance / scale) ** 2)
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]]), distance
 
 
 def fit_motions_robustly(
-    points: NDArray[np.floating], motions: NDArray[np.floating], *, least_scale: float
+    points: NDArray[np.floating], motions: NDArray[np.floating], *, min_scale: float
 ) -> NDArray[np.float64]:
     """Return the similarity that most points of each of N motions follow, less the identity.
 
@@ -120,7 +120,7 @@ def fit_motions_robustly(
     Args:
         points: (P, 2) points that all motions start from.
         motions: (2, N, P) how far each point moves along x and along y.
-        least_scale: Distance, in pixels, below which points are not told apart.
+        min_scale: Distance, in pixels, below which points count as the same.
 
     Returns:
         (N, 2, 3) float64: linear part times a point, plus the last column, is how far the similarity moves it.
@@ -141,7 +141,7 @@ def fit_motions_robustly(
         v_shift = (v_sum - b * x_sum - a * y_sum) / total
         a_, b_ = a[:, None], b[:, None]
         square = (u - a_ * x + b_ * y - u_shift[:, None]) ** 2 + (v - b_ * x - a_ * y - v_shift[:, None]) ** 2
-        scale = np.maximum(1.4826 * _medians(np.sqrt(square)), least_scale)
+        scale = np.maximum(1.4826 * _medians(np.sqrt(square)), min_scale)
         weight = 1.0 / (1.0 + square / scale[:, None] ** 2)
     shift = np.stack([u_shift - a * centre[0] + b * centre[1], v_shift - b * centre[0] - a * centre[1]], axis=-1)
     return np.stack([np.stack([a, b], axis=-1), np.stack([-b, a], axis=-1), shift], axis=-1)

@@ -1,6 +1,6 @@
 """Follows one face from frame to frame: landmarks on key frames, point tracking in between.
 
-The crop's transform is set when the face is found (an anchoring) and stays the same until the head
+The crop's transform is set when the face is found and stays the same until the head
 has moved noticeably; how the head moves inside the crop is tracked against the anchor frame itself,
 so it does not drift. A face at rest therefore yields crops without any jitter.
 

@@ -1,6 +1,6 @@
 """The same function on many items, as tasks of a Ray cluster.
 
-Ray schedules, and starts a task again whose worker died. It sends functions, items and answers as pickles between
+Ray schedules, and starts a task again whose worker died. It sends functions, items and results as pickles between
 processes of one user, so a cluster must be one that is trusted; files from elsewhere are never read that way.
 """
 

@@ -17,7 +17,7 @@ DRAWS: Final = 1000
 SPANS: Final = {"duration": (0, 2), "rise": (0, 1), "fall": (1, 2)}
 """Lengths of time between moments, by name; unlike the moments they do not depend on where in a recording they are."""
 
-TOLD: Final = ("label", "onset_s", "apex_s", "offset_s")
+COMPARED: Final = ("label", "onset_s", "apex_s", "offset_s")
 """Fields of an event that stand in the list of matches."""
 
 Figures = dict[str, float | None]
@@ -103,7 +103,7 @@ def _pair(
 
 
 def _told(coded: Coded | None) -> dict[str, Any] | None:
-    return None if coded is None else {name: getattr(coded, name) for name in TOLD}
+    return None if coded is None else {name: getattr(coded, name) for name in COMPARED}
 
 
 def figures(some: Sequence[Compared]) -> Figures:

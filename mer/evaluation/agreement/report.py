@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mer.evaluation.agreement.figures import SPANS, TOLD
+from mer.evaluation.agreement.figures import COMPARED, SPANS
 from mer.evaluation.matching import MOMENTS
 from mer.text import csv_text, printable
 
@@ -52,7 +52,7 @@ def matches_csv(result: Mapping[str, Any]) -> str:
             for side in sides:
                 row |= {f"{name}_{side}": value for name, value in (match[side] or {}).items() if value is not None}
             rows.append(row)
-    return csv_text([*sides, "recording", "matched", *(f"{name}_{side}" for side in sides for name in TOLD)], rows)
+    return csv_text([*sides, "recording", "matched", *(f"{name}_{side}" for side in sides for name in COMPARED)], rows)
 
 
 def to_markdown(result: Mapping[str, Any]) -> str:
