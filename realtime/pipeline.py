@@ -7,7 +7,6 @@ spotted classified meanwhile; `results` hands out what has been classified. The 
 
 import time
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -188,9 +187,17 @@ class Pipeline:
                 crops = self.buffer.window(
                     interval.onset.time_s - REST_S, interval.offset.time_s, person=interval.person
                 )
-                candidate = Candidate(interval, crops, crop.time_s, crop.index, self._arrived_s)
-                flags = watch.quality.during(interval)
-                self._classifier.add(replace(candidate, watchable=spotting.watchable, flags=flags))
+                self._classifier.add(
+                    Candidate(
+                        interval=interval,
+                        crops=crops,
+                        decided_s=crop.time_s,
+                        decided_index=crop.index,
+                        arrived_s=self._arrived_s,
+                        watchable=spotting.watchable,
+                        flags=watch.quality.during(interval),
+                    )
+                )
         rejected = tuple(interval for interval in spotting.intervals if interval.verdict != "micro")
         for interval in rejected:
             self._count_rejected(interval)

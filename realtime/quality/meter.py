@@ -5,7 +5,7 @@ turned is known for every frame. Thresholds and what they were measured on: `doc
 """
 
 import math
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,7 +44,6 @@ class QualityMeter:
     """Flags the frames of one face; remembers those of the last seconds for its events."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter(dict.fromkeys(FRAME_FLAGS, 0))
         self._recent: deque[Flagged] = deque()
         self._seen: tuple[str, ...] = ()
         self._next_s = -np.inf
@@ -75,8 +74,6 @@ class QualityMeter:
             self._seen = self._look(crop)
         turn_deg = max(abs(self._turned_deg[0] + yaw_deg), abs(self._turned_deg[1] + pitch_deg))
         flags = self._seen if turn_deg < MAX_TURN_DEG else (*self._seen, TURNED)
-        if flags:
-            self.counts.update(flags)
         recent = self._recent
         recent.append(Flagged(crop.time_s, flags))
         while recent[0].time_s < crop.time_s - _KEPT_S:
