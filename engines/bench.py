@@ -24,7 +24,7 @@ from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
 from engines.runtime.registry import runner_of, runners
 from engines.select import SHIPPED_MODEL
-from engines.source import Source, read_source
+from engines.source import Source, read_ours
 from mer import option_help
 from mer.errors import MerError, UsageError
 from mer.files import from_json
@@ -150,7 +150,7 @@ def measure_all(model: Path, settings: Settings) -> dict[str, Any]:
     Raises:
         MerError: If the model cannot be read.
     """
-    source = read_source(model)
+    source = read_ours(model)
     wanted = [row for row in RUNNERS if row[0] in settings.runners and row[1] in settings.precisions]
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:

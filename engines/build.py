@@ -129,17 +129,11 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     log = tensorrt_api.log_of(api.module)
     described = source.manifest
     tensorrt_api.check_layout(api, described.model, options.layout)
-    graph = build_graph(
-        source.arrays,
-        model=described.model,
-        mode=described.mode,
-        precision=options.precision,
-        layout=options.layout,
-    )
+    graph = _graph(source, options)
     device = None if cuda.unavailable() else cuda.use_device()
     builder = tensorrt_api.start(api, "Builder")
     network = tensorrt_api.new_network(api, builder)
-    _parse(api, network, log, graph.SerializeToString())
+    _parse(api, network, log, graph)
     ports = read_ports(network)
     _check_ports(ports, described)
     config = _configured(api, builder, network, described, options)
@@ -162,7 +156,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
         sha256=sha256(content),
         backend=api.backend,
         precision=options.precision,
-        opset=OPSET,
+        opset=described.opset if source.traced else OPSET,
         versions=_versions(api),
         deviation=None,
         target=target,
@@ -172,6 +166,30 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
     return Built(content, manifest, ports, _layers(network), parity_skipped_reason)
+
+
+def _graph(source: Source, options: BuildOptions) -> bytes:
+    """Return the ONNX file to build from; that of a user's own network is taken as it is.
+
+    Raises:
+        MerError: If it would have to be written in another precision.
+    """
+    described = source.manifest
+    if not source.traced:
+        graph = build_graph(
+            source.arrays,
+            model=described.model,
+            mode=described.mode,
+            precision=options.precision,
+            layout=options.layout,
+        )
+        return bytes(graph.SerializeToString())
+    if options.precision != described.precision:
+        raise MerError(
+            f"--precision {options.precision} given, but model {described.model!r} is not one of ours and its file is "
+            f"in {described.precision}; leave out --precision"
+        )
+    return source.traced
 
 
 def _configured(api: Api, builder: Any, network: Any, manifest: Manifest, options: BuildOptions) -> Any:
@@ -307,7 +325,6 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
 
 def onnx_runtime_probabilities(source: Source, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return what ONNX Runtime returns with the same weights in single precision."""
-    described = source.manifest
-    graph = build_graph(source.arrays, model=described.model, mode=described.mode, precision="fp32", layout="gates")
-    session = new_session(graph.SerializeToString(), source="the reference graph")
+    graph = _graph(source, BuildOptions(precision="fp32", layout="gates"))
+    session = new_session(graph, source="the reference graph")
     return np.concatenate([session.run(None, {INPUT: clip[None]})[0] for clip in clips])

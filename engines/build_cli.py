@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default=SHIPPED_MODEL,
         metavar="MODEL",
-        help=".safetensors or .onnx file (default: the shipped model)",
+        help=".safetensors or .onnx file; of a network of your own its .onnx file (default: the shipped model)",
     )
     parser.add_argument(
         "-o",
@@ -121,7 +121,11 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="library that builds the plan; 'auto' takes the one that is installed",
     )
-    plan.add_argument("--precision", choices=("fp16", "fp32"), default="fp16", help=option_help.PRECISION)
+    plan.add_argument(
+        "--precision",
+        choices=("fp16", "fp32"),
+        help=f"{option_help.PRECISION} (default: fp16; fp32 for a network of your own)",
+    )
     plan.add_argument("--max-batch", type=int, default=1, metavar="N", help="maximum batch size, 1 to 1024")
     plan.add_argument(
         "--compute-capability",
@@ -164,9 +168,10 @@ def _build(arguments: argparse.Namespace) -> int:
 
     api = build.choose_api(arguments.library)
     source = read_source(arguments.model)
-    output = arguments.out or plan_folder() / f"{source.manifest.model}-{api.backend}-{arguments.precision}.plan"
+    precision: Literal["fp16", "fp32"] = arguments.precision or ("fp32" if source.traced else "fp16")
+    output = arguments.out or plan_folder() / f"{source.manifest.model}-{api.backend}-{precision}.plan"
     options = build.BuildOptions(
-        precision=arguments.precision,
+        precision=precision,
         max_batch=arguments.max_batch,
         level=arguments.level,
         workspace_bytes=None if arguments.workspace_mib is None else arguments.workspace_mib << 20,
@@ -174,9 +179,7 @@ def _build(arguments: argparse.Namespace) -> int:
         compute_capabilities=tuple(arguments.compute_capability),
     )
     console = open_console(stderr=True)
-    console.print(
-        f"building {arguments.model} with {api.backend} {api.version}, {arguments.precision}", highlight=False
-    )
+    console.print(f"building {arguments.model} with {api.backend} {api.version}, {precision}", highlight=False)
     started = time.perf_counter()
     with _progress(console) as listener:
         built = build.build_plan(source, output, api, options, listener)

@@ -1,4 +1,4 @@
-"""What a TensorRT engine is made from: a checkpoint or one of our ONNX files."""
+"""What a TensorRT engine is made from: a checkpoint, or an ONNX file with its manifest."""
 
 import importlib.metadata
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from engines.manifest import Manifest, load_pair, sha256
 from engines.protocol import Arrays
 from mer.errors import MerError
 from mer.missing import needed
+from mer.models.registry import EXPORTED, OURS
 from mer.preprocess import check_mode
 
 
@@ -16,12 +17,14 @@ class Source:
     """A model, independent of the library that will run it.
 
     Attributes:
-        arrays: What `engines.graph.build_graph` needs.
+        arrays: What `engines.graph.build_graph` needs; empty for a network of a user's own.
         manifest: Everything known about the model; its `file` and `sha256` are those of the source.
+        traced: The ONNX file of a user's own network, as torch's exporter wrote it; empty for one of ours.
     """
 
     arrays: Arrays
     manifest: Manifest
+    traced: bytes = b""
 
 
 def read_source(path: Path) -> Source:
@@ -36,11 +39,23 @@ def read_source(path: Path) -> Source:
         return _from_onnx(path) if path.suffix == ".onnx" else _from_checkpoint(path)
 
 
+def read_ours(path: Path) -> Source:
+    """Read one of our own models, of which every runtime and precision can be made.
+
+    Raises:
+        MerError: If it is a user's network, or cannot be read.
+    """
+    source = read_source(path)
+    if source.traced:
+        raise MerError(f"{path} holds model {source.manifest.model!r}; give one of {', '.join(EXPORTED)}")
+    return source
+
+
 def _from_onnx(path: Path) -> Source:
     from engines.graph import read_arrays  # onnx is not part of the core installation
 
     manifest, content = load_pair(path)
-    return Source(read_arrays(content), manifest)
+    return Source(read_arrays(content), manifest) if manifest.model in EXPORTED else Source({}, manifest, content)
 
 
 def _from_checkpoint(path: Path) -> Source:
@@ -48,6 +63,12 @@ def _from_checkpoint(path: Path) -> Source:
     from mer import checkpoint
     from mer.models.networks import parameter_count
 
+    model = checkpoint.read(path, "weights")[1].get("model")
+    if model not in OURS:
+        raise MerError(
+            f"{path} holds model {model!r}, which is not one of ours; give the .onnx file that mer-train or "
+            "`python -m engines.export --plugin FILE` wrote of it"
+        )
     network, configuration = checkpoint.load(path)
     mode = check_mode(configuration.mode)
     manifest = Manifest(

@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.dry_run:
         return 0
     exported = _export(checkpoint)
-    if given.build_plan and checkpoint is not None and exported:
-        return build_cli.main([str(checkpoint), "--out", str(checkpoint.with_suffix(".plan"))])
+    if given.build_plan and exported is not None:
+        return build_cli.main([str(exported), "--out", str(exported.with_suffix(".plan"))])
     return 0
 
 
@@ -77,11 +77,11 @@ def shipped_network() -> "tuple[nn.Module, Configuration]":
     )
 
 
-def _export(path: Path | None) -> bool:
-    """Write best.onnx and say so, or say why there is none; return whether it was written."""
+def _export(path: Path | None) -> Path | None:
+    """Write best.onnx and say so, or say why there is none; return the file that a plan is built from."""
     if path is None:
         print("engine: none, the run left no weights; it is for comparison only")
-        return False
+        return None
     with needed("writing best.onnx"):
         from engines.export import export_network  # late: torch takes seconds to import
         from mer import checkpoint
@@ -92,11 +92,11 @@ def _export(path: Path | None) -> bool:
             f"engine: none, only {', '.join(EXPORTED)} become engines, and models of your own that are registered with "
             f"exported=True; {configuration.model} is for comparison only"
         )
-        return False
+        return None
     target = path.with_suffix(".onnx")
     export_network(network, configuration, target)
     print(printable(f"engine: {target}"))
-    return True
+    return path if configuration.model in EXPORTED else target
 
 
 if __name__ == "__main__":

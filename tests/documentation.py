@@ -39,6 +39,7 @@ NOT_RUN = {
     r"mer-(train|data check) --dataset casme2=.*": "licensed datasets; tests/test_datasets_together.py runs some",
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
     r"mer-(train|evaluate recognition|data check) --plugin own_\w+\.py .*": "tests/test_examples.py runs these files",
+    r"mer-build-trt runs/tiny/best\.onnx .*": "was not trained; tests/test_build_trt_own.py builds such plans",
     r"mer-(train spotter|replay .*--spotter) .*": "tests/test_spotter_training.py trains on short recordings",
     r"mer-review results": "serves until Ctrl-C; tests/test_review_browser.py opens what it serves",
     r"mer-train .*reviewed\.csv.*": "trains convlstm on what was reviewed; tests/test_fine_tuning.py does with clips",

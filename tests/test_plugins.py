@@ -13,7 +13,7 @@ import pytest
 import torch
 from toy_clips import toy_clips, write_toy
 
-from engines import evaluate, train
+from engines import build_cli, evaluate, train
 from engines.manifest import read_manifest
 from engines.select import open_engine
 from mer import checkpoint, plugins
@@ -52,11 +52,16 @@ def plugin(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_an_own_model_with_own_loss_is_trained_evaluated_and_exported(toy: Path, tmp_path: Path) -> None:
+def test_an_own_model_with_own_loss_is_trained_evaluated_and_exported(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[list[str]] = []
+    monkeypatch.setattr(build_cli, "main", built.append)
     (tmp_path / "settings.toml").write_text('model = "tiny"\nloss = "focal"\naugmentation = "shift"\nepochs = 2\n')
     own = ("--plugin", str(EXAMPLES / "own_model.py"), "--plugin", str(EXAMPLES / "own_loss.py"))
     options = (*QUICK, "--protocol", "holdout", "--config", str(tmp_path / "settings.toml"))
-    assert train.main(["--clips", str(toy), *own, *options, "--out", str(tmp_path / "run")]) == 0
+    assert train.main(["--clips", str(toy), *own, *options, "--build-plan", "--out", str(tmp_path / "run")]) is None
+    assert built == [[str(tmp_path / "run/best.onnx"), "--out", str(tmp_path / "run/best.plan")]]
     settings = json.loads((tmp_path / "run/run.json").read_text())["settings"]
     assert (settings["loss"], settings["plugin"]) == ("focal", ["own_model.py", "own_loss.py"])
     weights = tmp_path / "run" / "best.safetensors"
