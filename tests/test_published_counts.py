@@ -92,7 +92,8 @@ def mmew(root: Path) -> None:
 def casme_sq(root: Path) -> None:
     videos = [(n % 22 + 15, n // 22 + 1) for n in range(98)]
     films = [[f"{film:04d}", f"film{film}"] for film in range(1, 6)]
-    rules = {"naming rule1": [[s, f"s{s}", s] for s in range(15, 37)], "naming rule2": films}
+    people = [[person, f"s{person}", person] for person in range(15, 37)]
+    rules: dict[str, Any] = {"naming rule1": people, "naming rule2": films}
     assert rules.keys() == CASME_SQ_RULES.keys()
     for person, film in videos:
         frames(root / f"rawpic/s{person}/{person}_{film:04d}film{film}", "img{:03d}.jpg", 1)
@@ -198,7 +199,7 @@ POSSIBLE = {
         for number in range(1, 45)
     ],
 }
-"""Every name that clips of these layouts can have (those of CASME II follow no rule); the list holds hashes of names."""
+"""Every name that clips of these layouts can have; those of CASME II follow no rule. The list holds hashes of names."""
 
 
 @pytest.mark.parametrize("name", POSSIBLE)
