@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,13 @@ import pytest
 from data_minis import casme_sq, samm_lv
 from numpy.typing import NDArray
 
+from engines.evaluate import main as evaluate
 from mer.data.parts import Part
 from mer.errors import MerError
 from mer.evaluation.matching import Label, Truth
+from mer.evaluation.megc import one_to_one, read_entries
+from mer.face.geometry import CROP_SIZE
+from mer.messages import FaceCrop
 from mer.synthesise import main as mer_synth
 from realtime import start
 from realtime.spotting.features import FACE, N_VALUES
@@ -23,7 +30,7 @@ from realtime.spotting.training import folds, recordings, spotted
 from realtime.spotting.training.mixing import Example, Micro, Mixer
 from realtime.spotting.training.recordings import Known, Measured
 from realtime.spotting.training.responses import UNITS
-from realtime.spotting.training.streams import Stream
+from realtime.spotting.training.streams import Stream, streams_of
 
 Run = tuple[Path, list[folds.Outcome]]
 
@@ -61,7 +68,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("spotter")
     measured = [drawn(number) for number in range(3)]
     settings = folds.Settings(examples=25, networks=1, threshold=0.5)
-    found = folds.each(measured, "loso", settings, out, done=lambda _outcome: None)
+    peaks = [folds.peaks_of(one) for one in measured]
+    found = folds.each(measured, peaks, "loso", settings, out, done=lambda _outcome, _folds: None)
     return out, found
 
 
@@ -117,7 +125,7 @@ def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     known = Known("p", "r", Path("none"), 100.0, Truth((), (), True, 4.0, 100.0))
     one = Measured(known, (still,), np.zeros((0, len(UNITS), 2, FACE)))
     with pytest.raises(MerError, match="give recordings with and without, or more --examples"):
-        folds.train([one], folds.Settings(), tmp_path / "spotter.onnx", about={})
+        folds.train([one], [folds.peaks_of(one)], folds.Settings(), tmp_path / "spotter.onnx", about={})
 
 
 @pytest.mark.parametrize("kind", ["casme-sq", "samm-lv"])
@@ -185,3 +193,58 @@ def test_options_without_sense_are_refused(
 ) -> None:
     assert start.train(["spotter", *options, "--out", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_network_trained_on_the_same_is_read_and_on_other_truth_trained_anew(tmp_path: Path) -> None:
+    one = drawn(0)
+    path = tmp_path / "spotter.onnx"
+    settings = folds.Settings(examples=0, networks=1)
+    folds.train([one], [folds.peaks_of(one)], settings, path, about={})
+    before = path.stat().st_mtime_ns
+    folds.train([one], [folds.peaks_of(one)], settings, path, about={})
+    assert path.stat().st_mtime_ns == before
+    truth = replace(one.known.truth, events=one.known.truth.events[1:])
+    other = replace(one, known=replace(one.known, truth=truth))
+    folds.train([other], [folds.peaks_of(other)], settings, path, about={})
+    assert path.stat().st_mtime_ns > before
+
+
+def test_movements_of_a_recording_are_looked_for_once_for_all_folds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    measured = [drawn(number) for number in range(3)]
+    peaks = [folds.peaks_of(one) for one in measured]
+    monkeypatch.setattr(Measured, "examples", lambda _self: pytest.fail("looked for again"))
+    settings = folds.Settings(examples=0, networks=1)
+    assert len(folds.each(measured, peaks, "loso", settings, tmp_path, done=lambda _outcome, _folds: None)) == 3
+
+
+def test_crops_of_a_long_recording_are_not_kept() -> None:
+    gone: list[bool] = []
+
+    def crops() -> Iterator[FaceCrop]:
+        for number in range(4):
+            gone.append(number < 2 or seen[-2]() is None)
+            image, still = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8), np.eye(2, 3)
+            seen.append(weakref.ref(image))
+            landmarks = np.zeros((478, 2), np.float32)
+            crop = FaceCrop(image, still, still, landmarks, number / 30.0, number, -1, "absent", 0.0, 0)
+            del image
+            yield crop
+
+    seen: list[Any] = []
+    assert list(streams_of("a", 30.0, crops())) == []
+    assert all(gone)
+
+
+def test_the_submission_of_a_run_is_scored_with_the_figures_of_the_run(outcomes: Run, tmp_path: Path) -> None:
+    out, found = outcomes
+    (out / "found.csv").write_text(folds.found_csv(found))
+    (out / "true.csv").write_text(folds.true_csv(found))
+    assert evaluate(["submission", str(out), "--out", str(tmp_path)]) == 0
+    figures = one_to_one(read_entries(tmp_path / "samm_str.csv"), read_entries(tmp_path / "samm_gt.csv"))  # 100 Hz
+    pairs = [pair for outcome in found for one in outcome.recordings for pair in one.pairs]
+    assert figures["spotting"]["tp"] == sum(pair.hit for pair in pairs) > 0
+    assert figures["spotting"]["fp"] == sum(pair.truth is None for pair in pairs)
+    first = next(label for outcome in found for labels in outcome.found for label in labels)
+    assert read_entries(tmp_path / "samm_str.csv")[0].onset == first.frames[0] + 1  # frames of the challenge from 1

@@ -39,7 +39,7 @@ class Recording:
 
     Attributes:
         subject: Participant.
-        name: What its folder or file is called.
+        name: What its folder or file is called; a subject has no two of a name.
         path: A folder of frames or a video file.
         fps: Frames per second; None to use the recording's own time stamps.
         intervals: Expressions in order of their onset; none where nothing was annotated.
@@ -85,10 +85,15 @@ def intervals(name: str, root: Path) -> list[Recording]:
             kind=found.kind,
             estimated=not _has_offset(source),
         )
-        recording = recordings.setdefault(path, Recording(sample.subject, path.stem, path, sample.fps, ()))
+        recording = recordings.setdefault(path, Recording(sample.subject, _name(path), path, sample.fps, ()))
         ordered = sorted((*recording.intervals, interval), key=lambda i: (i.onset, i.offset))
         recordings[path] = replace(recording, intervals=tuple(ordered))
     return list(recordings.values())
+
+
+def _name(path: Path) -> str:
+    """Return what a recording is called; CAS(ME)^3 has the frames of `b` in `b/color`."""
+    return path.parent.name if path.name == "color" else path.stem
 
 
 def _for_spotting(row: Annotation) -> Annotation:

@@ -22,6 +22,9 @@ from mer.terminal import open_console
 EVENTS_FILE: Final = "events.jsonl"
 SUMMARY_FILE: Final = "summary.json"
 SET_FILE: Final = "set.json"
+FOUND_CSV: Final = "found.csv"
+TRUE_CSV: Final = "true.csv"
+"""What `mer-train spotter` found in the test sets, and what is true."""
 RESULTS: Final = "results"
 _KINDS: Final = ", ".join(READERS)
 _ABOUT: Final = (

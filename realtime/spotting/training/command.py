@@ -2,19 +2,24 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mer import missing, option_help, options
 from mer.cli import command
 from mer.data import READERS
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
-from mer.evaluation.spotting_command import SET_FILE
+from mer.evaluation.spotting_command import FOUND_CSV, SET_FILE, TRUE_CSV
+from mer.jobs.clock import duration
 from mer.parser import Parser
 from mer.terminal import open_console
-from mer.text import printable
+from mer.text import PlainConsole, printable
+
+if TYPE_CHECKING:
+    from realtime.spotting.training.folds import Outcome
 
 PROTOCOLS: Final = ("5fold", "loso")
 
@@ -87,32 +92,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = [one for part in parts_from(given.dataset, given.root) for one in recordings.of_dataset(part)]
     known += [recordings.of_truth(path) for path in _truths(given)]
     console.print(f"{len(known)} recordings of {len({one.subject for one in known})} subjects", highlight=False)
-    measured = []
+    measured, peaks = [], []
     for one in recordings.measure(known, given.out / "motion"):
         measured.append(one)
+        peaks.append(folds.peaks_of(one))
         seen_s = sum(float(stream.times_s[-1] - stream.times_s[0]) for stream in one.streams)
         text = f"{len(measured)}/{len(known)} {one.known.name}: {seen_s:.0f} s of motion"
         console.print(printable(text), highlight=False)
     settings = folds.Settings(given.examples, given.networks, given.threshold, given.seed)
-
-    def done(outcome: folds.Outcome) -> None:
-        figures = summarise(outcome.recordings)["all"]
-        f1 = "-" if figures["f1"] is None else f"{figures['f1']:.2f}"
-        counts = f"{figures['hits']} of {figures['true']} found, {figures['false']} false"
-        console.print(f"{outcome.fold}: {counts}, F1 {f1}", highlight=False)
-
-    outcomes = folds.each(measured, given.protocol, settings, given.out, done=done)
+    outcomes = folds.each(measured, peaks, given.protocol, settings, given.out, done=_teller(console))
     summary = summarise([spotted for outcome in outcomes for spotted in outcome.recordings])
     write_atomically(given.out / "spotting.json", folds.to_json(outcomes, summary, settings) + "\n")
-    write_atomically(given.out / "found.csv", folds.found_csv(outcomes))
+    write_atomically(given.out / FOUND_CSV, folds.found_csv(outcomes))
+    write_atomically(given.out / TRUE_CSV, folds.true_csv(outcomes))
     about = {"trained_on": [one.known.name for one in measured], "examples": settings.examples}
-    folds.train(measured, settings, given.out / "spotter.onnx", about=about)
+    folds.train(measured, peaks, settings, given.out / "spotter.onnx", about=about)
     if given.json:
         print(folds.to_json(outcomes, summary, settings))
     else:
         show(summary, console)
     console.print(printable(f"network of all subjects: {given.out / 'spotter.onnx'}"), highlight=False)
     return 0
+
+
+def _teller(console: PlainConsole) -> Callable[["Outcome", int], None]:
+    """Return what prints the figures of each fold, and the time that the others and the network of all may take."""
+    from mer.evaluation.spotting import summarise  # late, like the training
+
+    began, longest_s, done = time.monotonic(), 0.0, 0
+
+    def tell(outcome: "Outcome", n_folds: int) -> None:
+        nonlocal began, longest_s, done
+        now = time.monotonic()
+        began, longest_s, done = now, max(longest_s, now - began), done + 1
+        figures = summarise(outcome.recordings)["all"]
+        f1 = "-" if figures["f1"] is None else f"{figures['f1']:.2f}"
+        counts = f"{figures['hits']} of {figures['true']} found, {figures['false']} false"
+        left = f"up to {duration(longest_s * (n_folds + 1 - done))} left"
+        console.print(f"{outcome.fold}: {counts}, F1 {f1}; {left}", highlight=False)
+
+    return tell
 
 
 def _check(given: argparse.Namespace) -> None:

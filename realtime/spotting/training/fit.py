@@ -1,7 +1,8 @@
 """Fits the network to labelled peaks and writes it as ONNX. The only module of `realtime` that names torch."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +62,12 @@ class Labels:
     kinds: NDArray[np.int64]
     moments: NDArray[np.float32]
     classes: NDArray[np.int64]
+
+
+def joined(parts: Sequence[Labels]) -> Labels:
+    """Return the peaks of several sets together."""
+    names = [field.name for field in fields(Labels)]
+    return Labels(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 class Judge(nn.Module):

@@ -121,7 +121,8 @@ def of_dataset(part: Part) -> list[Known]:
         }
         truth = Truth(labels["micro"], labels["macro"], False, fps=fps)
         subject = f"{part.name}.{recording.subject}"
-        found.append(Known(subject, f"{part.name}/{recording.name}", recording.path, recording.fps, truth))
+        name = f"{part.name}/{recording.subject}/{recording.name}"
+        found.append(Known(subject, name, recording.path, recording.fps, truth))
     return found
 
 

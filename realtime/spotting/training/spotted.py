@@ -29,7 +29,7 @@ def in_recording(one: Measured, network: Network) -> tuple[Spotted, list[Label]]
     Labels are the network's own classes; where the truth has only those of MEGC2019, these.
     """
     truth = one.known.truth
-    fps = truth.fps or one.streams[0].rate_hz if one.streams else 1.0
+    fps = truth.fps or (one.streams[0].rate_hz if one.streams else 1.0)
     names = {event.label for event in truth.events}
     composite = bool(names & {"positive", "negative"}) and not names & (set(CLASSES) - set(COMPOSITE_CLASSES))
     found = [_label(said, fps, composite) for stream in one.streams for said in decided(stream, network)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +50,7 @@ def streams_of(name: str, rate_hz: float, crops: Iterable[FaceCrop]) -> Iterator
     track: MotionTrack | None = None
     times_s: list[float] = []
     rows: list[NDArray[np.float64]] = []
-    for crop in (*crops, None):
+    for crop in chain(crops, (None,)):  # one at a time: a long recording has thousands
         if crop is None or crop.state != "tracked":
             if len(rows) >= MIN_SAMPLES:
                 yield Stream(name, rate_hz, np.array(times_s), np.array(rows))
