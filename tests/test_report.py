@@ -135,6 +135,17 @@ def test_ids_are_unique(any_page: bytes) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_the_timelines_of_two_people_share_the_pattern_of_rejected_candidates() -> None:
+    gatherer = gathered()
+    for number in range(20):
+        seen = update(number, number / 200)
+        gatherer.update(replace(seen, crop=replace(seen.crop, person=2)))
+    reader = read(report(found(Path("a.mp4"), Path("out"), gatherer), gatherer))
+    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert "hatch" in ids
+
+
 def test_the_player_looks_where_the_recording_is_and_beside_the_page(page: bytes) -> None:
     first, second = (str(source["src"]) for source in read(page).all("source"))
     assert first == f"../{second}"

@@ -50,7 +50,7 @@ def overview(
         f"Motion over {scale.last_s - scale.first_s:.0f} seconds, {len(findings)} events and "
         f"{len(rejected)} rejected candidates; the table below holds the same"
     )
-    svg = tag("svg", _hatch(), viewBox="0 0 1000 230", role="group", aria_label=label, class_="overview")
+    svg = tag("svg", viewBox="0 0 1000 230", role="group", aria_label=label, class_="overview")
     for start_s, end_s in _faceless(curve):
         svg.append(_band(scale, start_s, end_s, "faceless", "no face"))
     for interval in rejected:
@@ -159,9 +159,11 @@ def seen_words(level: int) -> str:
     return f"micro-expressions from {WATCHABLE_PERCENT[level]:g} % would have been seen"
 
 
-def _hatch() -> Element:
+def hatching() -> Element:
+    """Return the pattern of rejected candidates, which a page has once for all its overviews."""
     line = tag("path", d="M0 6L6 0", class_="hatch")
-    return tag("defs", tag("pattern", line, id="hatch", width=6, height=6, patternUnits="userSpaceOnUse"))
+    pattern = tag("pattern", line, id="hatch", width=6, height=6, patternUnits="userSpaceOnUse")
+    return tag("svg", tag("defs", pattern), width=0, height=0, aria_hidden="true", class_="patterns")
 
 
 def _faceless(curve: Curve) -> list[tuple[float, float]]:

@@ -41,6 +41,7 @@ def report(found: Found, gathered: Gatherer, *, review: str | None = None) -> by
         tag(
             "section",
             tag("h2", "Motion over time", id="timeline"),
+            chart.hatching(),
             *_overviews(gathered, colours),
             _legend(),
             aria_labelledby="timeline",
