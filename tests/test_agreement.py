@@ -10,6 +10,7 @@ import krippendorff
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pympi.Elan import Eaf, to_eaf
 from sklearn.metrics import cohen_kappa_score
 
 from engines.evaluate import main
@@ -113,6 +114,49 @@ BEN = (Coded("fear", 1.1, 2.0, 1.4), Coded("fear", 3.0, 3.9, 3.6), Coded("anger"
 
 def figure(result: dict[str, Any], name: str) -> float:
     return float(result["pairs"][0]["figures"][name]["value"])
+
+
+def of_two(*onsets_s: tuple[float, int | None]) -> tuple[Coded, ...]:
+    return tuple(Coded("fear", onset_s, onset_s + 0.9, person=person) for onset_s, person in onsets_s)
+
+
+def test_events_of_different_people_do_not_match() -> None:
+    first, second = of_two((1.0, 1), (1.0, 2), (5.0, 2)), of_two((1.0, 1), (5.0, 1), (5.0, 2))
+    result = agreement([coding("anna", *first), coding("ben", *second)])
+    assert [figure(result, name) for name in ("events_first", "events_second", "matched")] == [3, 3, 2]
+    people = result["pairs"][0]["people"]
+    assert {name: (row["matched"]["value"], row["f1"]["value"]) for name, row in people.items()} == {
+        "talk, person 1": (1, pytest.approx(2 / 3)),
+        "talk, person 2": (1, pytest.approx(2 / 3)),
+    }
+    assert "| anna and ben | talk, person 2 | 2 | 1 | 1 | 0.67 |" in to_markdown(result)
+    assert {match["recording"] for match in result["pairs"][0]["matches"]} == set(people)
+    assert (result["draws"], "over 1 recording (0.2 min)" in methods(result)) == (0, True)  # people are not recordings
+
+
+def test_a_coder_who_does_not_say_whose_events_they_are_is_compared_with_all_people() -> None:
+    result = agreement([coding("anna", *of_two((1.0, 1), (5.0, 2))), coding("ben", *of_two((1.0, None)))])
+    assert figure(result, "matched") == 1
+    assert result["pairs"][0]["people"] == {}
+    assert result["recordings"][0]["assumed"] == ["one person, for not every event says whose it is (person)"]
+
+
+def test_people_are_read_from_tables_and_from_our_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("onset,offset,label,person\n1,1.9,fear,1\n1,1.9,fear,2\n")
+    lines = ["Observation id,Subject,Behavior,Behavioral category,Start (s),Stop (s)"]
+    lines += [f"talk,person {number},fear,micro,1,1.9" for number in (1, 2)]
+    (tmp_path / "b.csv").write_text("\n".join(lines) + "\n")
+    document = Eaf(author="c")
+    for tier in ("event person 1", "event person 2", "apex person 2", "rejected person 1"):
+        document.add_tier(tier)
+        document.add_annotation(tier, *((1400, 1401) if "apex" in tier else (1000, 1900)), "fear 80 %")
+    to_eaf(str(tmp_path / "c.eaf"), document)
+    assert main(["agreement", *(str(tmp_path / name) for name in ("a.csv", "b.csv", "c.eaf")), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [list(pair["people"]) for pair in result["pairs"]] == [["a, person 1", "a, person 2"]] * 3
+    assert [pair["figures"]["matched"]["value"] for pair in result["pairs"]] == [2, 2, 2]
+    apexes = [match["second"]["apex_s"] for match in result["pairs"][1]["matches"]]
+    assert apexes == [None, 1.4]
 
 
 def test_figures_of_a_case_by_hand() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mer.coding.grids import MAX_BYTES
-from mer.coding.messages import Coded, Recording, with_apexes
+from mer.coding.messages import Coded, Recording, person_of, with_apexes
 from mer.coding.times import positive, seconds
 from mer.data.tables import Row
 from mer.errors import MerError
@@ -24,6 +24,7 @@ AGGREGATED: Final = {
     "offset": ("Stop (s)",),
 }
 AGGREGATED_MORE: Final = {
+    "subject": ("Subject",),
     "tier": ("Behavioral category",),
     "comment": ("Comment start",),
     "seconds": ("Media duration (s)", "Observation duration", "Total length"),
@@ -78,9 +79,9 @@ def _observation(
             continue
         place = (subject, code, modifier)
         if not str(behaviour.get("type", "")).casefold().startswith("state"):
-            made.append(Coded(code, time_s, time_s, tier=tier))
+            made.append(Coded(code, time_s, time_s, tier=tier, person=person_of(subject)))
         elif place in begun:
-            made.append(Coded(code, begun.pop(place), time_s, tier=tier))
+            made.append(Coded(code, begun.pop(place), time_s, tier=tier, person=person_of(subject)))
         else:
             begun[place] = time_s
     if begun:
@@ -110,7 +111,8 @@ def from_aggregated(rows: Sequence[Row], *, tiers: Sequence[str]) -> dict[str, R
             apex = _APEX.search(row.text("comment"))
             onset_s, offset_s = _times(row, "onset", "offset")
             apex_s = float(apex[1]) if apex else None
-            found.append(Coded(row.text("label"), onset_s, offset_s, apex_s, row.text("tier")))
+            person = person_of(row.text("subject"))
+            found.append(Coded(row.text("label"), onset_s, offset_s, apex_s, row.text("tier"), person))
     return {name: _recording(found, rows, name) for name, found in events.items()}
 
 
@@ -132,9 +134,9 @@ def from_tabular(rows: Sequence[Row], *, tiers: Sequence[str]) -> dict[str, Reco
         if status == "START":
             begun[place] = time_s
         elif status == "STOP" and place in begun:
-            found.append(Coded(label, begun.pop(place), time_s, tier=row.text("tier")))
+            found.append(Coded(label, begun.pop(place), time_s, tier=row.text("tier"), person=person_of(place[1])))
         elif status == "POINT":
-            found.append(Coded(label, time_s, time_s, tier=row.text("tier")))
+            found.append(Coded(label, time_s, time_s, tier=row.text("tier"), person=person_of(place[1])))
         else:
             raise ValueError(f"{row.where}: status {status!r} of {label!r}, expected START, its STOP, or POINT")
     if begun:

@@ -7,12 +7,12 @@ from typing import Final
 from xml.etree import ElementTree
 
 from mer.coding.grids import MAX_BYTES, safe_xml
-from mer.coding.messages import Coded
+from mer.coding.messages import Coded, person_of
 from mer.errors import MerError, UsageError
 from mer.files import read_at_most
 
-_OURS: Final = "event"
-"""Tier of `mer-replay --export eaf` that holds events."""
+_OURS: Final = re.compile(r"(event|apex)( person \d+)?")
+"""Tiers of `mer-replay --export eaf` that hold events; each person has their own where several were followed."""
 _ASIDE: Final = ("apex", "rejected")
 _SHARE: Final = re.compile(r" \d+ %$")
 """What `mer-replay --export eaf` writes behind a class."""
@@ -51,13 +51,13 @@ def _slots(root: ElementTree.Element) -> dict[str, float]:
 
 
 def _annotations(tier: ElementTree.Element, slots: dict[str, float]) -> list[Coded]:
-    made = []
+    made, name = [], tier.attrib["TIER_ID"]
     for annotation in tier.iter("ALIGNABLE_ANNOTATION"):
         onset_s, offset_s = (slots.get(annotation.attrib[f"TIME_SLOT_REF{end}"]) for end in (1, 2))
         if onset_s is None or offset_s is None:  # within a subdivision, ELAN leaves the times between its ends open
             continue
         value = _SHARE.sub("", (annotation.findtext("ANNOTATION_VALUE") or "").strip())
-        made.append(Coded(value, onset_s, offset_s, tier=tier.attrib["TIER_ID"]))
+        made.append(Coded(value, onset_s, offset_s, tier=name, person=person_of(name)))
     return made
 
 
@@ -66,8 +66,9 @@ def _chosen(path: Path, counts: dict[str, int], tiers: Sequence[str]) -> list[st
         raise UsageError(f"{path} has no tier {missing[0]!r}; its tiers are {', '.join(counts) or 'none'}")
     if tiers:
         return [*tiers, *(name for name in counts if name.casefold() == "apex" and name not in tiers)]
-    if _OURS in counts:
-        return [name for name in counts if name in (_OURS, "apex")]
+    ours = [name for name in counts if _OURS.fullmatch(name)]
+    if any(name.startswith("event") for name in ours):
+        return ours
     filled = [name for name, count in counts.items() if count and name.casefold() not in _ASIDE]
     if len(filled) > 1:
         raise UsageError(f"{path} has several tiers with annotations ({', '.join(filled)}); choose with --tiers")

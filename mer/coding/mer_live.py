@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from mer.coding.messages import Coded, Coding, Recording
-from mer.data.reviews import Results, Review, read_results, read_review, reviews_of
+from mer.data.reviews import Decision, Results, Review, candidate, read_results, read_review, reviews_of
 from mer.errors import MerError, UsageError
+from mer.messages import FIRST_PERSON
 
 PROGRAM = "program"
 
@@ -57,20 +58,27 @@ def _found(results: Results) -> Recording:
 def _coded(event: Mapping[str, Any]) -> Coded:
     try:
         onset_s, apex_s, offset_s = (float(event[f"{name}_s"]) for name in ("onset", "apex", "offset"))
-        return Coded(str(event["label"]), onset_s, offset_s, apex_s)
+        return Coded(str(event["label"]), onset_s, offset_s, apex_s, person=int(event.get("person", FIRST_PERSON)))
     except (KeyError, TypeError, ValueError) as error:
         raise MerError(f"an event lacks {error}; replay the recording") from error
 
 
 def _decided(review: Review, results: Results | None) -> Recording:
     events = [
-        Coded(one.label, one.times_s[0], one.times_s[2], one.times_s[1])
+        Coded(one.label, one.times_s[0], one.times_s[2], one.times_s[1], person=_person(one, results))
         for one in review.decisions
         if one.accepted and one.times_s
     ]
     candidates = {f"{one.kind}-{one.number}": one.label if one.accepted else "" for one in review.decisions}
+    persons = {f"{one.kind}-{one.number}": _person(one, results) for one in review.decisions}
+    known = {key: person for key, person in persons.items() if person is not None}
     seconds, fps = _length(results) if results else (None, _rate(review))
-    return Recording(tuple(sorted(events, key=lambda one: one.onset_s)), seconds, fps, candidates)
+    return Recording(tuple(sorted(events, key=lambda one: one.onset_s)), seconds, fps, candidates, known)
+
+
+def _person(decision: Decision, results: Results | None) -> int | None:
+    """Return whose face a decision is about; None where the results are not at hand."""
+    return None if results is None else int(candidate(results, decision).get("person", FIRST_PERSON))
 
 
 def _length(results: Results) -> tuple[float | None, float | None]:

@@ -7,6 +7,7 @@ from typing import Final
 
 UNLABELLED: Final = "unlabelled"
 _APEX: Final = "apex"
+_PERSON: Final = re.compile(r"(?:^|\s)person (\d{1,4})$", re.IGNORECASE)
 _UNIT: Final = r"(?:AU)?\s*([LRTB]?)\s*(\d{1,2})\s*([A-ELRx]*)"
 _UNITS: Final = re.compile(rf"{_UNIT}(?:\s*[+,;&\s]\s*{_UNIT})*", re.IGNORECASE)
 
@@ -21,6 +22,7 @@ class Coded:
         offset_s: End; equal to the begin for a point.
         apex_s: Moment of the strongest motion, None where it was not coded.
         tier: Tier, category or class that it was coded in; empty where the format has none.
+        person: Whose face it is, where several people are in the recording and the coding says so.
     """
 
     label: str
@@ -28,6 +30,7 @@ class Coded:
     offset_s: float
     apex_s: float | None = None
     tier: str = ""
+    person: int | None = None
 
     @property
     def parts(self) -> frozenset[str]:
@@ -45,12 +48,14 @@ class Recording:
         fps: Its rate, None if unknown.
         candidates: What the coder was shown and asked about, as (key, label or "" if rejected); None if she looked at
             the whole recording.
+        people: Whose face each candidate is, by key.
     """
 
     events: tuple[Coded, ...]
     seconds: float | None = None
     fps: float | None = None
     candidates: Mapping[str, str] | None = None
+    people: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,21 @@ def with_apexes(coded: Iterable[Coded]) -> tuple[Coded, ...]:
     """
     named = (one if one.label else replace(one, label=UNLABELLED) for one in coded)
     everything = sorted(named, key=lambda one: (one.onset_s, one.offset_s))
-    apexes = [one.onset_s for one in everything if _is_apex(one)]
+    apexes = [one for one in everything if _is_apex(one)]
     events = []
     for one in everything:
         if _is_apex(one):
             continue
-        inside = [apex_s for apex_s in apexes if one.onset_s <= apex_s <= one.offset_s]
+        inside = [a.onset_s for a in apexes if one.onset_s <= a.onset_s <= one.offset_s and a.person == one.person]
         events.append(replace(one, apex_s=inside[0]) if inside and one.apex_s is None else one)
     return tuple(events)
 
 
+def person_of(text: str) -> int | None:
+    """Return the number of the person that a tier or subject of ours names, such as `event person 2`; else None."""
+    found = _PERSON.search(text)
+    return int(found[1]) if found else None
+
+
 def _is_apex(coded: Coded) -> bool:
-    return _APEX in (coded.label.strip().casefold(), coded.tier.strip().casefold())
+    return _APEX in (coded.label.strip().casefold(), _PERSON.sub("", coded.tier).strip().casefold())

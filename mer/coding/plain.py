@@ -19,6 +19,7 @@ MORE: Final = {
     "coder": ("coder", "rater", "observer"),
     "decision": ("decision",),
     "tier": ("tier",),
+    "person": ("person",),
 }
 
 
@@ -49,9 +50,10 @@ def from_plain(
         try:
             onset_s, offset_s = (seconds(row.cells.get(name), fps=fps) for name in ("onset", "offset"))
             apex_s = seconds(row.cells.get("apex"), fps=fps) if row.text("apex") else None
+            person = int(row.text("person")) if row.text("person") else None
         except ValueError as error:
             raise ValueError(f"{row.where}: {error}") from error
         if offset_s < onset_s:
             raise ValueError(f"{row.where}: the offset, {offset_s:.3f} s, comes before the onset, {onset_s:.3f} s")
-        found.append(Coded(row.text("label"), onset_s, offset_s, apex_s, row.text("tier")))
+        found.append(Coded(row.text("label"), onset_s, offset_s, apex_s, row.text("tier"), person))
     return {name: Recording(with_apexes(found)) for name, found in events.items()}

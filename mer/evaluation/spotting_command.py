@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from mer import option_help
+from mer.coding.messages import Recording as Coded
+from mer.coding.read import Choice, read_coding
 from mer.data import READERS, Recording, intervals
 from mer.data.parts import parts_from
 from mer.errors import MerError, UsageError
+from mer.evaluation import coded_truth
 from mer.evaluation.matching import HIT_IOU, MOMENTS, Label, Truth, read_truth
 from mer.evaluation.spotting import WEAK_PERCENT, Spotted, spotted, summarise
 from mer.files import from_json
+from mer.messages import FIRST_PERSON
 from mer.terminal import open_console
 
 EVENTS_FILE: Final = "events.jsonl"
@@ -41,13 +46,14 @@ def add_spotting(commands: Any) -> None:
         help="precision, recall and F1 of spotting",
         description=_ABOUT,
         examples=(
-            "mer-evaluate spotting --set set",
             "mer-evaluate spotting --dataset samm-lv --root SAMM-LV --results results --json",
+            "mer-evaluate spotting --truth anna.eaf --tiers emotion --results results",
         ),
     )
     options.add_argument("--json", action="store_true", help=option_help.JSON)
     data = options.add_argument_group("data")
-    data.add_argument("--truth", nargs="+", default=[], type=Path, metavar="JSON", help=option_help.TRUTH)
+    data.add_argument("--truth", nargs="+", default=[], metavar="FILE", help=option_help.TRUTH)
+    data.add_argument("--tiers", nargs="+", default=[], metavar="NAME", help=option_help.TIERS)
     data.add_argument("--set", type=Path, metavar="DIR", help="folder that mer-synth set has filled")
     data.add_argument(
         "--dataset", action="append", default=[], metavar="NAME[=PATH]", help=f"{option_help.DATASET}: {_KINDS}"
@@ -59,8 +65,8 @@ def add_spotting(commands: Any) -> None:
         default=[],
         type=Path,
         metavar="PATH",
-        help=f"an {EVENTS_FILE} for each --truth; otherwise the folder that mer-replay --out has filled (default: "
-        f"{RESULTS} in the folder of --set)",
+        help=f"an {EVENTS_FILE} for each --truth, or for a coding the folder that mer-replay --out has filled; "
+        f"otherwise that folder (default: {RESULTS} in the folder of --set)",
     )
     options.set_defaults(command=spotting)
 
@@ -73,7 +79,7 @@ def spotting(given: argparse.Namespace) -> None:
     """
     parts = parts_from(given.dataset, given.root)
     if sum((bool(given.truth), given.set is not None, bool(parts))) != 1:
-        raise UsageError("give one of --truth JSON..., --set FOLDER, or --dataset NAME=PATH")
+        raise UsageError("give one of --truth FILE..., --set FOLDER, or --dataset NAME=PATH")
     if len(parts) > 1:
         raise UsageError(
             f"{len(parts)} datasets given; spotting is evaluated on one, give a single --dataset NAME=PATH"
@@ -83,7 +89,9 @@ def spotting(given: argparse.Namespace) -> None:
             raise UsageError(
                 f"{len(given.results)} --results for {len(given.truth)} --truth; give one for each, in order"
             )
-        recordings = [_one(truth, events) for truth, events in zip(given.truth, given.results)]
+        choice = tuple(given.tiers)
+        each = [_against(truth, events, choice) for truth, events in zip(given.truth, given.results)]
+        recordings = [one for some in each for one in some]
     elif len(given.results) > 1 or (parts and not given.results):
         raise UsageError("give one folder with --results: the --out of mer-replay")
     elif given.set is not None:
@@ -164,6 +172,36 @@ def _label(interval: Any, fps: float) -> Label:
     return Label(interval.label, frames, (frames[0] / fps, frames[1] / fps, frames[2] / fps))
 
 
+def _against(truth: str, results: Path, tiers: Sequence[str]) -> list[Spotted]:
+    """Return what was found in the recordings that a truth file or a coding (FILE, or CODER=FILE) is about."""
+    _, equals, rest = truth.partition("=")
+    path = Path(rest if equals and not Path(truth).exists() else truth)
+    if not coded_truth.is_coding(path):
+        return [_one(path, results)]
+    folders = [results.parent] if results.is_file() else sorted(path.parent for path in results.rglob(EVENTS_FILE))
+    if not folders:
+        raise MerError(f"{results} contains no results; run mer-replay first and give its --out, or an {EVENTS_FILE}")
+    named = {Path(str(summary_of(folder).get("source", folder.name))).stem: folder for folder in folders}
+    rate = _figure_of(summary_of(folders[0]), "measured_fps")
+    coding = read_coding(truth, Choice(tiers, rate))
+    pairs = coded_truth.paired(coding, named)
+    if left := sorted(named.keys() - pairs.keys()) if len(named) > 1 else []:
+        open_console(stderr=True).print(f"{path} does not code {', '.join(left)}: left out", highlight=False)
+    return [_of_coding(name, coding.recordings[name], folder) for name, folder in pairs.items()]
+
+
+def _of_coding(name: str, recording: Coded, folder: Path) -> Spotted:
+    fps = _figure_of(summary_of(folder), "measured_fps") or recording.fps
+    if fps is None:
+        raise MerError(f"{folder / SUMMARY_FILE} names no frame rate, nor does the coding; replay the recording")
+    truth = coded_truth.truth_from(recording, fps=fps)
+    found = read_events(folder / EVENTS_FILE)
+    if not coded_truth.names_people(recording):
+        found = [replace(event, person=FIRST_PERSON) for event in found]
+    length = _figure_of(summary_of(folder), "seconds") or recording.seconds
+    return spotted(name, truth, found, seconds=_seconds(length, folder), fps=fps)
+
+
 def _one(truth_file: Path, events_file: Path) -> Spotted:
     truth = read_truth(truth_file)
     seconds = _seconds(truth.seconds, events_file.parent)
@@ -197,12 +235,14 @@ def _event(path: Path, number: int, line: str) -> Label | None:
         label = str(record["label"])
         probability = max(float(p) for p in record["probabilities"].values())
         confirmed_s = offset_s + float(record["latency"]["confirm_ms"]) / 1000.0
+        person = int(record.get("person", FIRST_PERSON))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise MerError(
             f"{path}, line {number} is not an event ({type(error).__name__}: {error}); "
             f"give the {EVENTS_FILE} of mer-replay"
         ) from error
-    return Label(label, (first, top, last), (onset_s, apex_s, offset_s), probability, confirmed_s=confirmed_s)
+    moments = (first, top, last), (onset_s, apex_s, offset_s)
+    return Label(label, *moments, probability, confirmed_s=confirmed_s, person=person)
 
 
 def _seconds(known: float | None, folder: Path) -> float:

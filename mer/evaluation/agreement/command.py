@@ -44,9 +44,7 @@ def add_agreement(commands: Any) -> None:
     )
     options.add_argument("--json", action="store_true", help=option_help.JSON)
     reading = options.add_argument_group("reading")
-    reading.add_argument(
-        "--tiers", nargs="+", default=[], metavar="NAME", help="tiers (ELAN), categories (BORIS) or classes (INTERACT)"
-    )
+    reading.add_argument("--tiers", nargs="+", default=[], metavar="NAME", help=option_help.TIERS)
     reading.add_argument(
         "--fps", type=float, help=f"{option_help.FPS} (default: the highest that a coding names, or 25)"
     )
@@ -126,7 +124,8 @@ def write_files(folder: Path, result: Mapping[str, Any]) -> None:
 
 def show(result: Mapping[str, Any], console: PlainConsole) -> None:
     """Print the figures of all pairs and the paragraph for a methods section."""
-    table = Table(title=f"Agreement over {len(result['recordings'])} recordings", box=box.SIMPLE_HEAD, show_edge=False)
+    count = len({one["recording"] for one in result["recordings"]})
+    table = Table(title=f"Agreement over {count} recordings", box=box.SIMPLE_HEAD, show_edge=False)
     for name in ("", *pair_names(result)):
         table.add_column(name, justify="left" if not name else "right")
     for key in ("events_first", "events_second", "matched"):

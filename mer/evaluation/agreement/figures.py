@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import combinations
-from typing import Any, Final
+from itertools import chain, combinations
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ COMPARED: Final = ("label", "onset_s", "apex_s", "offset_s")
 """Fields of an event that stand in the list of matches."""
 
 Figures = dict[str, float | None]
+T = TypeVar("T")
 
 
 def agreement(
@@ -54,17 +55,21 @@ def agreement(
         _pair(recordings, codings, a, b, labels, parts, draws=draws, seed=seed)
         for a, b in combinations(range(len(codings)), 2)
     ]
-    tables = [_coincidences(one, labels) for one in recordings]
+    tables = _grouped(recordings, [_coincidences(one, labels) for one in recordings])
     whole = _with_intervals(tables, lambda some: {"alpha_frames": alpha(np.sum(some, axis=0))}, draws=draws, seed=seed)
     return {
         "schema": 1,
         "coders": [{"name": c.coder, "program": c.program} for c in codings],
         "recordings": [
-            {"name": r.name, "seconds": r.seconds, "fps": r.fps, "assumed": list(r.assumed)} for r in recordings
+            {
+                **{"name": r.name, "recording": r.whole or r.name},
+                **{"seconds": r.seconds, "fps": r.fps, "assumed": list(r.assumed)},
+            }
+            for r in recordings
         ],
         "labels": labels,
         "min_iou": HIT_IOU,
-        "draws": draws if len(recordings) > 1 else 0,
+        "draws": draws if len(tables) > 1 else 0,
         "all": whole,
         "pairs": pairs,
     }
@@ -82,14 +87,20 @@ def _pair(
     seed: int,
 ) -> dict[str, Any]:
     each = [compared(one, a, b, labels, parts) for one in recordings]
+    groups = _grouped(recordings, each)
     moments = np.concatenate([one.moments_s for one in each])
     candidates = [one.candidates for one in each if one.candidates is not None]
     return {
         "coders": [codings[a].coder, codings[b].coder],
-        "figures": _with_intervals(each, figures, draws=draws, seed=seed),
+        "figures": _with_intervals(groups, figures, draws=draws, seed=seed),
+        "people": {
+            recording.name: _with_intervals([[one]], figures, draws=draws, seed=seed)
+            for recording, one in zip(recordings, each)
+            if recording.whole
+        },
         "differences_ms": {name: _spread(moments, name) for name in (*MOMENTS, *SPANS)},
         "classes": {
-            part: _with_intervals(each, lambda some, p=part: _of_part(some, p), draws=draws, seed=seed)  # type: ignore[misc]
+            part: _with_intervals(groups, lambda some, p=part: _of_part(some, p), draws=draws, seed=seed)  # type: ignore[misc]
             for part in parts
         },
         "events": np.sum([one.events for one in each], axis=0).tolist(),
@@ -180,15 +191,23 @@ def _coincidences(recording: Shared, labels: Sequence[str]) -> Any:
     return coincidences(values, len(place))
 
 
+def _grouped(recordings: Sequence[Shared], parts: Sequence[T]) -> list[list[T]]:
+    """Return what was made of each recording, that of several people in it together."""
+    groups: dict[str, list[T]] = {}
+    for recording, part in zip(recordings, parts):
+        groups.setdefault(recording.whole or recording.name, []).append(part)
+    return list(groups.values())
+
+
 def _with_intervals(
-    each: Sequence[Any], work: Callable[[Sequence[Any]], Figures], *, draws: int, seed: int
+    groups: Sequence[Sequence[Any]], work: Callable[[Sequence[Any]], Figures], *, draws: int, seed: int
 ) -> dict[str, Mapping[str, float | None]]:
     """Return figures with percentile intervals: recordings are drawn with replacement, each with all its events."""
-    values = work(each)
+    values = work(list(chain.from_iterable(groups)))
     ends: dict[str, tuple[float | None, float | None]] = dict.fromkeys(values, (None, None))
-    if len(each) > 1:
-        rng = np.random.default_rng(seed)
-        drawn = [work([each[k] for k in rng.integers(len(each), size=len(each))]) for _ in range(draws)]
+    if len(groups) > 1:
+        rng, count = np.random.default_rng(seed), len(groups)
+        drawn = [work([one for k in rng.integers(count, size=count) for one in groups[k]]) for _ in range(draws)]
         for name in values:
             known = [value for one in drawn if (value := one[name]) is not None]
             if known and values[name] is not None:

@@ -1,7 +1,7 @@
 """What two coders did with one recording, counted so that recordings can be added."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -32,6 +32,8 @@ class Shared:
         seconds: Its length.
         fps: Frames per second that time is cut into.
         assumed: What of both was not known and how it was chosen, in words.
+        whole: Name of the recording that this person's part belongs to, where several people are in it and all coders
+            say whose each event is; empty for a whole one.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Shared:
     seconds: float
     fps: float
     assumed: tuple[str, ...] = ()
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Compared:
 
 
 def shared(codings: Sequence[Coding], *, fps: float | None, seconds: float | None) -> list[Shared]:
-    """Return the recordings that all coders coded.
+    """Return the recordings that all coders coded; one with several people is as many, one for each of them.
 
     Where each coded a single one, that is meant, whatever their files are called.
 
@@ -81,12 +84,39 @@ def shared(codings: Sequence[Coding], *, fps: float | None, seconds: float | Non
     """
     if all(len(coding.recordings) == 1 for coding in codings):
         each = [next(iter(coding.recordings.values())) for coding in codings]
-        return [_shared(min(codings[0].recordings), each, fps, seconds)]
+        return _by_person(_shared(min(codings[0].recordings), each, fps, seconds))
     names = [name for name in codings[0].recordings if all(name in coding.recordings for coding in codings)]
     if not names:
         held = "; ".join(f"{c.coder}: {', '.join(list(c.recordings)[:3]) or 'none'}" for c in codings)
         raise MerError(f"no recording was coded by all ({held}); give files of the same names, without their suffixes")
-    return [_shared(name, [coding.recordings[name] for coding in codings], fps, seconds) for name in names]
+    every = [_shared(name, [coding.recordings[name] for coding in codings], fps, seconds) for name in names]
+    return [part for one in every for part in _by_person(one)]
+
+
+def _by_person(one: Shared) -> list[Shared]:
+    people = {event.person for coding in one.codings for event in coding.events}
+    known = sorted(person for person in people if person is not None)
+    if len(known) < 2:
+        return [one]
+    if None in people:
+        return [replace(one, assumed=(*one.assumed, "one person, for not every event says whose it is (person)"))]
+    return [
+        replace(
+            one,
+            name=f"{one.name}, person {person}",
+            codings=tuple(_of_person(coding, person) for coding in one.codings),
+            whole=one.name,
+        )
+        for person in known
+    ]
+
+
+def _of_person(coding: Recording, person: int) -> Recording:
+    events = tuple(event for event in coding.events if event.person == person)
+    if coding.candidates is None:
+        return replace(coding, events=events)
+    candidates = {key: label for key, label in coding.candidates.items() if coding.people.get(key) == person}
+    return replace(coding, events=events, candidates=candidates)
 
 
 def _shared(name: str, codings: Sequence[Recording], fps: float | None, seconds: float | None) -> Shared:

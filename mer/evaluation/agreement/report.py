@@ -33,7 +33,7 @@ def to_csv(result: Mapping[str, Any]) -> str:
     for pair in result["pairs"]:
         who = dict(zip(("first", "second"), pair["coders"]))
         rows += [{**who, "scope": "all", "figure": name, **figure} for name, figure in pair["figures"].items()]
-        for part, figures in pair["classes"].items():
+        for part, figures in (*pair["classes"].items(), *pair["people"].items()):
             rows += [{**who, "scope": part, "figure": name, **figure} for name, figure in figures.items()]
         for name, spread in pair["differences_ms"].items():
             for key, value in (spread or {}).items():
@@ -63,6 +63,8 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     lines += _moment_table(result)
     lines += ["", "## By class or action unit", ""]
     lines += _class_table(result)
+    if any(pair["people"] for pair in result["pairs"]):
+        lines += ["", "## By person", "", *_people_table(result)]
     for pair in result["pairs"]:
         lines += [
             "",
@@ -76,8 +78,8 @@ def to_markdown(result: Mapping[str, Any]) -> str:
 
 def methods(result: Mapping[str, Any]) -> str:
     """Return how agreement was measured and how large it is, in sentences with the figures filled in."""
-    minutes = sum(one["seconds"] for one in result["recordings"]) / 60
-    count = len(result["recordings"])
+    lengths_s = {one["recording"]: one["seconds"] for one in result["recordings"]}
+    minutes, count = sum(lengths_s.values()) / 60, len(lengths_s)
     said = [
         f"Agreement was computed with mer-live over {count} {'recording' if count == 1 else 'recordings'} "
         f"({minutes:.1f} min). Two events were matched, one to one, if their intervals had an intersection over union "
@@ -157,6 +159,17 @@ def _class_table(result: Mapping[str, Any]) -> list[str]:
             counts = [f"{figures[key]['value']:.0f}" for key in ("events_first", "events_second", "matched")]
             cells = [_interval(figures[key]) for key in ("f1", "kappa_frames")]
             lines.append(_line([_pair_name(pair), part, *counts, *cells]))
+    return lines
+
+
+def _people_table(result: Mapping[str, Any]) -> list[str]:
+    heads = ("events_first", "events_second", "matched"), ("f1", "kappa_labels", "kappa_frames")
+    names = ["coders", "recording and person", "first", "second", "matched", "F1", "kappa of labels", "kappa of frames"]
+    lines = [_line(names), _line(["---"] * len(names))]
+    for pair in result["pairs"]:
+        for name, figures in pair["people"].items():
+            counts = [f"{figures[key]['value']:.0f}" for key in heads[0]]
+            lines.append(_line([_pair_name(pair), name, *counts, *(_interval(figures[key]) for key in heads[1])]))
     return lines
 
 
