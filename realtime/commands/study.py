@@ -24,7 +24,8 @@ from realtime.study.course import time_course
 from realtime.study.design import Part, read_design, stretches
 from realtime.study.exclusion import NUMBERS, SHARES, Rule, rule
 from realtime.study.page import STUDY_HTML, Tables, study_page
-from realtime.study.results import read_results, result_of
+from realtime.study.results import Result, read_results, result_of
+from realtime.study.reviewed import reviewed
 from realtime.study.settings import STUDY_TOML, differences, provenance, settings_text
 
 _ABOUT: Final = (
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = replay.main(_replay_options(parts, args, results))
         if code:
             return code
-    watched = _watched(parts, args.study, results, choices)
+    watched = _watched(parts, args, results, choices)
     made = provenance(args.study, watched)
     if args.config is not None:
         for sentence in differences(args.config, made):
@@ -82,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replay the recordings of the study first, with --explain; those that have results are skipped",
     )
+    data.add_argument(
+        "--as-found",
+        action="store_true",
+        help="use the program's events also where events.reviewed.csv of mer-review --apply lies beside them",
+    )
+    data.add_argument("--coder", metavar="NAME", help=option_help.CODER)
     data.add_argument("--jobs", type=options.count, default=1, metavar="N", help=option_help.JOBS)
     _add_analysis(parser.add_argument_group("analysis"))
     return parser
@@ -163,14 +170,29 @@ def _replay_options(parts: Sequence[Part], args: argparse.Namespace, results: Pa
     return ["--explain", "--jobs", str(args.jobs), "--out", str(results), "--", *paths]
 
 
-def _watched(parts: Sequence[Part], study: Path, results: Path, choices: Choices) -> list[Watched]:
+def _watched(parts: Sequence[Part], args: argparse.Namespace, results: Path, choices: Choices) -> list[Watched]:
+    study = args.study
     known, beside = read_results(results), study.resolve().parent
     found = {recording: result_of(recording, known, beside=beside) for recording in stretches(list(parts))}
+    if not args.as_found:
+        found = {recording: reviewed(result, args.coder) for recording, result in found.items()}
+        _tell_reviewed(list(found.values()))
     twice = {result.folder: recording for recording, result in found.items()}
     for recording, result in found.items():
         if twice[result.folder] != recording:
             raise MerError(f"{study} names one recording twice: {recording} and {twice[result.folder]}; use one name")
     return [watch(part, found[part.recording].of(part.person), choices) for part in parts]
+
+
+def _tell_reviewed(results: Sequence[Result]) -> None:
+    """Say whose decisions count, if anybody reviewed."""
+    counted = [result for result in results if result.reviewed_by]
+    if counted:
+        coders = ", ".join(sorted({result.reviewed_by for result in counted}))
+        left = sum(result.undecided for result in counted)
+        undecided = f"; {left} events without a decision are left out" if left else ""
+        text = f"events of {len(counted)} of {len(results)} recordings as reviewed by {coders}{undecided} (--as-found)"
+        open_console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 def _rows(watched: Sequence[Watched], choices: Choices) -> Tables:
@@ -213,7 +235,8 @@ def _kept(args: argparse.Namespace) -> dict[str, Any]:
     del kept["results_dir"]
     kept["exclude"] = [one.text for one in args.exclude]
     kept["results-dir"] = args.results_dir or args.out / "results"
-    return {name: value for name, value in kept.items() if value != []}
+    asked = {name: value for name, value in kept.items() if value is not None and value is not False and value != []}
+    return {name.replace("_", "-"): value for name, value in asked.items()}
 
 
 def _show(rows: Tables, out: Path) -> None:

@@ -52,6 +52,10 @@ def study_page(
         sections.append(_course(tables, choices))
     sections += [_quality(tables), _exclusion(tables, choices)]
     badge = tag("ul", *(tag("li", f"model trained on {data}") for data in trained), class_="badges")
+    if coders := sorted({row["reviewed_by"] for row in tables.recordings if row["reviewed_by"]}):
+        count = sum(bool(row["reviewed_by"]) for row in tables.recordings)
+        told = f"events of {count} of {len(tables.recordings)} rows as reviewed by {', '.join(coders)}"
+        badge.append(tag("li", told))
     badge.set("aria-label", "what to bear in mind")
     header = tag("header", tag("p", "mer-live study", class_="kicker"), tag("h1", name), badge)
     return page(f"{name}: micro-expressions", header, tag("main", *sections, id="main"), _footer(choices, made))

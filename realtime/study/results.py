@@ -62,6 +62,8 @@ class Result:
         summary: What `summary.json` holds.
         events: Lines of `events.jsonl`.
         person: Whom they are about, from 1; None for everybody.
+        reviewed_by: Coder whose decisions stand in the place of the program's; empty for the program's own events.
+        undecided: Events that she left without a decision.
     """
 
     folder: Path
@@ -69,6 +71,8 @@ class Result:
     summary: Record
     events: tuple[Record, ...]
     person: int | None = None
+    reviewed_by: str = ""
+    undecided: int = 0
 
     def of(self, person: int) -> "Result":
         """Return what was found of one person; a recording in which one was followed has person 1."""

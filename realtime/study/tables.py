@@ -65,6 +65,7 @@ def recording_rows(watched: Sequence[Watched], choices: Choices) -> list[Row]:
                 "end_s": one.part.end_s,
                 "included": int(not one.excluded),
                 "excluded_by": "; ".join(one.excluded),
+                "reviewed_by": one.result.reviewed_by,
                 "seconds": one.seconds,
                 **_rate_fields(one.rate, choices),
                 "events_in_all": len(one.events),
