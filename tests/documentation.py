@@ -25,6 +25,8 @@ LANGUAGES = ("sh", "python", "toml", "text")
 """Of fenced blocks. A block without one would be a place where a command escapes from being run."""
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+_SHOWN = re.compile(r"^```sh\n((?:(?!```).*\n)+?)```\n\n```text\n((?:(?!```).*\n)+?)```$", re.MULTILINE)
+
 NOT_RUN = {
     r"make demo": "installs an environment first; a test of its own runs it without that",
     r"make test": "this test is a part of it",
@@ -40,6 +42,7 @@ NOT_RUN = {
     r"mer-(synth corpus|evaluate table1) .*mmew-like.*": "a corpus for a whole table; other lines run both commands",
     r"mer-(train|evaluate recognition|data check) --plugin own_\w+\.py .*": "tests/test_examples.py runs these files",
     r"mer-build-trt runs/tiny/best\.onnx .*": "was not trained; tests/test_build_trt_own.py builds such plans",
+    r"mer-evaluate (submission runs/spotter .*|strs .*_gt\.csv)": "tests/test_spotter_training.py scores a run",
     r"mer-(train spotter|replay .*--spotter) .*": "tests/test_spotter_training.py trains on short recordings",
     r"mer-review results": "serves until Ctrl-C; tests/test_review_browser.py opens what it serves",
     r"mer-train .*reviewed\.csv.*": "trains convlstm on what was reviewed; tests/test_fine_tuning.py does with clips",
@@ -98,8 +101,18 @@ def blocks(page: Path) -> list[Block]:
 
 def commands(page: Path) -> list[str]:
     """Return every line of the shell blocks of a page, as it stands there, in order."""
-    shell = [block.text.replace("\\\n", " ") for block in blocks(page) if block.language == "sh"]
-    return [line.strip() for text in shell for line in text.splitlines() if line.strip()]
+    return [line for block in blocks(page) if block.language == "sh" for line in lines(block.text)]
+
+
+def lines(text: str) -> list[str]:
+    """Return the commands of a shell block."""
+    return [line.strip() for line in text.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def with_results(page: Path) -> list[tuple[list[str], list[str]]]:
+    """Return the commands of each shell block that a text block follows, and its lines: what these commands print."""
+    found = _SHOWN.findall(page.read_text(encoding="utf-8"))
+    return [(lines(shell), [line for line in text.splitlines() if line.strip()]) for shell, text in found]
 
 
 def bare(command: str) -> str:
@@ -108,7 +121,9 @@ def bare(command: str) -> str:
 
 
 def reason_not_to_run(command: str) -> str:
-    """Return why no test runs a command, empty if one does."""
+    """Return why no test runs a command made short, empty if one does."""
+    if any(command in shell for page in PAGES for shell, _ in with_results(page)):
+        return "tests/test_documented_results.py runs it as it stands"
     return next((reason for pattern, reason in NOT_RUN.items() if re.fullmatch(pattern, bare(command))), "")
 
 
