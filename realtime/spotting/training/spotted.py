@@ -44,15 +44,17 @@ def decided(stream: Stream, network: Network) -> list[Judgement]:
     last_s = float(stream.times_s[-1])
     still = [last_s + number / RATE_HZ for number in range(1, finder.lag + 1)]
     rows = (*zip(stream.times_s.tolist(), stream.rows), *((time_s, stream.rows[-1]) for time_s in still))
+    sure = network.threshold_at(_USUAL.early)
     for time_s, row in rows:
-        peak = finder.add(time_s, row)
-        if peak is None or peak.amplitude < _USUAL.floor or peak.amplitude > _USUAL.limits.max_peak:
-            continue
-        said = network.judge(peak)
-        if said.micro >= network.threshold and _possible(said, stream, _USUAL.limits):
-            if found and _shared(found[-1], said) > OVERLAP:
+        looks = ((finder.add(time_s, row), network.threshold), (finder.if_still(time_s, row), sure))
+        for peak, least in looks:
+            if peak is None or not _USUAL.floor <= peak.amplitude <= _USUAL.limits.max_peak:
                 continue
-            found.append(said)
+            said = network.judge(peak)
+            ended = least < sure or said.offset_s < time_s
+            known = found and _shared(found[-1], said) > OVERLAP
+            if said.micro >= least and ended and not known and _possible(said, stream, _USUAL.limits):
+                found.append(said)
     return found
 
 
