@@ -2,8 +2,8 @@
 
 Every crop gives motion (`motion_track`), in which a matched filter looks for brief movements in the shape of an
 expression that stand out from what this face and head do anyway (`matched_filter`). Its peaks (`candidate`) are
-judged by a small network (`network`) and some limits (`judge`): first as if the face kept still from now on, when only a
-clear micro-expression is accepted, and once what follows has been seen. Peaks may follow one another at any distance;
+judged by a small network (`network`) and some limits (`judge`): first as if the face kept still from now on, when only
+a clear micro-expression is accepted, and once what follows has been seen. Peaks may follow one another at any distance;
 none hides another. Whatever is turned down keeps its reason.
 """
 
