@@ -1,5 +1,6 @@
 """What a trained network finds in measured motion: the decisions of `realtime.spotting.spotter`, without pictures."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -46,14 +47,15 @@ def decided(stream: Stream, network: Network) -> list[Judgement]:
     rows = (*zip(stream.times_s.tolist(), stream.rows), *((time_s, stream.rows[-1]) for time_s in still))
     sure = network.threshold_at(_USUAL.early)
     for time_s, row in rows:
-        looks = ((finder.add(time_s, row), network.threshold), (finder.if_still(time_s, row), sure))
-        for peak, least in looks:
+        seen = (finder.add(time_s, row), network.threshold, math.inf)
+        foreseen = (finder.if_still(time_s, row), sure, time_s)
+        for peak, least, before_s in (seen, foreseen):
             if peak is None or not _USUAL.floor <= peak.amplitude <= _USUAL.limits.max_peak:
                 continue
             said = network.judge(peak)
-            ended = least < sure or said.offset_s < time_s
-            known = found and _shared(found[-1], said) > OVERLAP
-            if said.micro >= least and ended and not known and _possible(said, stream, _USUAL.limits):
+            if said.micro < least or said.offset_s >= before_s or not _possible(said, stream, _USUAL.limits):
+                continue
+            if not found or _shared(found[-1], said) <= OVERLAP:
                 found.append(said)
     return found
 
