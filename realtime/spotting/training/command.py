@@ -74,7 +74,10 @@ def parser() -> Parser:
     return parser
 
 
-@command("mer-train spotter", interrupted="interrupted; measured motion is kept, repeat the command to continue")
+@command(
+    "mer-train spotter",
+    interrupted="interrupted; measured motion and finished folds are kept, repeat the command to continue",
+)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-train spotter`; return the exit code."""
     given = parser().parse_args(argv)
