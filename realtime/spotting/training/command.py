@@ -21,6 +21,7 @@ from mer.text import PlainConsole, printable
 if TYPE_CHECKING:
     from realtime.spotting.training.folds import Outcome
 
+_INTERRUPTED: Final = "interrupted; measured motion and finished folds are kept, repeat the command to continue"
 PROTOCOLS: Final = ("5fold", "loso")
 
 
@@ -74,10 +75,7 @@ def parser() -> Parser:
     return parser
 
 
-@command(
-    "mer-train spotter",
-    interrupted="interrupted; measured motion and finished folds are kept, repeat the command to continue",
-)
+@command("mer-train spotter", interrupted=_INTERRUPTED)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mer-train spotter`; return the exit code."""
     given = parser().parse_args(argv)
