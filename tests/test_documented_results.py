@@ -88,7 +88,7 @@ def test_the_default_input_learns_what_the_page_says(folder: Path) -> None:
     [
         ("a  1.00 +17 4 of 4", "│ a │ 0.97 │ +0 │ 4 of 4", False),
         ("a 1.00", "a 0.90", True),
-        ("a +17", "a -17", True),
+        ("a +17", "a -33", True),
         ("4 of 4 found", "3 of 4 found", True),
         ("AU12 hit", "AU6 hit", True),
         ("fear 0.91", "anger 0.91", True),
