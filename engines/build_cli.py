@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--verbose",
         action="store_true",
-        help="print the layers of the network and, of TensorRT-RTX, the kernels of the plan",
+        help="print the layers of the network and the kernels of the plan",
     )
     plan = parser.add_argument_group("plan")
     plan.add_argument(
