@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines import tensorrt_api
 from engines.graph import OPSET, build_graph
-from engines.kernels import Kernel
+from engines.kernels import Kernel, checked, refuse_wide
 from engines.manifest import INPUT, OUTPUT, Deviation, Layout, Manifest, Target, clip_shape, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
@@ -151,7 +151,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     keep_times()  # of a build that was ended, too
     if plan is None:
         raise MerError(f"{api.backend} {api.version} built nothing: {log.reason()}")
-    content, kernels = bytes(plan), _checked(log.kernels, options.precision)
+    content, kernels = bytes(plan), checked(log.kernels, options.precision)
     target = _target(api, options, device if api.backend == "tensorrt" else None, source_sha256=described.sha256)
     manifest = replace(
         described,
@@ -319,29 +319,8 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
             wide, convolutions = engine.wide_convolutions()
             found = engine.classify(clips)
     if manifest.precision == "fp16":
-        _refuse_wide(wide, convolutions)
+        refuse_wide(wide, convolutions)
     return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), ""
-
-
-def _checked(kernels: Sequence[Kernel], precision: str) -> tuple[Kernel, ...]:
-    """Return the kernels of a plan in the precision that it is called by, as far as the library tells."""
-    convolutions = [kernel for kernel in kernels if kernel.convolves]
-    if precision == "fp16":
-        _refuse_wide([kernel.name for kernel in convolutions if not kernel.half], len(convolutions))
-    return tuple(kernels)
-
-
-def _refuse_wide(wide: Sequence[str], convolutions: int) -> None:
-    """Refuse a plan that is called fp16 if some of its convolutions are not in half precision.
-
-    Raises:
-        MerError: If there are any.
-    """
-    if wide:
-        raise MerError(
-            f"{len(wide)} of {convolutions} convolutions of the plan are not in half precision, {wide[0]} for example; "
-            "nothing was written. Build with another --level, or with --precision fp32"
-        )
 
 
 def onnx_runtime_probabilities(source: Source, clips: NDArray[np.uint8]) -> NDArray[np.float32]:

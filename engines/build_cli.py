@@ -113,11 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PLAN",
         help=f"{option_help.OUT} (default: in the user's cache, where --engine auto finds it)",
     )
-    parser.add_argument(
-        "--verbose",
-        action="store_true",
-        help="print the layers of the network and the kernels of the plan",
-    )
+    parser.add_argument("--verbose", action="store_true", help="print the layers of the network and the plan's kernels")
     plan = parser.add_argument_group("plan")
     plan.add_argument(
         "--library",
