@@ -42,8 +42,7 @@ test-environments: $(ALL)  ## try the wheel in fresh environments: Python x (old
 check: $(ALL)  ## lint, format check, types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/mypy
-	$(BIN)/mypy --config-file tests/mypy.ini
+	$(BIN)/mypy --num-workers $(WORKERS)
 
 docs: $(ALL)  ## build the documentation as a site in site/; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
