@@ -66,9 +66,7 @@ def run(
     return (-1 if code is None else code), output
 
 
-def _start(
-    entry: str, arguments: Sequence[str], folder: Path, environment: dict[str, str], output: Connection
-) -> None:
+def _start(entry: str, arguments: Sequence[str], folder: Path, environment: dict[str, str], output: Connection) -> None:
     """Make a fork of the prepared process one that a shell has started, and run the program in it."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for fd in (1, 2):
