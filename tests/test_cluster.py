@@ -123,11 +123,14 @@ def test_an_environment_is_left_as_it_was(seen: Seen) -> None:
     assert seen.left == {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
 
 
-def test_a_ray_that_others_can_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_that_others_can_reach_is_not_used_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(ray, "init", lambda **options: done.append("started"))
+    monkeypatch.setattr(ray, "shutdown", lambda: done.append("ended"))
     monkeypatch.setattr(cluster, "listening_at", lambda ray: "10.0.0.8")
     with pytest.raises(MerError, match=r"listens at 10\.0\.0\.8, where others can reach it"):
         list(cluster.each(rest, [0], cluster="local", workers=1))
-    assert not ray.is_initialized()
+    assert done == ["started", "ended"]
 
 
 def test_an_error_of_a_task_arrives_as_it_was_raised(tmp_path: Path) -> None:
