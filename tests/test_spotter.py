@@ -11,7 +11,9 @@ from mer.face import geometry
 from mer.face.geometry import CROP_SIZE
 from mer.messages import FaceCrop
 from realtime.spotting import motion_track
+from realtime.spotting.candidate import EARLY, PeakFinder
 from realtime.spotting.face_shape import REGIONS
+from realtime.spotting.features import FACE, N_VALUES
 from realtime.spotting.motion import Motion
 from realtime.spotting.network import shipped
 from realtime.spotting.spotter import Spotter, SpotterConfig, Spotting
@@ -184,13 +186,66 @@ def test_a_slow_drift_does_not_hide_what_comes_on_top_of_it(course: Any) -> None
     assert [i.apex.time_s for i in found if i.verdict == "micro"] == [pytest.approx(4.05, abs=0.03)]
 
 
-def test_the_decision_waits_for_what_follows_but_not_longer_than_a_third_of_a_second(course: Any) -> None:
+@pytest.mark.parametrize(("early", "least_s", "most_s"), [(4.0, 0.0, 0.1), (1e9, 0.05, 0.34)])
+def test_a_clear_movement_is_decided_as_it_ends_and_another_once_what_follows_is_seen(
+    course: Any, early: Any, least_s: Any, most_s: Any
+) -> None:
     course[0] = bump(3.0, 3.15, 3.4, 1.0)
-    spotter = Spotter()
+    spotter = Spotter(SpotterConfig(early=early))
 
     (decided,) = [i for i in range(500) if spotter.step(crop(i)).intervals]
 
-    assert 3.45 < decided / RATE_HZ < 3.4 + 0.34
+    assert 3.4 + least_s < decided / RATE_HZ < 3.4 + most_s
+
+
+def test_deciding_early_finds_the_same_interval(course: Any) -> None:
+    course[0] = bump(3.0, 3.15, 3.4, 1.0)
+
+    (early,), (late,) = (intervals(run(Spotter(SpotterConfig(early=early)), 5.0)) for early in (4.0, 1e9))
+
+    for soon, in_the_end in zip((early.onset, early.apex, early.offset), (late.onset, late.apex, late.offset)):
+        assert soon.time_s == pytest.approx(in_the_end.time_s, abs=0.03)
+
+
+def test_nothing_is_decided_before_its_offset(course: Any) -> None:
+    course[0] = bump(3.0, 3.2, 3.48, 1.0)
+    spotter = Spotter(SpotterConfig(early=0.01))
+
+    for i in range(500):
+        assert all(interval.offset.time_s < i / RATE_HZ for interval in spotter.step(crop(i)).intervals)
+
+
+def test_what_was_accepted_early_is_not_turned_down_later(course: Any) -> None:
+    first, again = bump(3.0, 3.15, 3.4, 1.0), bump(3.44, 3.7, 4.4, 1.0)  # becomes a movement that goes on
+    course[0] = lambda time_s: first(time_s) + again(time_s)
+
+    found = intervals(run(Spotter(), 6.0))
+
+    accepted = [i for i in found if i.verdict == "micro"]
+    assert len(accepted) == 1
+    assert not [i for i in found if i.verdict == "rejected" and i.onset.time_s < accepted[0].apex.time_s]
+
+
+def test_a_face_that_keeps_still_shows_the_peak_that_was_foreseen() -> None:
+    network, shown = shipped(), bump(3.0, 3.15, 3.4, 1.0)
+    finder, rows = PeakFinder(network.expressions, network.classes), np.zeros((200, N_VALUES))
+    rows[:, :FACE] = np.random.default_rng(1).normal(0.0, 0.02, (200, FACE))
+    rows[:, :FACE] += np.outer([shown(i / 50.0) for i in range(200)], SMILE.ravel())
+    for i, row in enumerate(rows):
+        finder.add(i / 50.0, row)
+        foreseen = finder.if_still(i / 50.0, row)
+        if foreseen is not None and foreseen.time_s > 3.1:
+            break
+
+    still = [finder.add((i + number) / 50.0, row) for number in range(1, EARLY + 1)]
+
+    assert still[:-1] == [None] * (EARLY - 1)
+    assert foreseen is not None
+    assert still[-1] is not None
+    assert foreseen.time_s == pytest.approx(3.2, abs=0.05)
+    assert foreseen.time_s == pytest.approx(still[-1].time_s)
+    assert foreseen.features == pytest.approx(still[-1].features, abs=0.1)
+    assert foreseen.window == pytest.approx(still[-1].window, abs=1e-4)
 
 
 def test_what_could_be_seen_follows_from_the_motion_around(course: Any) -> None:

@@ -1,6 +1,7 @@
 """Movements that may be micro-expressions: moments at which the matched filter peaks, and what was measured there."""
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.spotting import measures
-from realtime.spotting.matched_filter import DURATIONS_S, LAG, MatchedFilter, Response
+from realtime.spotting.matched_filter import DURATIONS_S, LAG, LENGTH, MatchedFilter, Response, bumps_if_still
 from realtime.spotting.measures import Best
 from realtime.spotting.motion_track import RATE_HZ
 
@@ -17,6 +18,11 @@ MIN_MATCH: Final = 1.8
 PEAK_S: Final = 0.06
 """A peak is the largest match within this time before and after."""
 _REACH: Final = round(PEAK_S * RATE_HZ)
+EARLY: Final = 8
+"""Samples by which a peak is known sooner if the face keeps still from then on."""
+_MIDDLE: Final = LAG + _REACH - EARLY
+_AROUND: Final = range(_MIDDLE + _REACH, _MIDDLE - _REACH - 1, -1)
+_IF_STILL: Final = bumps_if_still(_AROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,24 @@ class PeakFinder:
         if height < MIN_MATCH or height < max(match for match, _ in self._waiting):
             return None
         return self._peak(middle)
+
+    def if_still(self, time_s: float, row: NDArray[np.float64]) -> Peak | None:
+        """Return the peak that `add` will find in EARLY samples should they all be like the last one.
+
+        Args:
+            time_s: Time of the last sample.
+            row: Of it; it has been added before.
+        """
+        if self._filter.count < LENGTH:
+            return None
+        match = self._filter.match_if_still(_IF_STILL)
+        if match[_REACH] < max(MIN_MATCH, match.max()):
+            return None
+        twin = copy(self)
+        twin._filter, twin._waiting = self._filter.twin(), self._waiting.copy()
+        for number in range(1, EARLY):
+            twin.add(time_s + number / RATE_HZ, row)
+        return twin.add(time_s + EARLY / RATE_HZ, row)
 
     def _peak(self, at: Response) -> Peak:
         best = Best.of(at)

@@ -9,6 +9,8 @@ is in standard deviations of what the face does most of the time. How loud it wa
 """
 
 from collections import deque
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,6 +63,19 @@ def bumps() -> NDArray[np.float64]:
     return np.array(rows)
 
 
+def bumps_if_still(ago: Sequence[int]) -> NDArray[np.float64]:
+    """Return (len(ago), durations, LENGTH) weights of the last rows for bumps whose middle was so many samples ago.
+
+    What a bump has not seen yet is taken to be as the last row.
+    """
+    found = np.zeros((len(ago), len(DURATIONS_S), LENGTH))
+    for weights, samples in zip(found, ago):
+        seen = LAG + 1 + samples
+        weights[:, LENGTH - seen :] = bumps()[:, :seen]
+        weights[:, -1] += bumps()[:, seen:].sum(axis=1)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What the filters say about one moment.
@@ -98,6 +113,7 @@ class MatchedFilter:
         recent: (2 LENGTH, N_VALUES) rows of the last samples.
         loudness: (durations,) mean square of all channels over the last seconds, in variances of the background.
         moments: The same of each of the last moments, RECENT_S of them.
+        count: Samples since the face was found.
     """
 
     def __init__(self, expressions: NDArray[np.float64]) -> None:
@@ -105,7 +121,7 @@ class MatchedFilter:
         self._shapes[:, :FACE] = expressions
         self._bumps = bumps()
         self.recent = np.zeros((2 * LENGTH, N_VALUES))
-        self._count = 0
+        self.count = 0
         self._past: list[NDArray[np.float64]] = []
         self._keep = 1.0 - 1.0 / (MEMORY_S * RATE_HZ)
         self._sum = np.zeros((len(DURATIONS_S), MOVING, MOVING))
@@ -119,24 +135,40 @@ class MatchedFilter:
         """Take the row of one sample; return what it completes."""
         self.recent[:-1] = self.recent[1:]
         self.recent[-1] = row
-        self._count += 1
-        if self._count < LENGTH:
+        self.count += 1
+        if self.count < LENGTH:
             return None
         heights = self._bumps @ self.recent[-LENGTH:, :MOVING]
         self._past.append(heights)
         if len(self._past) > round(DELAY_S * RATE_HZ):
             self._remember(self._past.pop(0))
-        if self._count % _EVERY == 0:
+        if self.count % _EVERY == 0:
             self._learn()
         match = np.einsum("dkc,dc->dk", self._whitened, heights)
         energy = self._energy(heights)
         self.moments.append(energy / MOVING)
         return Response(time_s - LAG / RATE_HZ, heights, match, energy, self.background, self._weights)
 
+    def match_if_still(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (n,) the largest match at each of some moments, should the face keep still from now on.
+
+        Args:
+            weights: (n, durations, LENGTH) from `bumps_if_still`.
+        """
+        heights = weights @ self.recent[-LENGTH:, :MOVING]
+        match: NDArray[np.float64] = np.einsum("dkc,ndc->ndk", self._whitened, heights).max(axis=(1, 2))
+        return match
+
+    def twin(self) -> "MatchedFilter":
+        """Return a copy for less than DELAY_S of further rows, which change nothing here."""
+        twin = copy(self)
+        twin.recent, twin.moments, twin._past = self.recent.copy(), self.moments.copy(), []
+        return twin
+
     @property
     def seconds(self) -> float:
         """How long the face has been seen."""
-        return self._count / RATE_HZ
+        return self.count / RATE_HZ
 
     def _energy(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
         energy: NDArray[np.float64] = ((heights[:, np.newaxis] @ self._inverse)[:, 0] * heights).sum(axis=1)

@@ -109,6 +109,11 @@ class Network:
     sha256: str
     _session: Any
 
+    def threshold_at(self, odds: float) -> float:
+        """Return the least probability of a micro-expression if the odds must be so many times those of `threshold`."""
+        least = odds * self.threshold / (1.0 - self.threshold)
+        return least / (1.0 + least)
+
     def judge(self, peak: Peak) -> Judgement:
         """Return what a peak is."""
         given = {"features": peak.features[np.newaxis], "window": peak.window[np.newaxis]}

@@ -2,8 +2,9 @@
 
 Every crop gives motion (`motion_track`), in which a matched filter looks for brief movements in the shape of an
 expression that stand out from what this face and head do anyway (`matched_filter`). Its peaks (`candidate`) are
-judged by a small network (`network`) and some limits (`judge`). Peaks may follow one another at any distance; none
-hides another. Whatever is turned down keeps its reason.
+judged by a small network (`network`) and some limits (`judge`): first as if the face kept still from now on, when only
+a clear micro-expression is accepted, and once what follows has been seen. Peaks may follow one another at any distance;
+none hides another. Whatever is turned down keeps its reason.
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ class SpotterConfig:
 
     Attributes:
         odds: Factor on the odds of a micro-expression that the network must give; 1 for its own threshold.
+        early: Factor on those odds for a decision before what follows the movement has been seen.
         floor: Least motion of a candidate, percent of the inter-ocular distance.
         stands_out: A movement that is turned down is named if it is so many times what the face usually does.
         warm_up_s: Face time before the first candidate.
@@ -37,6 +39,7 @@ class SpotterConfig:
     """
 
     odds: float = 1.0
+    early: float = 4.0
     floor: float = 0.10
     stands_out: float = 4.0
     warm_up_s: float = 1.0
@@ -118,7 +121,7 @@ class Spotter:
         decided: list[Interval] = []
         last = track.samples[-1]
         for number in range(1, self._finder.lag + 1):
-            decided += self._peak(track, last.time_s + number / RATE_HZ, row_of(last))
+            decided += self._decided(track, self._finder.add(last.time_s + number / RATE_HZ, row_of(last)))
         return self._spotting(decided + self._abandon(track, "unfinished"))
 
     @property
@@ -172,7 +175,9 @@ class Spotter:
             self._open_s = None
         elif self._open_s is None:
             self._open_s = sample.time_s
-        found = self._peak(track, sample.time_s, row_of(sample))
+        row = row_of(sample)
+        found = self._decided(track, self._finder.add(sample.time_s, row))
+        found += self._foreseen(track, self._finder.if_still(sample.time_s, row))
         self._watchable = self._seen_from()
         return found
 
@@ -187,23 +192,35 @@ class Spotter:
             return "apex"
         return "rising" if now > before else "falling"
 
-    def _peak(self, track: MotionTrack, time_s: float, row: NDArray[np.float64]) -> list[Interval]:
-        peak = self._finder.add(time_s, row)
+    def _decided(self, track: MotionTrack, peak: Peak | None) -> list[Interval]:
+        """Decide on a peak whose surroundings have been seen."""
         if peak is None or peak.amplitude < self.config.floor:
             return []
-        interval = self._judged(track, peak)
+        interval = self._judged(track, peak, odds=self.config.odds)
+        if self._is_known(interval):
+            return []
         if interval.verdict == "micro":
-            if self._found is not None and _overlap(self._found, interval) > OVERLAP:
-                return []
             self._found = interval
         elif peak.amplitude < max(self.config.floor, self.config.stands_out * peak.background):
             return []
         return [interval]
 
-    def _judged(self, track: MotionTrack, peak: Peak) -> Interval:
-        least = self._network.threshold
-        odds = self.config.odds * least / (1.0 - least)
-        threshold, said = odds / (1.0 + odds), self._network.judge(peak)
+    def _foreseen(self, track: MotionTrack, peak: Peak | None) -> list[Interval]:
+        """Accept a peak that is clear before what follows has been seen, or leave it for later."""
+        if peak is None or peak.amplitude < self.config.floor:
+            return []
+        interval = self._judged(track, peak, odds=self.config.odds * self.config.early)
+        ended = interval.offset.time_s < track.samples[-1].time_s
+        if interval.verdict != "micro" or not ended or self._is_known(interval):
+            return []
+        self._found = interval
+        return [interval]
+
+    def _is_known(self, interval: Interval) -> bool:
+        return self._found is not None and _overlap(self._found, interval) > OVERLAP
+
+    def _judged(self, track: MotionTrack, peak: Peak, *, odds: float) -> Interval:
+        threshold, said = self._network.threshold_at(odds), self._network.judge(peak)
         interval = judged(peak, said, track, threshold=threshold, limits=self.config.limits)
         return replace(interval, units=self._units.measure(peak)) if interval.verdict == "micro" else interval
 

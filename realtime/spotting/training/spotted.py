@@ -1,5 +1,6 @@
 """What a trained network finds in measured motion: the decisions of `realtime.spotting.spotter`, without pictures."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,15 +45,18 @@ def decided(stream: Stream, network: Network) -> list[Judgement]:
     last_s = float(stream.times_s[-1])
     still = [last_s + number / RATE_HZ for number in range(1, finder.lag + 1)]
     rows = (*zip(stream.times_s.tolist(), stream.rows), *((time_s, stream.rows[-1]) for time_s in still))
+    sure = network.threshold_at(_USUAL.early)
     for time_s, row in rows:
-        peak = finder.add(time_s, row)
-        if peak is None or peak.amplitude < _USUAL.floor or peak.amplitude > _USUAL.limits.max_peak:
-            continue
-        said = network.judge(peak)
-        if said.micro >= network.threshold and _possible(said, stream, _USUAL.limits):
-            if found and _shared(found[-1], said) > OVERLAP:
+        seen = (finder.add(time_s, row), network.threshold, math.inf)
+        foreseen = (finder.if_still(time_s, row), sure, time_s)
+        for peak, least, before_s in (seen, foreseen):
+            if peak is None or not _USUAL.floor <= peak.amplitude <= _USUAL.limits.max_peak:
                 continue
-            found.append(said)
+            said = network.judge(peak)
+            if said.micro < least or said.offset_s >= before_s or not _possible(said, stream, _USUAL.limits):
+                continue
+            if not found or _shared(found[-1], said) <= OVERLAP:
+                found.append(said)
     return found
 
 
