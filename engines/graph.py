@@ -67,8 +67,8 @@ def build_graph(
     _head(writer, query, key_value)
     shape: list[str | int | None] = ["n", *clip_shape(mode)]
     clips = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape)
-    answer = helper.make_tensor_value_info(OUTPUT, single, ["n", len(arrays["out_bias"])])
-    graph = writer.finish([clips], [answer], f"{model}_{mode}_{layout}_{precision}")
+    output = helper.make_tensor_value_info(OUTPUT, single, ["n", len(arrays["out_bias"])])
+    graph = writer.finish([clips], [output], f"{model}_{mode}_{layout}_{precision}")
     proto: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION, producer_name="mer-live"
     )
