@@ -279,7 +279,7 @@ def _rows(
         source=str(model),
         engine=str(folder / "torch.safetensors"),
         result=str(folder / "result.json"),
-        answers=str(folder / "answers.npy"),
+        probabilities=str(folder / "probabilities.npy"),
         batches=settings.batches,
         seconds=settings.seconds,
         threads=settings.threads,
@@ -290,7 +290,7 @@ def _rows(
         try:
             job = replace(job, engine=str(_write_onnx(source, precision, folder)))
         except MerError as refusal:  # not every model can be written in every precision
-            built = {"unmeasured": str(refusal)}
+            built = {"skipped_reason": str(refusal)}
     elif runtime.built:
         plan = plan_path(settings.plans or folder, source, runner, precision)
         job = replace(job, engine=str(plan.absolute()))
@@ -299,7 +299,7 @@ def _rows(
     common = {"runner": runner, "precision": precision}
     if "skipped_reason" in result:
         return [common | {"batch": batch, "skipped_reason": result["skipped_reason"]} for batch in settings.batches]
-    error = deviation(np.load(job.answers), expected, reference="").relative
+    error = deviation(np.load(job.probabilities), expected, reference="").relative
     shared = (
         common
         | built

@@ -40,8 +40,8 @@ class Job:
         precision: fp32, fp16 or fp16-weights.
         source: The model: .onnx or .safetensors.
         engine: The file to run, or the plan to build.
-        result: Where to write the JSON answer.
-        answers: Where to write the probabilities of the parity clips, as .npy.
+        result: Where to write the JSON result.
+        probabilities: Where to write the probabilities of the parity clips, as .npy.
         batches: Batch sizes to measure.
         seconds: How long to measure each.
         threads: For the CPU.
@@ -55,7 +55,7 @@ class Job:
     source: str
     engine: str
     result: str
-    answers: str
+    probabilities: str
     batches: tuple[int, ...]
     seconds: float
     threads: int
@@ -105,7 +105,7 @@ def _measure(job: Job) -> dict[str, Any]:
     clips = parity_clips(mode)
     classify(clips[:1])
     cold_start_s = time.time() - job.started_s
-    np.save(job.answers, np.concatenate([classify(clip[None]) for clip in clips]))
+    np.save(job.probabilities, np.concatenate([classify(clip[None]) for clip in clips]))
     batches = {}
     for batch in job.batches:
         times = times_ms(partial(classify, np.resize(clips, (batch, *clips.shape[1:]))), job.seconds)

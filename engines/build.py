@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engines import tensorrt_api
 from engines.graph import OPSET, build_graph
+from engines.kernels import Kernel, checked, refuse_wide
 from engines.manifest import INPUT, OUTPUT, Deviation, Layout, Manifest, Target, clip_shape, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
@@ -76,6 +77,7 @@ class Built:
         manifest: What is written beside it.
         ports: Inputs, then outputs, read back from the library.
         layers: Name, type, output shape and type of each layer of the network.
+        kernels: What the plan runs, in order; none where the library does not tell.
         parity_skipped_reason: Why no GPU has run it; empty if one has.
     """
 
@@ -83,6 +85,7 @@ class Built:
     manifest: Manifest
     ports: tuple[Port, ...]
     layers: tuple[tuple[str, str, str, str], ...]
+    kernels: tuple[Kernel, ...]
     parity_skipped_reason: str
 
 
@@ -148,7 +151,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     keep_times()  # of a build that was ended, too
     if plan is None:
         raise MerError(f"{api.backend} {api.version} built nothing: {log.reason()}")
-    content = bytes(plan)
+    content, kernels = bytes(plan), checked(log.kernels, options.precision)
     target = _target(api, options, device if api.backend == "tensorrt" else None, source_sha256=described.sha256)
     manifest = replace(
         described,
@@ -165,7 +168,7 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
     _check_deviation(measured, options.precision)
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
-    return Built(content, manifest, ports, _layers(network), parity_skipped_reason)
+    return Built(content, manifest, ports, _layers(network), kernels, parity_skipped_reason)
 
 
 def _graph(source: Source, options: BuildOptions) -> bytes:
@@ -315,11 +318,8 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
         with engine:
             wide, convolutions = engine.wide_convolutions()
             found = engine.classify(clips)
-    if manifest.precision == "fp16" and wide:
-        raise MerError(
-            f"{len(wide)} of {convolutions} convolutions of the plan are not in half precision, {wide[0]} for example; "
-            "nothing was written. Build with another --level, or with --precision fp32"
-        )
+    if manifest.precision == "fp16":
+        refuse_wide(wide, convolutions)
     return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), ""
 
 

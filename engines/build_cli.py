@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PLAN",
         help=f"{option_help.OUT} (default: in the user's cache, where --engine auto finds it)",
     )
-    parser.add_argument("--verbose", action="store_true", help="print the layers of the network")
+    parser.add_argument("--verbose", action="store_true", help="print the layers of the network and the plan's kernels")
     plan = parser.add_argument_group("plan")
     plan.add_argument(
         "--library",
@@ -190,6 +190,11 @@ def _build(arguments: argparse.Namespace) -> int:
         for row in built.layers:
             table.add_row(*row)
         out.print(table)
+        kernels = Table("kernel", "type", "input", title="plan")
+        for kernel in built.kernels:
+            kernels.add_row(kernel.name, kernel.kind, "half" if kernel.half else "single")
+        if built.kernels:
+            out.print(kernels)
     measured = built.manifest.deviation
     parity = (
         f"relative error {measured.relative:.1e} against {measured.reference}"

@@ -18,7 +18,7 @@ class FallbackEngine:
     Args:
         engine: Owned, and closed with this one.
         reserve: Opens the engine to go on with; must have the same classes and input.
-        on_failure: Told once, in one sentence, what failed and what goes on.
+        on_failure: Called once, with a sentence that says what failed and what goes on.
 
     Attributes:
         name: Library and device of the engine in use.

@@ -31,6 +31,8 @@ _IR_VERSION: Final = 8
 LAYOUTS: Final[dict[Precision, Layout]] = {"fp32": "gates", "fp16-weights": "gates", "fp16": "joint", "int8": "bytes"}
 """The layout to run each in; fp16 arithmetic is for GPUs."""
 _N_HEADS: Final = 4
+_WIDTH: Final = 64
+"""Of a query, a key and a value, all heads together."""
 _BLOCK: Final = 30
 _GRID: Final = 3
 """Side of conv3d's blocks in pixels, and how many lie side by side."""
@@ -56,7 +58,7 @@ def build_graph(
     half = TensorProto.FLOAT16
     single = TensorProto.FLOAT
     writer = GraphWriter(
-        _with_doubled_candidate(arrays, model) if layout == "joint" else arrays,
+        _joined(arrays, model) if layout == "joint" else arrays,
         compute=half if precision == "fp16" else single,
         stored=single if precision == "fp32" else half,
     )
@@ -65,8 +67,8 @@ def build_graph(
     _head(writer, query, key_value)
     shape: list[str | int | None] = ["n", *clip_shape(mode)]
     clips = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, shape)
-    answer = helper.make_tensor_value_info(OUTPUT, single, ["n", len(arrays["out_bias"])])
-    graph = writer.finish([clips], [answer], f"{model}_{mode}_{layout}_{precision}")
+    output = helper.make_tensor_value_info(OUTPUT, single, ["n", len(arrays["out_bias"])])
+    graph = writer.finish([clips], [output], f"{model}_{mode}_{layout}_{precision}")
     proto: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION, producer_name="mer-live"
     )
@@ -140,10 +142,12 @@ def _gates(w: GraphWriter, mode: InputMode) -> tuple[str, str]:
     return _project(w, w.op("Concat", *tokens, axis=1, name="tokens"), tokens[-1])
 
 
-def _with_doubled_candidate(arrays: Arrays, model: str) -> Arrays:
+def _joined(arrays: Arrays, model: str) -> Arrays:
+    """Return the arrays of the layout "joint": the candidate doubled, query, key and value side by side."""
     if model != "convlstm":
         return arrays
     doubled = dict(arrays)
+    doubled["query_key_value_weight"] = np.concatenate([arrays["query_weight"], arrays["key_value_weight"]], axis=1)
     for name in ("input_weight", "input_bias", "state_weight"):
         doubled[name] = arrays[name].copy()
         doubled[name][len(doubled[name]) * 3 // 4 :] *= 2.0  # exact in every binary format
@@ -174,7 +178,13 @@ def _joint(w: GraphWriter, mode: InputMode) -> tuple[str, str]:
         states.append(state)
     pooled = w.op("MaxPool", w.op("Concat", *states, axis=0), kernel_shape=[2, 2], strides=[2, 2])
     reduced = w.op("Conv", pooled, w.weight("reduce_weight"), w.weight("reduce_bias"))
-    return _project_by_time(w, w.op("Reshape", reduced, w.integers(N_FRAMES, -1, 8 * 44 * 44), name="tokens"))
+    tokens = w.op("Reshape", reduced, w.integers(-1, 8 * 44 * 44), name="tokens")  # (13 n, 15488)
+    # One product for all: the queries that nobody needs cost less than taking the last tokens out.
+    together = w.op("MatMul", tokens, w.weight("query_key_value_weight"), name="query_key_value")
+    by_clip = w.op("Transpose", w.op("Reshape", together, w.integers(N_FRAMES, -1, 3 * _WIDTH)), perm=[1, 0, 2])
+    by_clip = _to(w, by_clip, TensorProto.FLOAT)
+    query = w.op("Slice", by_clip, w.integers(N_FRAMES - 1, 0), w.integers(N_FRAMES, _WIDTH), w.integers(1, 2))
+    return query, w.op("Slice", by_clip, w.integers(_WIDTH), w.integers(3 * _WIDTH), w.integers(2))
 
 
 def _bytes(w: GraphWriter, mode: InputMode) -> tuple[str, str]:

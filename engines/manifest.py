@@ -57,7 +57,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """How far an engine's answers are from a reference on the same clips.
+    """How far an engine's probabilities are from a reference on the same clips.
 
     Attributes:
         reference: What it was compared with.
@@ -84,7 +84,7 @@ class Manifest:
         parameters: Numbers that training adjusted (folding makes the file hold fewer).
         mode: Encoding of the input.
         classes: Names in the order of the output.
-        none_threshold: Probability below which the best class is not answered.
+        none_threshold: Probability of the best class below which none is predicted.
         temperature: Already inside the graph: softmax(logits / temperature).
         precision: Of the weights and the arithmetic.
         opset: ONNX opset.

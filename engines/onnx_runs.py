@@ -36,7 +36,7 @@ def first_output(session: Any, inputs: Mapping[str, NDArray[Any]], *, source: st
     watch.daemon = True
     watch.start()
     try:
-        answers: NDArray[Any] = session.run(None, dict(inputs), options)[0]
+        output: NDArray[Any] = session.run(None, dict(inputs), options)[0]
     except Exception as error:  # its exception types share no base class of their own
         if late.is_set():
             why = f"did not return within {RUN_LIMIT_S:g} s; its graph may hold an endless loop, export it again"
@@ -45,4 +45,4 @@ def first_output(session: Any, inputs: Mapping[str, NDArray[Any]], *, source: st
         raise MerError(f"{source} {why}") from error
     finally:
         watch.cancel()
-    return answers
+    return output

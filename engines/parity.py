@@ -1,4 +1,4 @@
-"""How far two engines' answers are apart, on clips that are the same everywhere."""
+"""How far two engines' probabilities are apart, on clips that are the same everywhere."""
 
 from typing import Final
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, Protocol
 
+from engines.kernels import Kernel, read_kernels
 from engines.manifest import Layout
 from mer.errors import MerError
 from mer.files import from_json, write_atomically
@@ -91,10 +92,12 @@ class Log:
     Attributes:
         logger: TensorRT's own object.
         errors: The last errors.
+        kernels: Those of the last plan that was built, where the library tells: TensorRT-RTX does.
     """
 
     logger: Any
     errors: deque[str]
+    kernels: list[Kernel]
 
     def reason(self) -> str:
         """Return the errors since the last call, for a message of ours."""
@@ -108,6 +111,7 @@ def log_of(module: ModuleType) -> Log:
     """Return the log of this process: TensorRT reports to the first logger it is given, whoever gives others."""
     base: Any = module.ILogger
     errors: deque[str] = deque(maxlen=8)
+    kernels: list[Kernel] = []
 
     class Logger(base):  # type: ignore[misc]  # the module is only known at run time
         def __init__(self) -> None:
@@ -116,8 +120,10 @@ def log_of(module: ModuleType) -> Log:
         def log(self, severity: Any, message: str) -> None:
             if severity in (base.INTERNAL_ERROR, base.ERROR):
                 errors.append(message)
+            elif found := read_kernels(message):
+                kernels[:] = found
 
-    return Log(Logger(), errors)
+    return Log(Logger(), errors, kernels)
 
 
 def start(api: Api, kind: Literal["Builder", "Runtime"]) -> Any:
@@ -128,6 +134,7 @@ def start(api: Api, kind: Literal["Builder", "Runtime"]) -> Any:
     """
     log = log_of(api.module)
     log.errors.clear()
+    log.kernels.clear()
     try:
         return getattr(api.module, kind)(log.logger)
     except TypeError as error:  # pybind11's word for a null pointer

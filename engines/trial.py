@@ -34,9 +34,9 @@ def try_out(path: Path) -> None:
         raise MerError(
             f"engine {path} was not opened within {LIMIT_S:g} s; its graph may hold an endless loop, export it again"
         ) from error
-    told = done.stdout.decode(errors="replace").strip().replace(str(path.absolute()), str(path))
-    if done.returncode and told:
-        raise MerError(told)
+    message = done.stdout.decode(errors="replace").strip().replace(str(path.absolute()), str(path))
+    if done.returncode and message:
+        raise MerError(message)
     if done.returncode:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         raise MerError(f"engine {path} ended the process that opened it ({done.returncode}: {last}); export it again")

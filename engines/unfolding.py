@@ -1,7 +1,7 @@
 """From the arrays of `engines.folding` back to a torch network that gives the same outputs. Needs torch.
 
 The shipped file holds folded weights only, and torch is what the other runners are measured against. Folding
-cannot be undone, but a network of the same shape, at the same cost, can be given weights that answer alike.
+cannot be undone, but a network of the same shape, at the same cost, can be given weights with the same predictions.
 """
 
 import math

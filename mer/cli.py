@@ -7,7 +7,6 @@ a sentence as well, with the name of a private file that holds what is needed to
 import contextlib
 import errno
 import functools
-import importlib.metadata
 import os
 import platform
 import re
@@ -208,6 +207,8 @@ def _report(error: BaseException) -> str:
 
 def _versions() -> dict[str, str]:
     """Return the versions of this program and of what it needs, as far as they are installed."""
+    import importlib.metadata  # late: brings the email package, and only a defect needs it
+
     found = {}
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         needed = importlib.metadata.requires("mer-live") or []

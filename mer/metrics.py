@@ -132,12 +132,12 @@ def figures(
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers of similar confidence.
+    """Predictions of similar confidence.
 
     Attributes:
         low: Least confidence, exclusive.
         high: Largest confidence, inclusive.
-        count: Answers.
+        count: Predictions.
         confidence: Their mean probability.
         accuracy: Share of them that are right.
     """

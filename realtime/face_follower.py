@@ -25,7 +25,7 @@ class FaceFollower:
     Args:
         move: Moves the region by pixels to the right and down.
         size_wh: Width and height of the region.
-        announce: Told of each move.
+        announce: Called with a notice of each move.
     """
 
     def __init__(

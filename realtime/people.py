@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from mer.errors import UsageError
 from mer.face.crowd import MAX_PEOPLE, CrowdTracker
 from mer.face.landmark_process import FACES
-from mer.face.landmarker import Landmarker
-from mer.face.tracker import FaceTracker
+from mer.face.tracker import FaceTracker, Meshes
 from mer.messages import FaceCrop
 from realtime.messages import Totals
 from realtime.quality.meter import QualityMeter
@@ -34,7 +33,7 @@ def faces_of(people: int) -> int:
     return max(FACES, people)
 
 
-def tracker_of(landmarker: Landmarker, *, people: int) -> FaceTracker | CrowdTracker:
+def tracker_of(landmarker: Meshes, *, people: int) -> FaceTracker | CrowdTracker:
     """Return what follows one person, or several."""
     return FaceTracker(landmarker) if people == 1 else CrowdTracker(landmarker, most=people)
 

@@ -14,7 +14,7 @@ from typing import Final
 from engines.protocol import Engine
 from mer.errors import MerError
 from mer.face.landmarker import Landmarker
-from mer.face.tracker import Precrop
+from mer.face.tracker import Meshes, Precrop
 from mer.messages import FIRST_PERSON, FaceCrop, Frame, Interval
 from mer.preprocess import check_mode
 from mer.sampling import REST_S
@@ -64,7 +64,7 @@ class Pipeline:
         rate_hz: float,
         engine: Engine,
         face_model: Path | None = None,
-        landmarker: Landmarker | None = None,
+        landmarker: Meshes | None = None,
         spotter: SpotterConfig | None = None,
         sensitivity: float = 1.0,
         people: int = 1,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,8 +37,10 @@ def batch_in_this_process(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
         for number, job in enumerate(jobs):
             yield number, work(job, SimpleNamespace(update=lambda done, total: None))
 
+    no_landmarks = SimpleNamespace(detect=None, detect_still=None, news=None, close=lambda: None)
     monkeypatch.setattr(processes, "in_processes", done)
     monkeypatch.setattr(workers, "engine_of_this_process", lambda choice: engine)
+    monkeypatch.setattr(workers, "landmarker_of_this_process", cache(lambda model, faces: no_landmarks))
 
 
 class FakeClock:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from engine_models import save_random
 
 from engines import build, build_cli, tensorrt_api
 from engines.build import BuildOptions, Port
+from engines.kernels import TABLE, read_kernels
 from engines.manifest import load_pair, read_manifest, sha256
 from engines.select import SHIPPED_MODEL
 from engines.source import read_source
 from mer.errors import MerError
+from mer.sampling import N_FRAMES
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
@@ -44,6 +47,34 @@ def test_rtx_builds_the_shipped_model_in_ten_seconds_without_a_gpu(tmp_path: Pat
 
 
 @needs_rtx
+def test_a_step_of_the_recurrence_is_two_kernels_in_half_precision(tmp_path: Path, no_gpu: Any) -> None:
+    source = read_source(SHIPPED_MODEL)
+    kernels = build.build_plan(source, tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()).kernels
+    steps = [place for place, kernel in enumerate(kernels) if kernel.name.startswith("step")]
+
+    assert all(kernel.half for kernel in kernels if kernel.convolves)
+    assert [b - a for a, b in pairwise(steps)] == [2] * (N_FRAMES - 2)
+    assert len(kernels) < 40  # no copies of gates or tokens in between; 38 when this was written
+
+
+@needs_rtx
+def test_an_rtx_plan_whose_convolutions_are_not_half_is_not_called_fp16(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_gpu: Any
+) -> None:
+    as_said = (
+        "Layers:\nName: step1, LayerType: correlation, Inputs: [ { Datatype: Float } ], Constants: [], Outputs: []"
+    )
+    wide = read_kernels(as_said)
+    monkeypatch.setattr(tensorrt_api, "read_kernels", lambda message: wide if message.startswith(TABLE) else [])
+
+    with pytest.raises(MerError, match=r"1 of 1 convolutions .* not in half precision, step1 .*nothing was written"):
+        build.build_plan(
+            read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_rtx
 def test_the_manifest_of_an_rtx_plan_names_versions_and_source(tmp_path: Path, no_gpu: Any) -> None:
     assert build_cli.main(["-o", str(tmp_path / "m.plan"), "--compute-capability", "8.9"]) == 0
     manifest, _ = load_pair(tmp_path / "m.plan")
@@ -66,6 +97,7 @@ def test_the_command_builds_from_a_checkpoint_and_shows_the_layers(
     assert build_cli.main([str(checkpoint), "-o", str(tmp_path / "m.plan"), "--verbose", "--max-batch", "2"]) == 0
     out = capsys.readouterr().out
     assert "convolution" in out
+    assert "correlation" in out  # the word of the plan
     assert "clips: UINT8 (-1, 13, 90, 90)" in out
     assert "predictions not compared: no CUDA driver" in out
 

@@ -27,7 +27,6 @@ from mer import train
 from mer.errors import MerError, UsageError
 from mer.jobs import cluster
 from mer.training import run, tasks
-from realtime.commands import replay
 
 ROOT = Path(__file__).parent.parent
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray reads it once, when it is imported: here, not by `each`
@@ -121,13 +120,6 @@ def test_a_cluster_of_this_machine_asks_no_cloud_where_it_runs(seen: Seen) -> No
 
 def test_an_environment_is_left_as_it_was(seen: Seen) -> None:
     assert seen.left == {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
-
-
-def test_a_ray_that_others_can_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "listening_at", lambda ray: "10.0.0.8")
-    with pytest.raises(MerError, match=r"listens at 10\.0\.0\.8, where others can reach it"):
-        list(cluster.each(rest, [0], cluster="local", workers=1))
-    assert not ray.is_initialized()
 
 
 def test_an_error_of_a_task_arrives_as_it_was_raised(tmp_path: Path) -> None:
@@ -263,43 +255,15 @@ def test_ctrl_c_ends_ray_too() -> None:
     pytest.fail("processes of Ray are left")
 
 
-@pytest.mark.parametrize("text", ["", "ray://head:10001", "head", "head:port", "local:"])
-def test_what_is_no_address_is_refused(text: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        replay.main([str(study), "--out", "nowhere", f"--cluster={text}"])
-    assert ended.value.code == 2
-    assert "is not the address of a cluster" in capsys.readouterr().err
-
-
-def test_an_address_where_nothing_listens_is_named() -> None:
-    with pytest.raises(UsageError, match=r"--cluster 127\.0\.0\.1:9 does not answer"):
-        cluster.check("127.0.0.1:9")
-
-
-def test_who_listens_but_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "ANSWER_S", 2.0)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        pytest.raises(UsageError, match="does not answer within 2 s"),
-    ):
-        cluster.check(f"127.0.0.1:{server.getsockname()[1]}")
-
-
-def test_a_missing_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"mer-live\[cluster\]"):
-        cluster.check("local")
-
-
 QUICK = ("--model", "conv3d", "--input", "residual", "--epochs", "2", "--batch", "4", "--warmup", "0")
 COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")
 
 
-def answers(run: Path) -> dict[str, bytes]:
+def predictions(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in run.glob("**/predictions.csv")}
 
 
-def test_folds_on_a_cluster_give_the_same_answers_although_a_worker_is_killed(
+def test_folds_on_a_cluster_give_the_same_predictions_although_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ["--clips", str(write_toy(tmp_path / "toy.npz")), *QUICK, *COMMON]
@@ -307,8 +271,8 @@ def test_folds_on_a_cluster_give_the_same_answers_although_a_worker_is_killed(
     killed = kill_one_worker(run, monkeypatch)
     assert train.main([*options, "--out", str(tmp_path / "spread"), "--cluster", "local", "--jobs", "2"]) == 0
     assert len(killed) == 1
-    assert len(answers(tmp_path / "alone")) == 5
-    assert answers(tmp_path / "spread") == answers(tmp_path / "alone")
+    assert len(predictions(tmp_path / "alone")) == 5
+    assert predictions(tmp_path / "spread") == predictions(tmp_path / "alone")
     assert (tmp_path / "spread/best.safetensors").is_file()
 
 
@@ -322,8 +286,8 @@ def test_a_table_on_a_cluster_is_the_same_although_a_worker_is_killed(
     killed = kill_one_worker(tasks, monkeypatch)
     assert evaluate.main([*table, "--out", str(folders[1]), "--cluster", "local", "--jobs", "2"]) == 0
     assert len(killed) == 1
-    assert [len(answers(folder)) for folder in folders] == [6, 6]
-    assert answers(folders[1]) == answers(folders[0])
+    assert [len(predictions(folder)) for folder in folders] == [6, 6]
+    assert predictions(folders[1]) == predictions(folders[0])
     alone, together = (json.loads((folder / "table1.json").read_text())["systems"] for folder in folders)
     assert [system["figures"] for system in together] == [system["figures"] for system in alone]
 

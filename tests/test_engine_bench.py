@@ -97,6 +97,15 @@ def test_what_cannot_be_measured_has_a_reason_and_no_figures(report: Any, monkey
         assert "p50_ms" not in row
 
 
+def test_a_precision_that_a_model_cannot_have_is_a_reason_and_not_measured(model: Any) -> None:
+    settings = bench.Settings(batches=(1,), seconds=0.05, runners=("onnxruntime",), precisions=("int8",))
+
+    (row,) = bench.measure_all(model, settings)["rows"]
+
+    assert "cannot be written in int8" in row["skipped_reason"]
+    assert "p50_ms" not in row
+
+
 def test_a_worker_that_dies_is_reported(model: Any, tmp_path: Path) -> None:
     job = bench_worker.Job("measure", "onnxruntime", "fp32", str(model), "", str(tmp_path / "r"), "", (1,), 0.1, 1)
     settings = bench.Settings(pythons=(("onnxruntime", "python3 -c 'raise SystemExit(3)'"),))

@@ -1,4 +1,5 @@
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ from engines.quantised import quantised_gates
 from engines.runtime.onnx import new_session
 from mer.errors import MerError
 from mer.labels import CLASSES
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_parity_clips() -> Iterator[None]:
+    """Noise and a bar instead of two of each: torch takes a second for one in float64."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "parity_clips", functools.partial(parity_clips, count=2))
+        yield
 
 
 def run(content: Any, clips: Any) -> Any:

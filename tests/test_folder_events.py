@@ -34,7 +34,7 @@ def events(path: Path) -> np.ndarray:
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "base.mp4"
-    settings = Settings(fps=FPS, seconds=4.0, events=1, amplitude_percent=(1.5, 2.5), seed=5)
+    settings = Settings(fps=FPS, seconds=4.0, events=1, size_wh=(320, 240), amplitude_percent=(1.5, 2.5), seed=5)
     render(packaged_portrait(), path, settings, quality=95)
     return path
 

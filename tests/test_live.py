@@ -127,6 +127,29 @@ def test_a_source_that_is_not_there_ends_with_one_line_and_exit_code_1(
     assert error.count("\n") == 1
 
 
+def test_engine_and_source_are_opened_side_by_side(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=60.0)
+
+    def opened(text: str, **_: Any) -> FrameReader:
+        both.wait()
+        return FrameReader(Path(text), grey=True)
+
+    def engine(_: str) -> FakeEngine:
+        both.wait()
+        return FakeEngine()
+
+    monkeypatch.setattr(realtime.commands.live, "open_source", opened)
+    monkeypatch.setattr(realtime.commands.live, "open_engine", engine)
+    assert main(["--camera", str(recording), "--duration", "0.01"]) == 0
+
+
+def test_an_engine_is_closed_if_the_source_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine()
+    monkeypatch.setattr(realtime.commands.live, "open_engine", lambda choice: engine)
+    assert main(["--camera", "nothing.mp4"]) == 1
+    assert engine.closed
+
+
 def test_an_events_file_that_cannot_be_written_ends_with_exit_code_1(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from toy_clips import CLASSES, write_toy
+from toy_clips import CLASSES, toy_clips, write_toy
 from watched import Watch, by_strace, can_be_alone, can_trace, in_namespace
 
 TOY_TRAINING = ("--model", "conv3d", "--input", "residual", "--classes", ",".join(CLASSES), "--epochs", "1")
-CPU = ("--batch", "4", "--warmup", "0", "--threads", "1", "--device", "cpu")
+CPU = ("--protocol", "holdout", "--batch", "4", "--warmup", "0", "--threads", "1", "--device", "cpu")
 LEAVING = {
     "look-up": "import socket; socket.getaddrinfo('play.googleapis.com', 443)",
     "connection": "import socket; socket.create_connection(('192.0.2.1', 443), timeout=0.01)",
@@ -87,7 +87,7 @@ def test_the_doctor_sends_nothing(watch: Watch, tmp_path: Path) -> None:
 
 def test_training_sends_nothing(watch: Watch, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
-    clips = write_toy(tmp_path / "toy.npz")
+    clips = write_toy(tmp_path / "toy.npz", **toy_clips(4, 3))
     arguments = ["--clips", str(clips), "--out", str(tmp_path / "run"), *TOY_TRAINING, *CPU]
     code, calls = watch(tmp_path, command("engines.train"), arguments)
     assert (code, [call for call in calls if "ldconfig" not in call]) == (0, [])  # torch starts it to find CUDA

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,8 +14,10 @@ from rich.console import Console
 
 from realtime.messages import Totals
 from realtime.screen import drawing
+from realtime.screen import overlay as screen
 from realtime.screen.history import History, Tabs
 from realtime.screen.overlay import Header, Overlay
+from realtime.screen.terminal import Terminal
 from realtime.timing import Timing
 
 SIZES = [(80, 24), (120, 34), (200, 60), (40, 12)]
@@ -130,6 +132,28 @@ def test_says_that_there_is_no_face() -> None:
 def test_exports_a_picture(tmp_path: Path) -> None:
     overlay_after(1000).export_svg(tmp_path / "o.svg", width=100, height=30)
     assert "happiness" in (tmp_path / "o.svg").read_text()
+
+
+def test_the_first_picture_is_drawn_as_soon_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    overlay, ended = overlay_after(0), threading.Event()
+    drawn = [threading.Event(), threading.Event()]
+    ways = iter(drawn)
+    render = overlay.render
+
+    def watched(**size: Any) -> Any:
+        shown = render(**size)
+        if (way := next(ways, None)) is not None:
+            way.set()
+        return shown
+
+    monkeypatch.setattr(screen, "FIRST_S", 60.0)
+    monkeypatch.setattr(Terminal, "keys", lambda *_: str(ended.wait(60.0))[:0])  # the next redraw never comes
+    monkeypatch.setattr(overlay, "render", watched)
+    with overlay:
+        assert drawn[0].wait(60.0)
+        overlay.update(update(0, 0.0))
+        assert drawn[1].wait(60.0)
+        ended.set()
 
 
 def test_leaves_no_thread_behind() -> None:

@@ -79,8 +79,8 @@ def test_an_own_model_with_own_loss_is_trained_evaluated_and_exported(
 
 def test_processes_of_folds_load_the_plugin_and_an_interrupted_run_goes_on(toy: Path, tmp_path: Path) -> None:
     own = ("--plugin", str(EXAMPLES / "own_model.py"), "--model", "tiny", "--epochs", "1")
-    given = ["--clips", str(toy), *own, *QUICK, "--protocol", "5fold", "--jobs", "2", "--out", str(tmp_path / "run")]
-    assert train.main(given) == 0
+    given = ["--clips", str(toy), *own, *QUICK, "--protocol", "5fold", "--out", str(tmp_path / "run")]
+    assert train.main([*given, "--jobs", "2"]) == 0
     (tmp_path / "run/fold-2/result.json").unlink()
     assert train.main(given) == 0
     assert (tmp_path / "run/fold-2/result.json").is_file()

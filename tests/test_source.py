@@ -11,7 +11,7 @@ from mer.errors import MerError, UsageError
 from mer.media.video import FrameReader
 from realtime.capture.cameras.base import Mode
 from realtime.capture.cameras.registry import BACKENDS
-from realtime.capture.live_source import LiveSource
+from realtime.capture.live_source import RATE_WINDOW_S, STEADY_WINDOW_S, LiveSource
 from realtime.capture.source import open_source, paced
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -167,6 +167,19 @@ def test_what_piled_up_before_the_start_is_thrown_away() -> None:
     assert frames[0].index == 0
     assert frames[1].index == 1
     assert steps_s == pytest.approx([0.02] * (len(frames) - 1))
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "watched_s"),
+    [([0.02], STEADY_WINDOW_S), ([0.01, 0.03], RATE_WINDOW_S), ([0.04], RATE_WINDOW_S)],
+    ids=["even", "uneven", "even, but not at the stated rate"],
+)
+def test_a_source_is_watched_until_its_rate_is_known(waits_s: list[float], watched_s: float) -> None:
+    clock = FakeClock()
+    camera = FakeCamera([0] * 100, fps=50.0, camera_clock="arrival", clock=clock, seconds_per_read=waits_s)
+    source = LiveSource(camera, name="s", clock=clock)
+    assert clock() - 100.0 == pytest.approx(watched_s + waits_s[0], abs=0.03)
+    assert source.rate_hz == pytest.approx(len(waits_s) / sum(waits_s), rel=0.1)
 
 
 def test_nothing_is_thrown_away_where_time_stamps_are_counted() -> None:

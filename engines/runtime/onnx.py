@@ -71,8 +71,8 @@ class OnnxRuntimeEngine:
             raise MerError(f"engine {self.name} is closed; open it again")
         source = f"engine {self.manifest.file}"
         chunks = [np.ascontiguousarray(clips[i : i + CHUNK]) for i in range(0, len(clips), CHUNK)]
-        answers = np.concatenate([first_output(self._session, {INPUT: chunk}, source=source) for chunk in chunks])
-        return checked_probabilities(answers, clips=len(clips), classes=len(self.classes), source=source)
+        probabilities = np.concatenate([first_output(self._session, {INPUT: chunk}, source=source) for chunk in chunks])
+        return checked_probabilities(probabilities, clips=len(clips), classes=len(self.classes), source=source)
 
     def close(self) -> None:
         """Free the session."""

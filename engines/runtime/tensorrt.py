@@ -105,15 +105,15 @@ class TensorRtEngine:
         check_clips(clips, self.manifest)
         if self._engine is None:
             raise MerError(f"engine {self.name} is closed; open it again")
-        answers = np.empty((len(clips), len(self.classes)), np.float32)
+        probabilities = np.empty((len(clips), len(self.classes)), np.float32)
         start = 0
         for size in split_batch(len(clips), self._target.max_batch):
             self._host_in[:size] = clips[start : start + size]
             self._launcher(size)()
             cuda.wait(self._stream)
-            answers[start : start + size] = self._host_out[:size]
+            probabilities[start : start + size] = self._host_out[:size]
             start += size
-        return self._checked(answers)
+        return self._checked(probabilities)
 
     def device_ms(self, batch: int, repeats: int) -> list[float]:
         """Return the GPU's own times of the network alone, without copies, in milliseconds a batch.
@@ -155,9 +155,9 @@ class TensorRtEngine:
     ) -> None:
         self.close()
 
-    def _checked(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _checked(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         return checked_probabilities(
-            answers, clips=len(answers), classes=len(self.classes), source=f"engine {self.manifest.file}"
+            probabilities, clips=len(probabilities), classes=len(self.classes), source=f"engine {self.manifest.file}"
         )
 
     def _launcher(self, batch: int) -> Callable[[], None]:

@@ -27,7 +27,7 @@ def try_network(
     threads: int,
     mapping: Mapping[str, str] | None = None,
 ) -> tuple[Row, Predictions]:
-    """Answer all clips of some classes and sum up.
+    """Predict all clips of some classes and sum up.
 
     Args:
         network: What predicts.

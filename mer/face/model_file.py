@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import os
-import urllib.request
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +58,8 @@ def download_face_model() -> Path:
         MerError: If the server cannot be reached, sends too much or anything else than the model, or the file cannot
             be written.
     """
+    import urllib.request  # late: brings http and ssl, and only this needs them
+
     target = cache_folder() / MODEL_NAME
     try:
         with urllib.request.urlopen(MODEL_URL, timeout=DOWNLOAD_TIMEOUT_S) as answer:

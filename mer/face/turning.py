@@ -52,7 +52,7 @@ class Turning:
 
         Args:
             time_s: Of the frame at hand.
-            tell: Told the turn and the time if a face is not upright.
+            tell: Called with the turn and the time if a face is not upright.
 
         Returns:
             Whether there was an answer.

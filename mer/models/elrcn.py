@@ -37,7 +37,7 @@ UNITS: Final = 3000
 
 
 class Elrcn(nn.Module):
-    """Frames to 4096 features each, the sequence to one answer. Parts are named as torchvision names them."""
+    """Frames to 4096 features each, the sequence to one prediction. Parts are named as torchvision names them."""
 
     clips_at_once = 8
 

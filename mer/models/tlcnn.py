@@ -27,7 +27,7 @@ FEATURES: Final = 256
 
 
 class Tlcnn(nn.Module):
-    """Frames to 256 features each, the sequence to one answer."""
+    """Frames to 256 features each, the sequence to one prediction."""
 
     clips_at_once = 4
     quicker_in_bfloat16 = True

@@ -1,4 +1,4 @@
-"""Answers to clips, as they are kept on disk and summed up."""
+"""Predictions for clips, as they are kept on disk and summed up."""
 
 import csv
 from collections.abc import Sequence

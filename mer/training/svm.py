@@ -37,7 +37,7 @@ class SvmSystem:
         if len(set(task.train.truth.tolist())) < 2:
             name = task.context.settings.classes[int(task.train.truth[0])]
             raise MerError(
-                f"{task.fold}: all training clips are of class {name!r}, nothing can be told apart; "
+                f"{task.fold}: all training clips are of class {name!r}, there are no classes to separate; "
                 "choose another --protocol or fewer --classes"
             )
         started = time.perf_counter()

@@ -47,7 +47,7 @@ class Feed:
         they are the same as in a replay.
 
         Args:
-            announce: Told when a live source goes away and comes back.
+            announce: Called with a notice when a live source goes away and comes back.
         """
         if not isinstance(self.source, LiveSource):
             self.start = start_now()

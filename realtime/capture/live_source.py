@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mer.errors import MerError
 from mer.media.clock import Clock
@@ -16,7 +17,13 @@ from mer.messages import Frame
 from realtime.capture.cameras.base import Camera, Movable
 
 RATE_WINDOW_S: Final = 0.5
-"""How long a stream is watched on opening to learn its rate; the frames seen meanwhile are kept."""
+"""How long a source is watched on opening to learn its rate; the frames seen meanwhile are kept."""
+STEADY_WINDOW_S: Final = 0.25
+"""Enough of it for a source whose frames come evenly, at the rate that it states if it states one."""
+STEADY: Final = 0.2
+"""Largest difference of a distance between frames from their mean, as a share of it, that counts as even."""
+MIN_STEPS: Final = 3
+"""Fewer distances between frames tell nothing about how even they are."""
 FALLBACK_FPS: Final = 30.0
 _MIN_STEP_S: Final = 1e-6
 """Pictures that arrive at the same reading of the clock are this far apart."""
@@ -143,12 +150,29 @@ class LiveSource:
                 return
 
     def _measured_rate(self) -> float:
-        until_s = self._clock() + RATE_WINDOW_S
-        while self._clock() < until_s and (frame := self._read()) is not None:
+        began_s = self._clock()
+        while (watched_s := self._clock() - began_s) < RATE_WINDOW_S:
+            if watched_s >= STEADY_WINDOW_S and self._is_steady():
+                break
+            if (frame := self._read()) is None:
+                break
             self._ahead.append(frame)
+        steps_s = self._steps_s()
+        return float(1.0 / np.mean(steps_s)) if len(steps_s) else self.nominal_fps
+
+    def _steps_s(self) -> NDArray[np.float64]:
+        """Return the distances in time of the later half of the frames: the first may have piled up while opening."""
         times_s = [frame.time_s for frame in self._ahead]
-        times_s = times_s[len(times_s) // 2 :]  # the first ones may have piled up during the opening
-        return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 else self.nominal_fps
+        return np.diff(np.array(times_s[len(times_s) // 2 :], np.float64))
+
+    def _is_steady(self) -> bool:
+        """Return whether more frames would not change what is known about the rate."""
+        steps_s = self._steps_s()
+        if len(steps_s) < MIN_STEPS:
+            return False
+        mean_s = float(np.mean(steps_s))
+        stated = self.got.fps is None or abs(1.0 - mean_s * self.got.fps) <= STEADY
+        return stated and bool(np.all(np.abs(steps_s - mean_s) <= STEADY * mean_s))
 
     def peek(self) -> Frame:
         """Return the next frame without taking it.

@@ -24,7 +24,7 @@ class Reconnecting:
         source: Open; closed here, as are those that follow it.
         reopen: Opens the source again; raises MerError if that does not work yet.
         patience_s: How long to try, 0 for not at all: the end of the source is then the end.
-        announce: Told about losses and returns.
+        announce: Called with a notice of each loss and return.
         stop: Ends the waiting.
         clock: Monotonic seconds.
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,12 +221,16 @@ def _opened(
         failures.append(text)
         pipeline.announce(text)
 
-    # starts while engine and source are opened
+    # landmarker, engine and source start side by side: a source is watched for a while to learn its rate
     landmarker = stack.enter_context(Landmarker(args.face_model, faces=faces_of(args.people)))
     outlets = stack.enter_context(_outlets(args)) if args.lsl else None
-    engine = stack.enter_context(_engine(args.engine, on_failure=failed))
-    feed = Feed(functools.partial(_open, args, landmarker), patience_s=args.reconnect, stop=stop)
-    stack.callback(feed.close)
+    with ThreadPoolExecutor(1, "engine") as pool:
+        opening = pool.submit(_engine, args.engine, on_failure=failed)
+        try:
+            feed = Feed(functools.partial(_open, args, landmarker), patience_s=args.reconnect, stop=stop)
+            stack.callback(feed.close)
+        finally:
+            engine = stack.enter_context(opening.result())
     landmarker.wait()
     recording = stack.enter_context(_recording(parser, args, feed.source)) if args.record else None
     records = stack.enter_context(Records(args.events, owned=into_recording))

@@ -1,7 +1,6 @@
 """The versions of what shapes the results, and of what only some features need."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 _PACKAGES: Final = (
@@ -42,6 +41,8 @@ def optional_versions() -> dict[str, str]:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # late: brings the email package
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -13,6 +13,7 @@ from typing import Any
 from engines.protocol import Engine
 from mer.cli import as_error
 from mer.errors import MerError
+from mer.face.tracker import Meshes
 from mer.media.video import FrameReader
 from realtime.output import compare
 from realtime.output.fields import FILES
@@ -81,20 +82,21 @@ OpenScreen = Callable[[FrameReader, Pipeline], AbstractContextManager[Sink]]
 """Shows how a replay gets on."""
 
 
-def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
+def replay_recording(job: Job, engine: Engine, open_screen: OpenScreen, landmarker: Meshes | None = None) -> Outcome:
     """Replay one recording into its folder, unless that is done.
 
     Args:
         job: The recording.
         engine: Opened; not closed here.
         open_screen: Called once the recording is open.
+        landmarker: Finds its faces and is closed with it; None starts one.
 
     Returns:
         What came of it; whatever is raised is an outcome, too, for a batch goes on after it.
     """
     recording = job.recording
     try:
-        return _skipped(job, engine) or _replay_into_folder(job, engine, open_screen)
+        return _skipped(job, engine) or _replay_into_folder(job, engine, open_screen, landmarker)
     except Exception as error:
         return Outcome(recording, "failed", error=as_error(error, about=str(recording.path)))
 
@@ -135,23 +137,24 @@ def _folder(job: Job, engine: Engine) -> RecordingFolder:
     )
 
 
-def _pipeline(job: Job, engine: Engine, rate_hz: float) -> Pipeline:
+def _pipeline(job: Job, engine: Engine, landmarker: Meshes | None, rate_hz: float) -> Pipeline:
     return Pipeline(
         rate_hz=rate_hz,
         engine=engine,
         face_model=job.face_model,
+        landmarker=landmarker,
         spotter=SpotterConfig(network=job.spotter),
         sensitivity=job.sensitivity,
         people=job.people,
     )
 
 
-def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen) -> Outcome:
+def _replay_into_folder(job: Job, engine: Engine, open_screen: OpenScreen, landmarker: Meshes | None) -> Outcome:
     recording, complete = job.recording, True
     with (
         FrameReader(recording.path, fps=job.fps, grey=True) as frames,
         _folder(job, engine) as folder,
-        _pipeline(job, engine, frames.rate_hz) as pipeline,
+        _pipeline(job, engine, landmarker, frames.rate_hz) as pipeline,
     ):
         made = products(job.wanted, recording.folder)
         labels = compare.Labels(pipeline.totals)

@@ -1,16 +1,21 @@
-"""What the other processes of a batch or a cluster do: replay one recording after another with one engine.
+"""What the other processes of a batch or a cluster do: replay one recording after another.
+
+Engine and landmarker are kept for the next one: to start them takes as long as a second of a recording.
 
 Not in `realtime.commands.replay`, which is called __main__ where it is the program, and then no other process finds it.
 """
 
 import functools
 from contextlib import nullcontext
+from pathlib import Path
 
 from engines.protocol import Engine
 from engines.select import open_engine
 from mer.cli import as_error
+from mer.face.landmarker import Borrowed, Landmarker
 from mer.jobs import processes
 from mer.process import settle
+from realtime.people import faces_of
 from realtime.recordings.recording import Job, OpenScreen, replay_recording
 from realtime.recordings.tally import Outcome
 from realtime.update import Update
@@ -20,6 +25,12 @@ from realtime.update import Update
 def engine_of_this_process(choice: str) -> Engine:
     """Return the engine with which this process classifies all its recordings."""
     return open_engine(choice, threads=1)
+
+
+@functools.cache
+def landmarker_of_this_process(face_model: Path | None, faces: int) -> Landmarker:
+    """Return what finds the faces of all recordings of this process; see `Borrowed`."""
+    return Landmarker(face_model, faces=faces)
 
 
 def replay_in_process(job: Job, progress: processes.Progress) -> Outcome:
@@ -33,13 +44,21 @@ def replay_as_task(job: Job) -> Outcome:
 
 
 def _replay(job: Job, open_screen: OpenScreen) -> Outcome:
-    """Replay one recording; an engine that cannot be opened here does not end the others."""
+    """Replay one recording; an engine that cannot be opened here does not end the others.
+
+    After a failure, which may have been the landmarker's, the next recording gets a new one.
+    """
     settle()
     try:
+        landmarker = landmarker_of_this_process(job.face_model, faces_of(job.people))
         engine = engine_of_this_process(job.engine)
     except Exception as error:
         return Outcome(job.recording, "failed", error=as_error(error, about=str(job.recording.path)))
-    return replay_recording(job, engine, open_screen)
+    outcome = replay_recording(job, engine, open_screen, Borrowed(landmarker))
+    if outcome.status == "failed":
+        landmarker_of_this_process.cache_clear()
+        landmarker.close()
+    return outcome
 
 
 class _NullScreen:

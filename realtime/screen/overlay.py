@@ -30,6 +30,8 @@ from realtime.timing import Timing
 from realtime.update import Update
 
 REDRAWS_HZ: Final = 12.0
+FIRST_S: Final = 0.25
+"""Longest wait for the first frame before keys are listened to."""
 CURVE_S: Final = 5.0
 _TOP_ROWS: Final = 3
 _BOTTOM_ROWS: Final = 3
@@ -102,6 +104,7 @@ class Overlay:
         self._held: Tabs | None = None
         self._helping = False
         self._said: tuple[float, str] = (0.0, "")
+        self._begun = threading.Event()
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="overlay", daemon=True)
@@ -115,6 +118,7 @@ class Overlay:
         if self._error is not None:
             raise self._error
         self._tabs.add(update)
+        self._begun.set()
 
     def render(self, *, width: int, height: int, in_pixels: bool = False) -> Layout:
         """Return the screen of this moment, made for `width` x `height` cells.
@@ -246,6 +250,7 @@ class Overlay:
         """
         try:
             self._stop.set()
+            self._begun.set()
             self._thread.join()
         finally:
             self._terminal.close()
@@ -269,6 +274,10 @@ class Overlay:
 
     def _run(self) -> None:
         try:
+            self._paint()
+            self._begun.wait(FIRST_S)  # the first picture is drawn as soon as there is one
+            if not self._stop.is_set():
+                self._paint()
             while not self._stop.is_set():
                 for key in self._terminal.keys(1.0 / REDRAWS_HZ):
                     self._press(key)

@@ -85,7 +85,7 @@ def measure(model: Path, settings: Settings, folder: Path, *, layouts: bool) -> 
         source=str(model.absolute()),
         engine=str(plan_path(folder, source, "tensorrt", "fp16").absolute()),
         result=str(folder / "gpu.json"),
-        answers=str(folder / "gpu.npy"),
+        probabilities=str(folder / "gpu.npy"),
         batches=settings.batches,
         seconds=settings.seconds,
         threads=settings.threads,

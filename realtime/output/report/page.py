@@ -143,7 +143,7 @@ def _addresses(found: Found) -> list[str]:
 def _legend() -> Element:
     entries = (
         ("key-motion", "motion, % of the eye distance (cut at the top)"),
-        ("key-threshold", "what stands out (smaller movements are told by their shape)"),
+        ("key-threshold", "what stands out (smaller movements are recognised by their shape)"),
     )
     more = (("key-event", "event"), ("key-rejected", "rejected candidate"), ("key-faceless", "no face"))
     seen = [(f"key-seen-{k}", f"seen from {percent:g} %") for k, percent in enumerate(WATCHABLE_PERCENT)]
