@@ -134,6 +134,18 @@ def test_events_of_different_people_do_not_match() -> None:
     assert (result["draws"], "over 1 recording (0.2 min)" in methods(result)) == (0, True)  # people are not recordings
 
 
+def test_candidates_of_a_review_are_judged_person_by_person() -> None:
+    events = of_two((1.0, 1), (1.0, 2))
+    people = {"event-1": 1, "event-2": 2, "rejected-1": 2}
+    both = [
+        Coding(name, {"talk": Recording(events, 10.0, 10.0, dict(zip(people, ("fear", "fear", label))), people)})
+        for name, label in (("anna", ""), ("ben", "fear"))
+    ]
+    people_of = agreement(both)["pairs"][0]["people"]
+    kappas = {name: row["kappa_candidates_any"]["value"] for name, row in people_of.items()}
+    assert kappas == {"talk, person 1": None, "talk, person 2": 0.0}  # both accept all, or all but one, of hers
+
+
 def test_a_coder_who_does_not_say_whose_events_they_are_is_compared_with_all_people() -> None:
     result = agreement([coding("anna", *of_two((1.0, 1), (5.0, 2))), coding("ben", *of_two((1.0, None)))])
     assert figure(result, "matched") == 1
