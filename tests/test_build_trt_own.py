@@ -1,7 +1,6 @@
 """TensorRT plans of a user's own network: from the ONNX file that torch's exporter wrote."""
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import fake_tensorrt
 import numpy as np
 import pytest
 import torch
+from registered import nothing_stays
 
 from engines import build_cli
 from engines.export import export_network
@@ -20,7 +20,7 @@ from engines.source import read_ours
 from mer import checkpoint, plugins
 from mer.checkpoint import Configuration
 from mer.errors import MerError
-from mer.models import networks, registry
+from mer.models import networks
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed: pip install '.[rtx]'"
@@ -28,18 +28,17 @@ needs_rtx = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of an own network with random weights; its ONNX file lies beside it. The plugin is gone again."""
     path = tmp_path_factory.mktemp("own") / "best.safetensors"
-    plugins.load([Path(__file__).parent.parent / "examples" / "own_model.py"])
-    torch.manual_seed(3)
-    network = networks.create("tiny", mode="flow", n_classes=3).eval()
-    configuration = Configuration("tiny", "flow", ("negative", "positive", "surprise"), training={"data": "none"})
-    checkpoint.save(path, network, configuration)
-    export_network(network, configuration, path.with_suffix(".onnx"))
-    known = registry._SYSTEMS.pop("tiny")
-    yield path
-    registry._SYSTEMS["tiny"] = known
+    with nothing_stays():
+        plugins.load([Path(__file__).parent.parent / "examples" / "own_model.py"])
+        torch.manual_seed(3)
+        network = networks.create("tiny", mode="flow", n_classes=3).eval()
+        configuration = Configuration("tiny", "flow", ("negative", "positive", "surprise"), training={"data": "none"})
+        checkpoint.save(path, network, configuration)
+        export_network(network, configuration, path.with_suffix(".onnx"))
+    return path
 
 
 @pytest.mark.parametrize("version", ["8.6.0", "10.13.0.35", "11.0.1"])

@@ -2,15 +2,14 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from registered import nothing_stays
 from toy_clips import toy_clips, write_toy
 
 from engines import build_cli, evaluate, train
@@ -33,17 +32,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
     """What a test registers is gone after it."""
-    tables: tuple[dict[str, Any], ...] = (registry._SYSTEMS, plugins._losses, plugins._augmentations)
-    before = [dict(table) for table in tables]
-    loaded, modules = set(plugins._loaded), set(sys.modules)
-    yield
-    for table, entries in zip(tables, before):
-        table.clear()
-        table.update(entries)
-    plugins._loaded.intersection_update(loaded)
-    for name in set(sys.modules) - modules:
-        if name.startswith(("own_", "plugin_")):
-            del sys.modules[name]
+    with nothing_stays():
+        yield
 
 
 def plugin(folder: Path, text: str) -> str:
