@@ -20,7 +20,7 @@ _AGAIN: Final = "write it again with `mer-review FOLDER --apply`"
 
 
 def reviewed(result: Result, coder: str | None) -> Result:
-    """Return a result with the events that a coder accepted, as she labelled and moved them.
+    """Return a result with the events that a coder accepted, with the labels and moments of the review.
 
     A result that nobody reviewed stays as it is. Events about which nothing was decided are left out and counted.
 
