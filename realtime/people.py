@@ -98,7 +98,7 @@ class Watch:
 
     @property
     def totals(self) -> Totals:
-        """Counters of this person alone; `frames` counts from when he or she first came into view."""
+        """Counters of this person alone; `frames` counts from when they first came into view."""
         return self._counted.totals
 
     @property

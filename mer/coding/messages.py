@@ -46,7 +46,7 @@ class Recording:
         events: In order of time.
         seconds: Length of the recording, None if unknown.
         fps: Its rate, None if unknown.
-        candidates: What the coder was shown and asked about, as (key, label or "" if rejected); None if she looked at
+        candidates: What the coder was shown and asked about, as (key, label or "" if rejected); None if they looked at
             the whole recording.
         people: Whose face each candidate is, by key.
     """

@@ -3,7 +3,7 @@
 Each face is followed as `mer.face.tracker` follows one: by its own anchor, between key frames whose landmarks are
 looked for once for all. A key frame's faces are given to people jointly, by where each was, how large, and what it
 looks like (`mer.face.identity.matched`). Somebody whom nobody knows becomes the next person once two key frames in a
-row show him, or her, and while there is room.
+row show them, and while there is room.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

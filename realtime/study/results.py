@@ -63,7 +63,7 @@ class Result:
         events: Lines of `events.jsonl`.
         person: Whom they are about, from 1; None for everybody.
         reviewed_by: Coder whose decisions stand in the place of the program's; empty for the program's own events.
-        undecided: Events that she left without a decision.
+        undecided: Events that the coder left without a decision.
     """
 
     folder: Path

@@ -12,7 +12,7 @@ from mer.errors import MerError
 from mer.evaluation.matching import Label, Truth, compare
 
 NOTHING: Final = ""
-"""Category of what a coder did not code, and of candidates that she rejected."""
+"""Category of what a coder did not code, and of candidates that they rejected."""
 USUAL_FPS: Final = 25.0
 """Frames per second that time is cut into where no coding says a rate."""
 _MAX_FRAMES: Final = 50_000_000
