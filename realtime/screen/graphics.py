@@ -40,7 +40,9 @@ _VT340_CELL_WH: Final = (10, 20)
 _MAX_PX: Final = 320
 """Side of the largest picture of a face; the crop itself has 240 pixels."""
 _SHARE: Final = 8.0
-"""A picture is drawn again no sooner than after so many times what drawing it took."""
+"""A picture is drawn again no sooner than after so many times what drawing it took ..."""
+_LONGEST_S: Final = 2.0
+"""... but after this time in any case: the first takes longer, because a library is loaded."""
 _CHUNK: Final = 4096
 _SIXEL_COLOURS: Final = 64
 
@@ -164,7 +166,7 @@ class Pictures:
                 return placed
         encode = _kitty if self.mode == "kitty" else _sixel
         placed = Placed(number, area, encode(image(), area, self._first_id + number))
-        self._drawn[number] = (key, placed, now_s + _SHARE * (self._clock() - now_s))
+        self._drawn[number] = (key, placed, now_s + min(_SHARE * (self._clock() - now_s), _LONGEST_S))
         return placed
 
     def _cell_wh(self) -> tuple[int, int]:
