@@ -1,4 +1,4 @@
-"""A session of its own for one source: opens engine, source and pipeline, runs them and closes them."""
+"""Recognition in one source from start to end: opens engine, source and pipeline, runs them and closes them."""
 
 import threading
 from collections.abc import Generator

@@ -65,6 +65,6 @@ class Dtscnn(nn.Module):
         """Return (N, n_classes) logits of (N, 13, 90, 90, 3) encoded flow."""
         flow = self.normalise(clips).movedim(2, 1)  # (N, 3, 13, 90, 90)
         small = functional.avg_pool3d(flow, (1, 2, 2))
-        small = small.contiguous(memory_format=torch.channels_last_3d)  # quicker on processors, same numbers
+        small = small.contiguous(memory_format=torch.channels_last_3d)  # quicker on processors, equal up to rounding
         logits: Tensor = self.classifier(torch.cat([stream(small) for stream in self.streams], dim=1))
         return logits

@@ -68,11 +68,11 @@ def bumps_if_still(ago: Sequence[int]) -> NDArray[np.float64]:
 
     What a bump has not seen yet is taken to be as the last row.
     """
-    found = np.zeros((len(ago), len(DURATIONS_S), LENGTH))
+    whole, found = bumps(), np.zeros((len(ago), len(DURATIONS_S), LENGTH))
     for weights, samples in zip(found, ago):
         seen = LAG + 1 + samples
-        weights[:, LENGTH - seen :] = bumps()[:, :seen]
-        weights[:, -1] += bumps()[:, seen:].sum(axis=1)
+        weights[:, LENGTH - seen :] = whole[:, :seen]
+        weights[:, -1] += whole[:, seen:].sum(axis=1)
     return found
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 from data_minis import write_workbook
+from look_alikes import write_frames
 
 from mer.metrics import composite_label
 
@@ -107,16 +107,3 @@ def samm_lv(root: Path, recordings: Sequence[Long]) -> Path:
     text = [[f"line {n}"] for n in range(1, 11)]
     write_workbook(root / "SAMM_LongVideos_V3_Release.xlsx", {"Sheet": [*text, *rows]})
     return root
-
-
-def write_frames(folder: Path, video: Path, name: str, first: int) -> None:
-    """Write the frames of a video as pictures, numbered from `first`, unless they are there."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True)
-    capture = cv2.VideoCapture(str(video))
-    number = first
-    while (read := capture.read())[0]:
-        cv2.imwrite(str(folder / name.format(number)), read[1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-        number += 1
-    capture.release()

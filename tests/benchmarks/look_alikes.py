@@ -97,7 +97,7 @@ def smic(root: Path, clips: Sequence[Clip]) -> Path:
         folder = root / "SMIC_all_cropped" / "HS" / f"s{clip.person}" / "micro" / label / name
         write_frames(folder, clip.video, "reg_image{:06d}.jpg", 1)
         if len(rows) == 4:
-            (folder / f"reg_image{(clip.onset + clip.offset) // 2:06d}.jpg").unlink()
+            (folder / f"reg_image{(clip.onset + clip.offset) // 2:06d}.jpg").unlink(missing_ok=True)
         rows.append([clip.person, name, 1 + clip.onset, 1 + clip.offset, 1, label])
     rows.append(rows[10])
     write_workbook(root / "SMIC-HS-E_annotation_2019.xlsx", {"Sheet1": [SMIC_HEADER, *rows]})
@@ -105,8 +105,10 @@ def smic(root: Path, clips: Sequence[Clip]) -> Path:
 
 
 def write_frames(folder: Path, video: Path, name: str, first: int) -> None:
-    """Write the frames of a video as pictures, numbered from `first`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the frames of a video as pictures, numbered from `first`, unless the folder is there."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True)
     capture = cv2.VideoCapture(str(video))
     number = first
     while (read := capture.read())[0]:
