@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from engines.source import Source
 from engines.tensorrt_api import Api, BuildListener, TrtBackend
 from mer.errors import MerError
 from mer.files import write_atomically
+
+if TYPE_CHECKING:
+    from engines.runtime.tensorrt import TensorRtEngine
 
 TOLERANCE: Final = 1e-2
 """Largest relative error against ONNX Runtime in single precision with which a plan is written."""
@@ -79,6 +82,8 @@ class Built:
         layers: Name, type, output shape and type of each layer of the network.
         kernels: What the plan runs, in order; none where the library does not tell.
         parity_skipped_reason: Why no GPU has run it; empty if one has.
+        unchecked_reason: Why it is not known that all convolutions of a plan in half precision are in half precision,
+            although a GPU has run it; empty if it is known.
     """
 
     content: bytes
@@ -87,6 +92,7 @@ class Built:
     layers: tuple[tuple[str, str, str, str], ...]
     kernels: tuple[Kernel, ...]
     parity_skipped_reason: str
+    unchecked_reason: str
 
 
 def choose_api(backend: TrtBackend | Literal["auto"]) -> Api:
@@ -164,11 +170,11 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
         deviation=None,
         target=target,
     )
-    measured, parity_skipped_reason = _measure(source, content, manifest)
+    measured, parity_skipped_reason, unchecked_reason = _measure(source, content, manifest)
     _check_deviation(measured, options.precision)
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
-    return Built(content, manifest, ports, _layers(network), kernels, parity_skipped_reason)
+    return Built(content, manifest, ports, _layers(network), kernels, parity_skipped_reason, unchecked_reason)
 
 
 def _graph(source: Source, options: BuildOptions) -> bytes:
@@ -298,11 +304,11 @@ def _layers(network: Any) -> tuple[tuple[str, str, str, str], ...]:
     return tuple(rows)
 
 
-def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviation | None, str]:
-    """Compare a plan with ONNX Runtime on fixed clips, or return why no GPU here can run it."""
+def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviation | None, str, str]:
+    """Compare a plan with ONNX Runtime; return also why no GPU here can run it, and why its kernels are not known."""
     missing = cuda.unavailable()
     if missing:
-        return None, missing
+        return None, missing, ""
     from engines.runtime.tensorrt import TensorRtEngine
 
     clips = parity_clips(manifest.mode)
@@ -313,14 +319,26 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
             engine = TensorRtEngine(path)
         except MerError as error:
             if manifest.backend == "tensorrt-rtx":  # built for other GPUs than this machine's
-                return None, str(error)
+                return None, str(error), ""
             raise
         with engine:
-            wide, convolutions = engine.wide_convolutions()
+            unchecked = _refuse_wide(engine) if manifest.precision == "fp16" else ""
             found = engine.classify(clips)
-    if manifest.precision == "fp16":
-        refuse_wide(wide, convolutions)
-    return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), ""
+    return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), "", unchecked
+
+
+def _refuse_wide(engine: "TensorRtEngine") -> str:
+    """Refuse a plan with convolutions in single precision; return why that is not known.
+
+    Raises:
+        MerError: If there are any.
+    """
+    try:
+        wide, convolutions = engine.wide_convolutions()
+    except ValueError as error:
+        return f"the library's table of its kernels cannot be read: {error}"
+    refuse_wide(wide, convolutions)
+    return ""
 
 
 def onnx_runtime_probabilities(source: Source, clips: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -204,6 +204,8 @@ def _build(arguments: argparse.Namespace) -> int:
     for port in built.ports:
         print(printable(f"  {port.name}: {port.dtype} {port.shape}"))
     print(printable(f"{output}: {len(built.content) / 1e6:.1f} MB in {seconds:.1f} s; {parity}"))
+    if built.unchecked_reason:
+        print(printable(f"not known whether all kernels are in half precision: {built.unchecked_reason}"))
     print(printable(manifest_path(output)))
     return 0
 

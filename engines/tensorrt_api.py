@@ -313,9 +313,14 @@ def layer_table(api: Api, engine: Any) -> str:
 
 
 def wide_convolutions(api: Api, engine: Any) -> tuple[list[str], int]:
-    """Return the convolutions of a deserialized engine that do not work in half precision, and how many there are."""
+    """Return the convolutions of a deserialized engine that do not work in half precision, and how many there are.
+
+    Raises:
+        ValueError: If the library's description of its layers cannot be read.
+    """
     text = engine.create_engine_inspector().get_engine_information(api.module.LayerInformationFormat.JSON)
-    layers = [layer for layer in from_json(text).get("Layers", []) if isinstance(layer, dict)]
+    described = from_json(text, strict=False)  # TensorRT 8.6 writes control characters into names as they are
+    layers = [layer for layer in described.get("Layers", []) if isinstance(layer, dict)]
     convolutions = [layer for layer in layers if _is_convolution(layer)]
     return [str(layer.get("Name")) for layer in convolutions if _is_wide(layer)], len(convolutions)
 

@@ -97,14 +97,18 @@ def write_new(path: Path, data: bytes | str, *, private: bool = False) -> None:
         os.fsync(file.fileno())
 
 
-def from_json(text: str | bytes) -> Any:
+def from_json(text: str | bytes, *, strict: bool = True) -> Any:
     """Return what JSON holds.
+
+    Args:
+        text: One value.
+        strict: Whether control characters within strings are refused, as the standard has it.
 
     Raises:
         ValueError: If it is not JSON, or nested more deeply than anything that this program writes.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, strict=strict)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

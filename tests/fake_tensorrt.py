@@ -254,11 +254,16 @@ class Engine:
         return (1, *shape[1:]) if self.fixed else shape
 
     def create_engine_inspector(self) -> Any:
-        return types.SimpleNamespace(get_engine_information=lambda _format: json.dumps({"Layers": Engine.layers}))
+        return Inspector()
 
     def create_execution_context(self) -> Any:
         self._profiles -= 1
         return Context(self, has_profile=self._profiles >= 0)
+
+
+class Inspector:
+    def get_engine_information(self, _format: Any) -> str:
+        return json.dumps({"Layers": Engine.layers})
 
 
 class Runtime:

@@ -202,6 +202,33 @@ def test_a_plan_whose_convolutions_are_half_is_written(
     assert (tmp_path / "m.plan").is_file()
 
 
+def test_control_characters_in_the_names_of_layers_are_read(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
+) -> None:
+    """Against a stand-in that writes them as they are, as TensorRT 8.6 does."""
+    fake_tensorrt.install(monkeypatch, "8.6.0")
+    wide = {**WIDE["by its input"], "Name": "/lstm/Conv_1\x1e/lstm/Add_1"}
+    table = json.dumps({"Layers": [HALF, wide]}).replace("\\u001e", "\x1e")
+    monkeypatch.setattr(fake_tensorrt.Inspector, "get_engine_information", lambda *_: table)
+
+    with pytest.raises(MerError, match="1 of 2 convolutions"):
+        build.build_plan(
+            read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()
+        )
+
+
+def test_a_table_of_kernels_that_cannot_be_read_is_said_and_loses_no_build(
+    small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gpu: Any
+) -> None:
+    """Against a stand-in."""
+    fake_tensorrt.install(monkeypatch, "8.6.0")
+    monkeypatch.setattr(fake_tensorrt.Inspector, "get_engine_information", lambda *_: "{")
+
+    assert build_cli.main([str(small_model), "-o", str(tmp_path / "m.plan")]) == 0
+    assert "not known whether all kernels are in half precision" in capsys.readouterr().out
+    assert (tmp_path / "m.plan").is_file()
+
+
 @pytest.mark.parametrize(("max_batch", "expected"), [(1, [(1, 1, 1)]), (8, [(1, 1, 1), (1, 8, 8)])])
 def test_one_clip_has_a_profile_of_its_own(
     small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any, max_batch: Any, expected: Any

@@ -28,7 +28,7 @@ from mer.training.context import RunContext
 from mer.training.data import read_npz, select
 from mer.training.feature_cache import FeatureCache
 from mer.training.inputs import input_of
-from mer.training.loop import Examples
+from mer.training.steps import Examples
 from mer.training.system import Task
 
 COMMON = ("--classes", ",".join(CLASSES), "--threads", "1", "--device", "cpu")

@@ -23,6 +23,7 @@ from mer.training import data as data_module
 from mer.training import fold as fold_module
 from mer.training import loop, predictions
 from mer.training.forward import FastForward, plan_forward
+from mer.training.steps import Examples
 
 SMALL = ("--model", "conv3d", "--input", "residual", "--threads", "1", "--device", "cpu")
 QUICK = (*SMALL, "--classes", ",".join(CLASSES), "--batch", "4", "--warmup", "0")
@@ -285,7 +286,7 @@ def test_what_is_made_from_weights_gets_their_path(toy: Path, tmp_path: Path) ->
 def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
     model = networks.create("conv3d", mode="residual", n_classes=3)
     data = toy_clips(people=1)
-    examples = loop.Examples(data["clips"], np.zeros(6, np.int64))
+    examples = Examples(data["clips"], np.zeros(6, np.int64))
     broken = FastForward(lambda clips: model(clips) * float("nan"), 8, "")
     watch = loop.Watch(lambda _done, _total: None, lambda _history: None)
     with pytest.raises(MerError, match="lower --lr"):

@@ -132,7 +132,11 @@ class TensorRtEngine:
         return tensorrt_api.device_memory_bytes(self._engine)
 
     def wide_convolutions(self) -> tuple[list[str], int]:
-        """Return the convolutions that do not work in half precision, and how many convolutions there are."""
+        """Return the convolutions that do not work in half precision, and how many convolutions there are.
+
+        Raises:
+            ValueError: If the library's description of its layers cannot be read.
+        """
         return tensorrt_api.wide_convolutions(self._api, self._engine)
 
     def layer_table(self) -> str:

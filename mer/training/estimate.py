@@ -20,7 +20,8 @@ from mer.splits import Fold
 from mer.training.data import ClipData
 from mer.training.forward import plan_forward
 from mer.training.inputs import input_of
-from mer.training.loop import Examples, Watch, one_epoch
+from mer.training.loop import Watch, one_epoch
+from mer.training.steps import Examples
 
 _ENCODED: Final = 3
 """Clips that are encoded to measure it."""

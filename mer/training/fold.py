@@ -27,8 +27,8 @@ from mer.training.context import RunContext
 from mer.training.counting import counted
 from mer.training.data import ClipData, encode_all
 from mer.training.inputs import Encode, input_of
-from mer.training.loop import Examples
 from mer.training.predictions import Predictions
+from mer.training.steps import Examples
 from mer.training.system import STATE_FILE, Fitted, Task
 
 _TIMED_CLIPS: Final = 5

@@ -15,33 +15,14 @@ from torch import Tensor, nn
 from mer import checkpoint, plugins
 from mer.config import TrainSettings
 from mer.errors import MerError
-from mer.training.backgrounds import mix
 from mer.training.calibrate import cross_entropy
-from mer.training.elastic import vary_flow
 from mer.training.forward import FastForward
+from mer.training.steps import Examples, parts_of
 
 QUICK_BYTES: Final = 512 * 2**20
 """A state up to this size is kept after each epoch."""
 SAVE_EVERY_S: Final = 600.0
 """A larger one is kept this often, and not at the end: gigabytes take longer to write than an epoch to compute."""
-
-Clips = NDArray[np.uint8]
-Truth = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Encoded clips and their classes.
-
-    Attributes:
-        clips: (N, 13, 90, 90[, 3]) uint8 for networks, (N, F) float32 features for others.
-        truth: (N,) class indices.
-        backgrounds: (M, 13, 90, 90, 3) uint8 clips of ordinary motion to mix in, None for none.
-    """
-
-    clips: NDArray[Any]
-    truth: Truth
-    backgrounds: Clips | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +142,9 @@ def train_fold(
     return history
 
 
-def predict(model: nn.Module, logits: Callable[[Tensor], Tensor], clips: Clips, *, part: int) -> NDArray[np.float64]:
+def predict(
+    model: nn.Module, logits: Callable[[Tensor], Tensor], clips: NDArray[np.uint8], *, part: int
+) -> NDArray[np.float64]:
     """Return (N, C) float64 logits of encoded clips, without dropout and gradients.
 
     Args:
@@ -232,40 +215,31 @@ def one_epoch(
     order = rng.permutation(len(train.truth))
     device = next(model.parameters()).device
     model.train()
-    before = (seed[-1] - 1) * -(
-        -len(order) // settings.batch
-    )  # updates of earlier epochs; the seed ends with the epoch
-    loss_sum = torch.zeros((), dtype=torch.float64)
-    right = 0
-    for start in range(0, len(order), settings.batch):
-        batch = order[start : start + settings.batch]
-        set_rate(optimiser, lr, update=before + start // settings.batch, warmup=settings.warmup)
-        optimiser.zero_grad()
-        for at in range(0, len(batch), forward.part):
-            chosen = batch[at : at + forward.part]
-            truth = torch.from_numpy(train.truth[chosen]).to(device)
-            clips, targets = train.clips[chosen], truth
-            if settings.elastic > 0.0:
-                clips = vary_flow(clips, settings.elastic, [*seed, start + at])
-            if train.backgrounds is not None:
-                classes = len(settings.classes)
-                mixed = mix(
-                    clips, train.truth[chosen], train.backgrounds, n_classes=classes, seed=[*seed, start + at, 1]
-                )
-                clips, targets = mixed.clips, torch.from_numpy(mixed.targets).to(device)
-            logits = forward.logits(torch.from_numpy(clips).to(device))
-            loss = loss_of(logits, targets, settings.loss)
-            (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
-            loss_sum += loss.detach().double().cpu()
-            right += int((logits.detach().argmax(1) == truth).sum())
-        if not bool(torch.isfinite(loss_sum)):
+    update = (seed[-1] - 1) * -(-len(order) // settings.batch)  # those of earlier epochs; the seed ends with the epoch
+    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    for part in parts_of(train, order, settings, seed, at_once=forward.part, device=device):
+        if part.begins:
+            set_rate(optimiser, lr, update=update, warmup=settings.warmup)
+            optimiser.zero_grad()
+        truth = part.truth.to(device, non_blocking=True)
+        logits = forward.logits(part.clips.to(device, non_blocking=True))
+        loss = loss_of(logits, part.targets.to(device, non_blocking=True), settings.loss)
+        (loss / part.batch).backward()  # type: ignore[no-untyped-call]
+        loss_sum += loss.detach().double()
+        right += (logits.detach().argmax(1) == truth).sum()
+        if not part.ends:
+            continue
+        # A look at the sum makes the processor wait for a GPU, so that is done once an epoch there.
+        if (device.type == "cpu" or part.done == len(order)) and not bool(torch.isfinite(loss_sum)):
             raise MerError(
                 f"the loss became {float(loss_sum)} at learning rate {lr:g}; "
                 "start again with a lower --lr, in another folder"
             )
         optimiser.step()
-        watch.batch(min(start + settings.batch, len(order)), len(order))
-    return float(loss_sum) / len(order), right / len(order)
+        update += 1
+        watch.batch(part.done, len(order))
+    return float(loss_sum) / len(order), int(right) / len(order)
 
 
 def advance(history: History, row: Epoch, settings: TrainSettings) -> bool:

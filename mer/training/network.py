@@ -18,7 +18,8 @@ from mer.models import networks
 from mer.models.elrcn import Elrcn
 from mer.training.counting import counted
 from mer.training.forward import FastForward, multiplies_bfloat16, plan_forward
-from mer.training.loop import Examples, predict, train_fold
+from mer.training.loop import predict, train_fold
+from mer.training.steps import Examples
 from mer.training.system import STATE_FILE, Fitted, Task
 from mer.training.watching import batches_shown
 
@@ -112,6 +113,8 @@ def _frozen(model: Elrcn, examples: Examples, task: Task) -> Examples:
             with torch.autocast("cpu", torch.bfloat16, enabled=quick):
                 parts.append(model.frozen(clips).half().cpu().numpy())
             progress(min(at + step, len(examples.truth)), len(examples.truth))
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # gigabytes that the folds at a time want
     return Examples(np.concatenate(parts), examples.truth)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mer.checkpoint import Configuration
 from mer.training.context import RunContext
-from mer.training.loop import Examples
+from mer.training.steps import Examples
 
 STATE_FILE: Final = "state.safetensors"
 """Where a system may keep what it needs to go on, in the folder of a fold until the fold is done."""

@@ -47,7 +47,8 @@ from mer.synthesise import main as synthesise  # noqa: E402
 from mer.training.data import encode_all  # noqa: E402
 from mer.training.forward import plan_forward  # noqa: E402
 from mer.training.inputs import input_of  # noqa: E402
-from mer.training.loop import Examples, Watch, one_epoch  # noqa: E402
+from mer.training.loop import Watch, one_epoch  # noqa: E402
+from mer.training.steps import Examples  # noqa: E402
 
 WORKERS: Final = 2
 EPOCHS: Final = 2
