@@ -49,6 +49,7 @@ def name_of(page: Path) -> str:
 WITH_COMMANDS = [page for page in PAGES if any(not reason_not_to_run(command) for command in commands(page))]
 WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
 WITH_TOML = [page for page in PAGES if any(block.language == "toml" for block in blocks(page))]
+EVALUATION = "docs/evaluation"
 
 
 @pytest.fixture(scope="session")
@@ -188,22 +189,33 @@ def test_a_command_that_is_not_run_is_accepted_at_least(command: str, monkeypatc
         getattr(importlib.import_module(module), function)(options)
 
 
-def test_make_demo_works(tmp_path: Path, environment: dict[str, str]) -> None:
-    """With the environment that is there in place of the one it installs, and a shorter recording."""
+def test_make_demo_finds_what_the_documents_say(tmp_path: Path, environment: dict[str, str]) -> None:
+    """With the environment that is there in place of the one it installs."""
     folder = tmp_path / "checkout"
     (folder / ".venv").mkdir(parents=True)
     (folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
-    for name in ("pyproject.toml", "constraints.txt", "lock-core.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "lock-core.txt"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
         os.utime(folder / name, (0, 0))  # older than the installation
     (folder / ".venv/.core-installed").touch()
-    makefile = (ROOT / "Makefile").read_text()
-    short = makefile.replace("--fps 200 --seconds 20 --n-events 6", "--fps 60 --seconds 4 --n-events 1 --size 320x240")
-    assert short != makefile
-    (folder / "Makefile").write_text(short)
     code, output = finished("make demo", folder, environment)
     assert code == 0, output
-    assert "1 of 1 found" in output
+    page = (ROOT / EVALUATION / "index.md").read_text()
+    [said] = re.findall(r"\| `make demo` .*\| (\d+ of \d+ found, .* false) \|", page)
+    [printed] = re.findall(r"\d+ of \d+ found.* false", output)
+    assert printed.replace(" (IoU >= 0.5)", "") == said
+
+
+def test_the_figures_of_the_readme_stand_beside_their_commands() -> None:
+    """Those of more than one digit."""
+    table = (ROOT / "README.md").read_text().split("## How well it works")[1].split("## What it cannot do")[0]
+    results = [line.split("|")[3] for line in table.splitlines() if line.startswith("|")][2:]
+    shown = [re.findall(r"(?<![\d,.])[\d,.]*\d[\d,.]*\d", result) for result in results]
+    assert len(shown) == 5
+    assert all(shown)
+    pages = "\n".join(page.read_text() for page in sorted((ROOT / EVALUATION).glob("*.md")))
+    there = set(re.findall(r"[\d,.]*\d", pages))
+    assert {figure for figures in shown for figure in figures} - there == set()
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
