@@ -106,7 +106,7 @@ def test_a_contradiction_is_said_in_log_and_report() -> None:
 
 
 def told(probabilities: NDArray[Any], percents: NDArray[Any]) -> tuple[ActionUnit, ...]:
-    return Units(np.full(len(UNITS), 0.5), None).told(probabilities, percents)
+    return Units(np.full(len(UNITS), 0.5), None).decide(probabilities, percents)
 
 
 def test_a_side_below_the_threshold_is_not_told_but_of_units_of_the_midline() -> None:

@@ -91,8 +91,8 @@ def as_in_kit(predicted: Sequence[Entry], true: Sequence[Entry]) -> dict[str, An
             false += not taken
         missed += len(free)
     labels = sorted({entry.emotion for entry in true})
-    told = [label for label in labels if _tells_apart(label, hits)]
-    figures = _figures(hits, false, missed, told, of=len(labels))
+    recognised = [label for label in labels if _tells_apart(label, hits)]
+    figures = _figures(hits, false, missed, recognised, of=len(labels))
     mean = figures["recognition"]
     wrong = sum(found.emotion != there.emotion and found.emotion in labels for found, there in hits)
     both = mean["precision"] + mean["recall"]

@@ -109,8 +109,8 @@ def submission(given: argparse.Namespace) -> None:
         write_atomically(given.out / f"{kind}_str.csv", _named(found))
     for kind, true in (_of_table(given.folder / TRUE_CSV, first=given.first_frame) if trained else {}).items():
         write_atomically(given.out / f"{kind}_gt.csv", _named(true))
-    told = ", ".join(f"{len(found)} intervals of {kind}" for kind, found in entries.items())
-    print(printable(f"{told} in {given.out}; the first frame of a recording is {given.first_frame}"))
+    counts = ", ".join(f"{len(found)} intervals of {kind}" for kind, found in entries.items())
+    print(printable(f"{counts} in {given.out}; the first frame of a recording is {given.first_frame}"))
 
 
 def _named(entries: Sequence[Entry]) -> str:

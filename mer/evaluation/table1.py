@@ -140,8 +140,8 @@ def to_markdown(lines: Sequence[Line], setting: Setting) -> str:
         *(_line(_cells(line, setting)) for line in lines),
     ]
     if changed := {line.changed: [one.name for one in lines if one.changed == line.changed] for line in lines}:
-        told = [f"{', '.join(names)}: {words or 'none'}." for words, names in changed.items()]
-        text += ["", "Settings of training other than the defaults. " + " ".join(told)]
+        changes = [f"{', '.join(names)}: {words or 'none'}." for words, names in changed.items()]
+        text += ["", "Settings of training other than the defaults. " + " ".join(changes)]
     text += by_dataset.to_markdown(named(lines))
     text += ["", "# Table 2", "", "Percent of the true class (rows) predicted as each class (columns)."]
     for line in lines:

@@ -178,8 +178,8 @@ class CrowdTracker:
         if not self._tracks:
             yield faceless(frame, "absent", notices=notices)
         for track in self._tracks:
-            told = notices if track.number == FIRST_PERSON else ()
-            about = {"n_faces": self._n_faces, "notices": told, "person": track.number}
+            its_own = notices if track.number == FIRST_PERSON else ()
+            about = {"n_faces": self._n_faces, "notices": its_own, "person": track.number}
             if track.anchor is not None:
                 yield tracked(frame, track.anchor, track.image, quality=track.quality, **about)  # type: ignore[arg-type]
             else:

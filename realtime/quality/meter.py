@@ -88,11 +88,11 @@ class QualityMeter:
 
     def _look(self, crop: FaceCrop) -> tuple[str, ...]:
         look = look_at(crop.image, crop.crop_from_anchor)
-        told = {
+        flags = {
             "occluded": self._occlusion.add(look),
             "blurred": look.sharpness < MIN_SHARPNESS,
             "small": 0.0 < crop.eye_distance_px < ADVISED_PX,
             "dark": look.brightness < MIN_BRIGHTNESS,
             "overexposed": look.white > MAX_WHITE,
         }
-        return tuple(name for name, is_so in told.items() if is_so)
+        return tuple(name for name, is_so in flags.items() if is_so)

@@ -200,8 +200,8 @@ def _cell_wh(console: Console) -> tuple[int, int] | None:
         import struct
         import termios
 
-        told = fcntl.ioctl(console.file.fileno(), termios.TIOCGWINSZ, bytes(8))
+        sizes = fcntl.ioctl(console.file.fileno(), termios.TIOCGWINSZ, bytes(8))
     except (ImportError, OSError, ValueError, AttributeError):
         return None
-    rows, columns, wide, high = struct.unpack("HHHH", told)
+    rows, columns, wide, high = struct.unpack("HHHH", sizes)
     return (wide // columns, high // rows) if rows and columns and wide >= columns and high >= rows else None

@@ -43,7 +43,7 @@ class Units:
     def measure(self, peak: Peak) -> tuple[ActionUnit, ...]:
         """Return the units of a movement in the order of their numbers; none if none is probable enough."""
         probabilities, shares = self.outputs(peak.window[np.newaxis], np.array([peak.amplitude]))
-        return self.told(probabilities[0], shares[0] * peak.amplitude)
+        return self.decide(probabilities[0], shares[0] * peak.amplitude)
 
     def outputs(
         self, windows: NDArray[np.float32], amplitudes: NDArray[np.float64]
@@ -58,7 +58,7 @@ class Units:
         probabilities, shares = self._session.run(None, given)
         return probabilities, shares
 
-    def told(self, probabilities: NDArray[np.floating], percents: NDArray[np.floating]) -> tuple[ActionUnit, ...]:
+    def decide(self, probabilities: NDArray[np.floating], percents: NDArray[np.floating]) -> tuple[ActionUnit, ...]:
         """Return the units that (len(UNITS), 2) probabilities and sizes in percent of each side tell."""
         found = []
         for unit, threshold, probable, percent in zip(UNITS, self.thresholds, probabilities, percents):

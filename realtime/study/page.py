@@ -54,8 +54,8 @@ def study_page(
     badge = tag("ul", *(tag("li", f"model trained on {data}") for data in trained), class_="badges")
     if coders := sorted({row["reviewed_by"] for row in tables.recordings if row["reviewed_by"]}):
         count = sum(bool(row["reviewed_by"]) for row in tables.recordings)
-        told = f"events of {count} of {len(tables.recordings)} rows as reviewed by {', '.join(coders)}"
-        badge.append(tag("li", told))
+        reviewed = f"events of {count} of {len(tables.recordings)} rows as reviewed by {', '.join(coders)}"
+        badge.append(tag("li", reviewed))
     badge.set("aria-label", "what to bear in mind")
     header = tag("header", tag("p", "mer-live study", class_="kicker"), tag("h1", name), badge)
     return page(f"{name}: micro-expressions", header, tag("main", *sections, id="main"), _footer(choices, made))
@@ -79,13 +79,13 @@ def _summary(tables: Tables) -> Element:
 
 
 def _rates(tables: Tables, choices: Choices) -> Element:
-    told = (
+    about = (
         f"Events per minute that could be watched: in which a micro-expression of {choices.amplitude:g} % of the "
         f"inter-ocular distance would have been found with probability .8. Intervals of {100 * choices.level:g} %: of "
         "the condition from a bootstrap over participants, of a count by Poisson's distribution. Small dots are "
         "participants."
     )
-    section = tag("section", tag("h2", "Rates by condition", id="rates"), tag("p", told), aria_labelledby="rates")
+    section = tag("section", tag("h2", "Rates by condition", id="rates"), tag("p", about), aria_labelledby="rates")
     if any(row["events_per_minute"] is not None for row in tables.conditions):
         section.append(chart.rates(tables.conditions, tables.participants))
     section.append(_table(tables.conditions, "conditions"))
@@ -96,7 +96,7 @@ def _rates(tables: Tables, choices: Choices) -> Element:
 
 
 def _course(tables: Tables, choices: Choices) -> Element:
-    told = (
+    about = (
         f"Onsets from {choices.before_s:g} s before to {choices.after_s:g} s after each stimulus, in steps of "
         f"{choices.bin_s:g} s, all stimuli of a condition together."
     )
@@ -105,7 +105,7 @@ def _course(tables: Tables, choices: Choices) -> Element:
     return tag(
         "section",
         tag("h2", "After the stimulus", id="course"),
-        tag("p", told),
+        tag("p", about),
         _scroll(chart.course(tables.course), "time course"),
         tag("p", *keys, class_="legend"),
         _table(tables.course, "time course"),

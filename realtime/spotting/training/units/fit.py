@@ -173,13 +173,13 @@ def graph(model: Head) -> onnx.ModelProto:
         helper.make_tensor_value_info("window", TensorProto.FLOAT, ["n", MOVING, WINDOW]),
         helper.make_tensor_value_info("size", TensorProto.FLOAT, ["n", 1]),
     ]
-    told = [
+    outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", len(UNITS), len(SIDES)])
         for name in ("probabilities", "shares")
     ]
     opset = helper.make_opsetid("", 17)
     made = helper.make_model(
-        helper.make_graph(nodes, "units", given, told, constants), opset_imports=[opset], producer_name="mer-live"
+        helper.make_graph(nodes, "units", given, outputs, constants), opset_imports=[opset], producer_name="mer-live"
     )
     made.ir_version = 8
     onnx.checker.check_model(made)

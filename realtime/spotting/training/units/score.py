@@ -34,14 +34,14 @@ def scores(units: Units, labelled: Labelled) -> dict[int, Score]:
     present = labelled.present
     found = {}
     for number, unit in enumerate(UNITS):
-        there, told = present[:, number], said[:, number]
-        hits = (there & told).sum()
-        both = there.any(axis=1) & told.any(axis=1)
-        right = (there == told).all(axis=1)
-        true, measured = labelled.percents[:, number][there & told], percents[:, number][there & told]
+        there, named = present[:, number], said[:, number]
+        hits = (there & named).sum()
+        both = there.any(axis=1) & named.any(axis=1)
+        right = (there == named).all(axis=1)
+        true, measured = labelled.percents[:, number][there & named], percents[:, number][there & told]
         found[unit] = Score(
             there=int(there.sum()),
-            f1=float(2.0 * hits / max(there.sum() + told.sum(), 1)),
+            f1=float(2.0 * hits / max(there.sum() + named.sum(), 1)),
             side=float(right[both].mean()) if both.any() else float("nan"),
             size_error=float(np.median(np.abs(measured / true - 1.0))) if len(true) else float("nan"),
         )
