@@ -38,7 +38,7 @@ def scores(units: Units, labelled: Labelled) -> dict[int, Score]:
         hits = (there & named).sum()
         both = there.any(axis=1) & named.any(axis=1)
         right = (there == named).all(axis=1)
-        true, measured = labelled.percents[:, number][there & named], percents[:, number][there & told]
+        true, measured = labelled.percents[:, number][there & named], percents[:, number][there & named]
         found[unit] = Score(
             there=int(there.sum()),
             f1=float(2.0 * hits / max(there.sum() + named.sum(), 1)),
