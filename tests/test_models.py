@@ -281,6 +281,36 @@ def test_training_goes_on_without_a_compiler(monkeypatch: pytest.MonkeyPatch) ->
         assert float((plan.logits(given) - network(given)).abs().max()) < 0.02
 
 
+def test_on_a_gpu_training_goes_on_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the processor in its place."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("Cannot find a working triton installation")
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
+    network = torch.nn.Linear(3, 2)
+    plan = fast._on_gpu(network, torch.device("cpu"))
+    assert "working triton installation" in plan.description
+    given = torch.ones(4, 3)
+    assert torch.allclose(plan.logits(given), network(given), atol=0.02)
+
+
+def test_on_a_gpu_networks_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the processor in its place."""
+    compiled: list[object] = []
+
+    def noted(work: object) -> object:
+        compiled.append(work)
+        return work
+
+    monkeypatch.setattr(torch, "compile", noted)
+    network = torch.nn.Linear(3, 2)
+    plan = fast._on_gpu(network, torch.device("cpu"))
+    assert plan.description.startswith("torch.compile, bfloat16")
+    assert network in compiled
+    assert plan.logits(torch.ones(4, 3)).dtype == torch.float32
+
+
 def test_an_error_in_a_thread_reaches_the_caller() -> None:
     run = recurrence(cell_forward, cell_backward, torch.float32, threads=2)
 

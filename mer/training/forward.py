@@ -37,7 +37,7 @@ def plan_forward(model: nn.Module, device: torch.device) -> FastForward:
         device: Where it lies.
     """
     if device.type == "cuda":
-        return _on_cuda(model)
+        return _on_gpu(model, device)
     dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
     if not isinstance(model, ConvLstm):
         part = getattr(model, "clips_at_once", 32)
@@ -81,9 +81,8 @@ def _compiled(dtype: torch.dtype) -> tuple[Recurrence, str]:
             fast = recurrence(forward, backward, dtype, threads=threads)
             _warm_up(fast)
     except Exception as error:  # whatever the tool chain raises, training goes on
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         plain = recurrence(cell_forward, cell_backward, dtype, threads=threads)
-        return plain, f"not compiled, which is slower (torch.compile failed: {reason})"
+        return plain, _not_compiled(error)
     return fast, "compiled"
 
 
@@ -93,12 +92,25 @@ def _warm_up(run: Recurrence) -> None:
     run.buffers.clear()
 
 
-def _on_cuda(model: nn.Module) -> FastForward:
-    compiled = torch.compile(model)
+def _on_gpu(model: nn.Module, device: torch.device) -> FastForward:
+    run, how = torch.compile(model), "torch.compile"
+    try:  # without a compiler or Triton it would fail at the first step
+        torch.compile(_any_work)(torch.ones(2, device=device))
+    except Exception as error:  # whatever the tool chain raises, training goes on
+        run, how = model, _not_compiled(error)
 
     def logits(clips: Tensor) -> Tensor:
-        with torch.autocast("cuda", torch.bfloat16):
-            answer: Tensor = compiled(clips)
+        with torch.autocast(device.type, torch.bfloat16):
+            answer: Tensor = run(clips)
         return answer.float()
 
-    return FastForward(logits, 32, "torch.compile, bfloat16, on the GPU")
+    return FastForward(logits, 32, f"{how}, bfloat16, on the GPU")
+
+
+def _any_work(numbers: Tensor) -> Tensor:
+    return numbers.sin() + 1.0
+
+
+def _not_compiled(error: Exception) -> str:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return f"not compiled, which is slower (torch.compile failed: {reason})"
