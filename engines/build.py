@@ -2,18 +2,18 @@
 
 import importlib.metadata
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines import tensorrt_api
 from engines.graph import OPSET, build_graph
-from engines.kernels import Kernel, checked, refuse_wide
+from engines.kernels import Kernel, check_described, checked
 from engines.manifest import INPUT, OUTPUT, Deviation, Layout, Manifest, Target, clip_shape, sha256, write_pair
 from engines.parity import deviation, parity_clips
 from engines.runtime import cuda
@@ -22,9 +22,6 @@ from engines.source import Source
 from engines.tensorrt_api import Api, BuildListener, TrtBackend
 from mer.errors import MerError
 from mer.files import write_atomically
-
-if TYPE_CHECKING:
-    from engines.runtime.tensorrt import TensorRtEngine
 
 TOLERANCE: Final = 1e-2
 """Largest relative error against ONNX Runtime in single precision with which a plan is written."""
@@ -170,7 +167,8 @@ def build_plan(source: Source, path: Path, api: Api, options: BuildOptions, list
         deviation=None,
         target=target,
     )
-    measured, parity_skipped_reason, unchecked_reason = _measure(source, content, manifest)
+    half = () if kernels or options.precision == "fp32" else _convolutions(network)
+    measured, parity_skipped_reason, unchecked_reason = _measure(source, content, manifest, half)
     _check_deviation(measured, options.precision)
     manifest = replace(manifest, deviation=measured)
     write_pair(path, content, manifest)
@@ -304,8 +302,18 @@ def _layers(network: Any) -> tuple[tuple[str, str, str, str], ...]:
     return tuple(rows)
 
 
-def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviation | None, str, str]:
-    """Compare a plan with ONNX Runtime; return also why no GPU here can run it, and why its kernels are not known."""
+def _convolutions(network: Any) -> list[str]:
+    return [name for name, kind, *_ in _layers(network) if kind == "convolution"]
+
+
+def _measure(
+    source: Source, content: bytes, manifest: Manifest, half: Sequence[str]
+) -> tuple[Deviation | None, str, str]:
+    """Compare a plan with ONNX Runtime; return also why no GPU here can run it, and why its kernels are not known.
+
+    Raises:
+        MerError: If the plan does not open, or computes one of the layers `half` in single precision.
+    """
     missing = cuda.unavailable()
     if missing:
         return None, missing, ""
@@ -322,23 +330,9 @@ def _measure(source: Source, content: bytes, manifest: Manifest) -> tuple[Deviat
                 return None, str(error), ""
             raise
         with engine:
-            unchecked = _refuse_wide(engine) if manifest.precision == "fp16" else ""
+            unchecked = check_described(lambda: engine.wide_convolutions(half)) if half else ""
             found = engine.classify(clips)
     return deviation(found, onnx_runtime_probabilities(source, clips), reference="onnxruntime fp32"), "", unchecked
-
-
-def _refuse_wide(engine: "TensorRtEngine") -> str:
-    """Refuse a plan with convolutions in single precision; return why that is not known.
-
-    Raises:
-        MerError: If there are any.
-    """
-    try:
-        wide, convolutions = engine.wide_convolutions()
-    except ValueError as error:
-        return f"the library's table of its kernels cannot be read: {error}"
-    refuse_wide(wide, convolutions)
-    return ""
 
 
 def onnx_runtime_probabilities(source: Source, clips: NDArray[np.uint8]) -> NDArray[np.float32]:

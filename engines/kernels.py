@@ -1,7 +1,7 @@
 """The kernels of a TensorRT-RTX plan, from what the library says at the end of a build, for which it needs no GPU."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,6 +48,25 @@ def checked(kernels: Sequence[Kernel], precision: str) -> tuple[Kernel, ...]:
     if precision == "fp16":
         refuse_wide([kernel.name for kernel in convolutions if not kernel.half], len(convolutions))
     return tuple(kernels)
+
+
+def check_described(describe: Callable[[], tuple[list[str], int]]) -> str:
+    """Refuse a plan by the library's description of its layers; return why that cannot be done, empty if it was.
+
+    Args:
+        describe: Returns the convolutions that are not in half precision, and how many there are.
+
+    Raises:
+        MerError: If there are any in single precision.
+    """
+    try:
+        wide, convolutions = describe()
+    except ValueError as error:
+        return f"the library's description of the plan cannot be read: {error}"
+    if not convolutions:
+        return "the library's description of the plan names none of the convolutions"
+    refuse_wide(wide, convolutions)
+    return ""
 
 
 def refuse_wide(wide: Sequence[str], convolutions: int) -> None:

@@ -21,6 +21,7 @@ import contextlib
 import functools
 import importlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -312,20 +313,28 @@ def layer_table(api: Api, engine: Any) -> str:
     return text
 
 
-def wide_convolutions(api: Api, engine: Any) -> tuple[list[str], int]:
-    """Return the convolutions of a deserialized engine that do not work in half precision, and how many there are.
+def wide_convolutions(api: Api, engine: Any, names: Sequence[str]) -> tuple[list[str], int]:
+    """Return the layers of a deserialized engine that convolve in single precision, and how many convolve.
+
+    Args:
+        api: The library.
+        engine: Built with detailed profiling.
+        names: Convolutions of the network: layers of the engine are named after all that they compute.
 
     Raises:
         ValueError: If the library's description of its layers cannot be read.
     """
     text = engine.create_engine_inspector().get_engine_information(api.module.LayerInformationFormat.JSON)
-    described = from_json(text, strict=False)  # TensorRT 8.6 writes control characters into names as they are
+    described = from_json(text, strict=False)  # TensorRT writes control characters into names as they are
     layers = [layer for layer in described.get("Layers", []) if isinstance(layer, dict)]
-    convolutions = [layer for layer in layers if _is_convolution(layer)]
+    convolutions = [
+        layer for layer in layers if _is_convolution(layer) and any(name in str(layer.get("Name")) for name in names)
+    ]
     return [str(layer.get("Name")) for layer in convolutions if _is_wide(layer)], len(convolutions)
 
 
 def _is_convolution(layer: dict[str, Any]) -> bool:
+    """By its kind: copies into another format are named after convolutions, too."""
     kinds = f"{layer.get('LayerType')} {layer.get('ParameterType')} {layer.get('TacticName')}".lower()
     return "convolution" in kinds or "fprop" in kinds
 

@@ -168,7 +168,7 @@ WIDE = {
     },
 }
 HALF = {
-    "Name": "half",
+    "Name": "conv_8 + sigmoid_9",
     "LayerType": "CaskConvolution",
     "Inputs": [{"Format/Datatype": "Channel major FP16 format where channel % 8 == 0"}],
     "TacticName": "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc",
@@ -181,9 +181,9 @@ def test_a_plan_whose_convolutions_are_not_half_is_not_called_fp16(
 ) -> None:
     """Against a stand-in, with layers as TensorRT 8.6 describes them."""
     fake_tensorrt.install(monkeypatch, "8.6.0")
-    monkeypatch.setattr(fake_tensorrt.Engine, "layers", [HALF, {"Name": "step1", **wide}])
+    monkeypatch.setattr(fake_tensorrt.Engine, "layers", [HALF, {"Name": "conv_8_part", **wide}])
 
-    with pytest.raises(MerError, match=r"1 of 2 convolutions .* not in half precision, step1 .*nothing was written"):
+    with pytest.raises(MerError, match=r"1 of 2 convolutions .* not in half precision, conv_8_part .*nothing"):
         build.build_plan(
             read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()
         )
@@ -193,13 +193,21 @@ def test_a_plan_whose_convolutions_are_not_half_is_not_called_fp16(
 def test_a_plan_whose_convolutions_are_half_is_written(
     small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: Any
 ) -> None:
-    """Against a stand-in."""
+    """Against a stand-in. The head is in single precision, and so is what is copied into half."""
     fake_tensorrt.install(monkeypatch, "8.6.0")
-    other = {"Name": "head", "LayerType": "MatrixMultiply", "Inputs": [{"Format/Datatype": "Row major linear FP32"}]}
-    monkeypatch.setattr(fake_tensorrt.Engine, "layers", [HALF, other, "a layer without details"])
+    single = {"Inputs": [{"Format/Datatype": "Row major linear FP32"}]}
+    others = (
+        {"Name": "matmul_32 + add_33", "LayerType": "CaskGemmConvolution", **single},
+        {"Name": "Reformatting CopyNode for Input Tensor 0 to conv_8 + sigmoid_9", "LayerType": "Reformat", **single},
+        "a layer without details",
+    )
+    monkeypatch.setattr(fake_tensorrt.Engine, "layers", [HALF, *others])
 
-    build.build_plan(read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent())
+    built = build.build_plan(
+        read_source(small_model), tmp_path / "m.plan", build.choose_api("auto"), BuildOptions(), Silent()
+    )
     assert (tmp_path / "m.plan").is_file()
+    assert built.unchecked_reason == ""
 
 
 def test_control_characters_in_the_names_of_layers_are_read(
@@ -207,7 +215,7 @@ def test_control_characters_in_the_names_of_layers_are_read(
 ) -> None:
     """Against a stand-in that writes them as they are, as TensorRT 8.6 does."""
     fake_tensorrt.install(monkeypatch, "8.6.0")
-    wide = {**WIDE["by its input"], "Name": "/lstm/Conv_1\x1e/lstm/Add_1"}
+    wide = {**WIDE["by its input"], "Name": "conv_8\x1esigmoid_9"}
     table = json.dumps({"Layers": [HALF, wide]}).replace("\\u001e", "\x1e")
     monkeypatch.setattr(fake_tensorrt.Inspector, "get_engine_information", lambda *_: table)
 
@@ -217,12 +225,18 @@ def test_control_characters_in_the_names_of_layers_are_read(
         )
 
 
-def test_a_table_of_kernels_that_cannot_be_read_is_said_and_loses_no_build(
-    small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gpu: Any
+@pytest.mark.parametrize("table", ["{", '{"Layers": ["a layer without details"]}'])
+def test_a_table_of_kernels_that_says_nothing_is_mentioned_and_loses_no_build(
+    small_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    gpu: Any,
+    table: Any,
 ) -> None:
     """Against a stand-in."""
     fake_tensorrt.install(monkeypatch, "8.6.0")
-    monkeypatch.setattr(fake_tensorrt.Inspector, "get_engine_information", lambda *_: "{")
+    monkeypatch.setattr(fake_tensorrt.Inspector, "get_engine_information", lambda *_: table)
 
     assert build_cli.main([str(small_model), "-o", str(tmp_path / "m.plan")]) == 0
     assert "not known whether all kernels are in half precision" in capsys.readouterr().out

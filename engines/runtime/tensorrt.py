@@ -1,6 +1,6 @@
 """Runs a TensorRT or TensorRT-RTX plan through cuda-python, without torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -131,13 +131,16 @@ class TensorRtEngine:
         """Return what one execution context needs on the GPU."""
         return tensorrt_api.device_memory_bytes(self._engine)
 
-    def wide_convolutions(self) -> tuple[list[str], int]:
-        """Return the convolutions that do not work in half precision, and how many convolutions there are.
+    def wide_convolutions(self, names: Sequence[str]) -> tuple[list[str], int]:
+        """Return the layers that compute convolutions in single precision, and how many compute convolutions.
+
+        Args:
+            names: Those of the convolutions in the graph.
 
         Raises:
             ValueError: If the library's description of its layers cannot be read.
         """
-        return tensorrt_api.wide_convolutions(self._api, self._engine)
+        return tensorrt_api.wide_convolutions(self._api, self._engine, names)
 
     def layer_table(self) -> str:
         """Return TensorRT's own description of the layers it made, one a line."""
