@@ -1,4 +1,4 @@
-"""The kernels of a TensorRT-RTX plan, from what the library says at the end of a build, for which it needs no GPU."""
+"""Whether a plan works in half precision: TensorRT-RTX names its kernels after a build, TensorRT tells its layers."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,5 +1,6 @@
 """Shared fixtures, and `--strict-skips`: a skipped test fails the run unless `allowed_skips.txt` explains it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ ALLOWED = Path(__file__).with_name("allowed_skips.txt")
 FIRST = ("test_documentation", "test_cluster", "test_train", "test_network", "test_pipeline", "test_signals")
 """Files that take longest, begun first: with `--dist loadfile` a worker takes a whole file, so that what tests share is
 made once, and none should be left with one of these at the end."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start inherit it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,6 @@
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -197,7 +196,6 @@ def test_ctrl_c_while_processes_start_is_one_line(study: Path) -> None:
         "out",
         "--jobs",
         "2",
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         start_new_session=True,
     )
     assert (ended.returncode, ended.stderr) == (130, "mer-replay: interrupted\n")

@@ -236,8 +236,6 @@ def test_ctrl_c_ends_ray_too() -> None:
         text=True,
         cwd=ROOT,
         start_new_session=True,
-        # A process in the background may ignore it, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     with running:
         assert running.stdout is not None

@@ -147,7 +147,6 @@ def watched(command: str, folder: Path, environment: dict[str, str]) -> tuple[in
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         assert process.stdout is not None
         output = ""

@@ -127,14 +127,7 @@ def test_ctrl_c_ends_a_program_that_opens_an_endless_engine(tmp_path: Path) -> N
     model, video = write_endless(tmp_path / "m.onnx"), write_video(tmp_path / "a.mp4", pictures(20))
     given = command(video, model, tmp_path / "out")
     with subprocess.Popen(
-        given,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-        # A process in the background may ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     ) as process:
         while not any("engines.trial" in child.cmdline() for child in psutil.Process(process.pid).children()):
             assert process.poll() is None

@@ -47,14 +47,10 @@ def test_only_the_job_that_kills_its_process_is_lost() -> None:
 
 
 def test_after_ctrl_c_running_jobs_end_and_no_other_begins() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
-    try:
-        ending = processes.in_processes([0, 1, 2, 3], interrupt_the_parent, processes=1, watch=nothing)
-        assert next(ending) == (0, -1)
-        with pytest.raises(KeyboardInterrupt):
-            next(ending)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    ending = processes.in_processes([0, 1, 2, 3], interrupt_the_parent, processes=1, watch=nothing)
+    assert next(ending) == (0, -1)
+    with pytest.raises(KeyboardInterrupt):
+        next(ending)
 
 
 def end_the_process_when_told(job: int, progress: processes.Progress) -> int:
@@ -63,12 +59,8 @@ def end_the_process_when_told(job: int, progress: processes.Progress) -> int:
 
 
 def test_after_ctrl_c_processes_may_end_with_their_jobs() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            list(processes.in_processes([0, 1, 2, 3], end_the_process_when_told, processes=2, watch=nothing))
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        list(processes.in_processes([0, 1, 2, 3], end_the_process_when_told, processes=2, watch=nothing))
 
 
 def end_at_zero_or_when_told(job: int, progress: processes.Progress) -> int:
