@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import pytest
-import torch
 from toy_clips import CLASSES, toy_clips, write_toy
 
 from engines import evaluate
@@ -127,17 +126,6 @@ def test_a_fold_that_fails_says_why_and_the_others_of_its_run_are_left_out(tmp_p
     assert ended.result is None
     assert "nothing.npz cannot be read" in ended.reason
     assert do_fold(second) == Ended(None)
-
-
-def test_a_fold_for_which_a_gpu_is_too_small_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_context: RunContext) -> None:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 342.00 MiB.")
-
-    monkeypatch.setattr("mer.training.tasks._run_data", full)
-    source = Source(tmp_path / "clips.npz", (), False, "emotion", tmp_path / "cache.npz")
-    context = RunContext(TrainSettings("elrcn"), tmp_path / "elrcn", tmp_path / "features", source=source)
-    ended = do_fold(FoldTask(context, Fold("fold-1", ("a",), ("b",), ("c",)), 0))
-    assert "fewer --jobs or a smaller --batch" in ended.reason
 
 
 def test_all_systems_stand_in_the_papers_order_and_have_one_place() -> None:

@@ -302,6 +302,17 @@ def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
         )
 
 
+def test_a_fold_for_which_a_gpu_is_too_small_says_what_to_do(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 342.00 MiB.")
+
+    monkeypatch.setattr("mer.training.network.train_fold", full)
+    assert run_it(three, tmp_path, "--protocol", "loso", "--epochs", "1") == 1
+    assert "fewer --jobs or a smaller --batch" in " ".join(capsys.readouterr().err.split())
+
+
 def test_convlstm_learns_through_its_own_backward_pass() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)

@@ -32,6 +32,10 @@ from mer.training.steps import Examples
 from mer.training.system import STATE_FILE, Fitted, Task
 
 _TIMED_CLIPS: Final = 5
+_GPU_FULL: Final = (
+    "the memory of the GPU ran out, which folds side by side share; repeat the command with fewer --jobs or a smaller "
+    "--batch"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def run_fold(run: RunData, fold: Fold, number: int, console: Console | None = No
         What its result.json says.
 
     Raises:
-        MerError: If the system cannot learn from the fold.
+        MerError: If the system cannot learn from the fold, or the GPU is too small for it.
     """
     console = console or Console(quiet=True)
     folder = run.context.out / fold.name
@@ -107,7 +111,11 @@ def run_fold(run: RunData, fold: Fold, number: int, console: Console | None = No
         fold.name,
         console,
     )
-    result = _finish(run, fold, system.fit(task), validation)
+    try:
+        fitted = system.fit(task)
+    except torch.cuda.OutOfMemoryError as error:
+        raise MerError(_GPU_FULL) from error
+    result = _finish(run, fold, fitted, validation)
     write_atomically(result_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / STATE_FILE).unlink(missing_ok=True)
     if not run.context.keep_weights:

@@ -31,10 +31,6 @@ _DIED: Final = (
     "the process that trained it ended without a result: it crashed or was killed, as it is when memory runs out "
     "(the system's log says so); repeat the command, with fewer --jobs if it was memory"
 )
-_GPU_FULL: Final = (
-    "the memory of the GPU ran out, which folds side by side share; repeat the command with fewer --jobs or a smaller "
-    "--batch"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +79,6 @@ def do_fold(task: FoldTask) -> Ended:
         return Ended(None)
     try:
         return Ended(run_fold(_run_data(task.context), task.fold, task.number))
-    except torch.cuda.OutOfMemoryError:
-        reason = _GPU_FULL
     except (MerError, MemoryError, RuntimeError) as error:  # torch has no error of its own for what is too large
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     _give_up(task, reason)
